@@ -1,0 +1,25 @@
+/*
+ * endpoints: what the service can do, one file each.
+ *
+ * A handler checks its parameters and either replies at once or fills the job
+ * and submits it. endpoints_dispatch picks the handler by path and method.
+ *
+ * Loop thread.
+ */
+#ifndef ROCHEFORT_HTTP_ENDPOINTS_H
+#define ROCHEFORT_HTTP_ENDPOINTS_H
+
+#include "http/exchange.h"
+
+/* getMulti takes at most 1,048,576 offsets. */
+#define GET_MULTI_BODY_BYTES_MAX (8 * 1024 * 1024)
+
+/* The query is not parsed yet. Ends in a reply, now or later. */
+void endpoints_dispatch(struct exchange *exchange);
+
+void append_handle(struct exchange *exchange);
+void get_handle(struct exchange *exchange);
+void get_multi_handle(struct exchange *exchange);
+void close_handle(struct exchange *exchange);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * exchange: one request and its reply, from evhttp's call to the last byte.
+ *
+ * The job is a part of it, so nothing is allocated for a request but this, and
+ * these are kept on a free list. While the job is with a worker the exchange
+ * must not be touched; job->done brings it back. Ends in exactly one of the
+ * final calls of reply.h, which frees it.
+ *
+ * Loop thread.
+ */
+#ifndef ROCHEFORT_HTTP_EXCHANGE_H
+#define ROCHEFORT_HTTP_EXCHANGE_H
+
+#include <stdint.h>
+
+#include "http/query.h"
+#include "work/job.h"
+
+struct connection;
+struct evhttp_request;
+struct server;
+
+struct exchange {
+    struct job job;
+    struct server *server;
+    struct evhttp_request *request;
+    struct connection *connection;
+    struct query query;
+    void (*next)(struct exchange *exchange); /* a reply in pieces: what follows the piece at hand */
+    uint64_t begun_ns;                       /* CLOCK_MONOTONIC; 0 if nobody wants to know */
+    struct exchange *next_free;
+};
+
+struct exchange_list {
+    struct exchange *first;
+};
+
+/* NULL when out of memory. The job is zeroed but for its `small`. */
+struct exchange *exchange_new(struct exchange_list *free_list);
+void exchange_free(struct exchange_list *free_list, struct exchange *exchange);
+void exchange_list_clear(struct exchange_list *free_list);
+
+/* The exchange that a job is part of. */
+struct exchange *exchange_of(struct job *job);
+
+#endif

@@ -1,0 +1,109 @@
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "http/endpoints.h"
+#include "http/reply.h"
+#include "http/server.h"
+#include "store/record.h"
+#include "work/router.h"
+
+#define ERROR_TEXT_BYTES_MAX 8192
+
+static void next_piece(struct exchange *exchange)
+{
+    router_resume(exchange->server->router, &exchange->job);
+}
+
+/* Takes `bytes` bytes off the end. False if there are not so many (or no memory). */
+static bool cut_end(struct evbuffer *buffer, size_t bytes)
+{
+    size_t length = evbuffer_get_length(buffer);
+    struct evbuffer *kept = bytes <= length ? evbuffer_new() : NULL;
+    if (kept == NULL)
+        return false;
+    (void)evbuffer_remove_buffer(buffer, kept, length - bytes);
+    (void)evbuffer_drain(buffer, bytes);
+    (void)evbuffer_add_buffer(buffer, kept);
+    evbuffer_free(kept);
+    return true;
+}
+
+/*
+ * After the values that could be read: a length of 0, which no value has, and what went wrong. If
+ * it went wrong in the middle of a value, its beginning is taken back. False if that is on its way
+ * to the client already: nothing that is sent now could be told from the value.
+ */
+static bool add_error(struct exchange *exchange)
+{
+    static const char mark[RECORD_LENGTH_BYTES];
+    char text[ERROR_TEXT_BYTES_MAX];
+    struct job *job = &exchange->job;
+    if (job->value_open && !cut_end(job->piece, RECORD_LENGTH_BYTES + (size_t)job->value_done))
+        return false;
+    (void)reply_describe(exchange, text, sizeof(text));
+    (void)evbuffer_add(job->piece, mark, sizeof(mark));
+    (void)evbuffer_add(job->piece, text, strlen(text));
+    return true;
+}
+
+static void piece_done(struct job *job)
+{
+    struct exchange *exchange = exchange_of(job);
+    if (job->error != 0 && !add_error(exchange))
+        reply_cut(exchange);
+    else if (job->more)
+        reply_piece(exchange, job->piece, next_piece);
+    else
+        reply_last(exchange, job->piece);
+}
+
+static void get_multi_done(struct job *job)
+{
+    struct exchange *exchange = exchange_of(job);
+    if (job->prefix == NULL) {
+        reply_error(exchange);
+        return;
+    }
+    if (job->piece == NULL && (job->piece = evbuffer_new()) == NULL) {
+        job->error = -ENOMEM;
+        if (job->more)
+            router_abandon(exchange->server->router, job);
+        reply_error(exchange);
+        return;
+    }
+    if (job->more) {
+        job->done = piece_done;
+        reply_begin(exchange, REPLY_VALUE, REPLY_LENGTH_UNKNOWN);
+        reply_piece(exchange, job->piece, next_piece);
+        return;
+    }
+    if (job->error != 0 && !add_error(exchange)) {
+        reply_error(exchange);
+        return;
+    }
+    reply_buffer(exchange, REPLY_VALUE, job->piece, evbuffer_get_length(job->piece));
+}
+
+void get_multi_handle(struct exchange *exchange)
+{
+    struct evbuffer *offsets = evhttp_request_get_input_buffer(exchange->request);
+    size_t bytes = evbuffer_get_length(offsets);
+    if (!exchange->query.has_id) {
+        reply_text(exchange, HTTP_BADREQUEST, "id missing or empty");
+    } else if (bytes % JOB_OFFSET_BYTES != 0) {
+        reply_text(exchange, HTTP_BADREQUEST,
+                   "the body has %zu bytes, not a multiple of 8 (one little-endian offset each)",
+                   bytes);
+    } else if (bytes > GET_MULTI_BODY_BYTES_MAX) {
+        reply_text(exchange, HTTP_ENTITYTOOLARGE, "%zu offsets, the limit is %d",
+                   bytes / JOB_OFFSET_BYTES, GET_MULTI_BODY_BYTES_MAX / JOB_OFFSET_BYTES);
+    } else {
+        exchange->job.kind = JOB_READ_MULTI;
+        exchange->job.offsets = offsets;
+        exchange->job.done = get_multi_done;
+        router_submit(exchange->server->router, exchange->query.prefix, &exchange->job);
+    }
+}

@@ -1,0 +1,139 @@
+#include "http/query.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+#include "http/framing.h"
+
+/* A query is part of a head, so nothing in it is longer than that. */
+#define DECODED_BYTES_MAX FRAMING_HEAD_BYTES_MAX
+
+enum parameter { ID, OFFSET, STORAGE_PREFIX, PARAMETERS };
+
+static const struct {
+    const char *name, *twice;
+} parameters[PARAMETERS] = {
+    [ID] = {"id", "id given twice"},
+    [OFFSET] = {"offset", "offset given twice"},
+    [STORAGE_PREFIX] = {"storagePrefix", "storagePrefix given twice"},
+};
+
+struct decoded {
+    size_t bytes;
+    char text[DECODED_BYTES_MAX];
+};
+
+static int hex_value(char c)
+{
+    const char *const digits = "0123456789abcdef";
+    char lower = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
+    const char *at = lower != '\0' ? strchr(digits, lower) : NULL;
+    return at != NULL ? (int)(at - digits) : -1;
+}
+
+/* Decodes [at, end). NULL if all is well. */
+static const char *decode(const char *at, const char *end, struct decoded *out)
+{
+    for (out->bytes = 0; at < end; at++) {
+        if (out->bytes == DECODED_BYTES_MAX)
+            return "parameter too long";
+        char c = *at;
+        if (c == '+') {
+            c = ' ';
+        } else if (c == '%') {
+            int high = end - at > 2 ? hex_value(at[1]) : -1;
+            int low = end - at > 2 ? hex_value(at[2]) : -1;
+            if (high < 0 || low < 0)
+                return "bad % escape in the query";
+            c = (char)(high * 16 + low);
+            if (c == '\0')
+                return "%00 in the query";
+            at += 2;
+        }
+        out->text[out->bytes++] = c;
+    }
+    return NULL;
+}
+
+static const char *take_offset(const struct decoded *value, struct query *query)
+{
+    static const char *const bad = "offset must be a whole number from 0 to 9223372036854775807";
+    int64_t offset = 0;
+    if (value->bytes == 0)
+        return bad;
+    for (size_t i = 0; i < value->bytes; i++) {
+        if (value->text[i] < '0' || value->text[i] > '9' ||
+            __builtin_mul_overflow(offset, 10, &offset) ||
+            __builtin_add_overflow(offset, value->text[i] - '0', &offset))
+            return bad;
+    }
+    query->has_offset = true;
+    query->offset = offset;
+    return NULL;
+}
+
+static const char *take_prefix(const struct decoded *value, struct query *query)
+{
+    if (value->bytes == 0)
+        return NULL; /* as if it were not there */
+    if (!prefix_name_valid(value->text, value->bytes))
+        return "storagePrefix must be 1 to 255 bytes, without / and control characters, not "
+               "starting with a dot";
+    memcpy(query->prefix, value->text, value->bytes);
+    query->prefix[value->bytes] = '\0';
+    return NULL;
+}
+
+static const char *take(enum parameter parameter, const struct decoded *value, struct query *query)
+{
+    switch (parameter) {
+    case ID:
+        query->has_id = value->bytes > 0;
+        query->id_hash = XXH3_64bits(value->text, value->bytes);
+        return NULL;
+    case OFFSET:
+        return take_offset(value, query);
+    case STORAGE_PREFIX:
+        return take_prefix(value, query);
+    case PARAMETERS:
+        break;
+    }
+    return NULL;
+}
+
+static enum parameter find_parameter(const struct decoded *key)
+{
+    unsigned i = 0;
+    while (i < PARAMETERS && (strlen(parameters[i].name) != key->bytes ||
+                              memcmp(parameters[i].name, key->text, key->bytes) != 0))
+        i++;
+    return (enum parameter)i;
+}
+
+const char *query_parse(const char *text, struct query *query)
+{
+    struct decoded decoded;
+    bool seen[PARAMETERS] = {false};
+    query->has_id = query->has_offset = false;
+    query->id_hash = 0;
+    query->offset = 0;
+    memcpy(query->prefix, QUERY_DEFAULT_PREFIX, sizeof(QUERY_DEFAULT_PREFIX));
+    while (text != NULL && *text != '\0') {
+        const char *end = strchrnul(text, '&');
+        const char *equals = memchr(text, '=', (size_t)(end - text));
+        const char *wrong = decode(text, equals != NULL ? equals : end, &decoded);
+        if (wrong != NULL)
+            return wrong;
+        enum parameter parameter = find_parameter(&decoded);
+        wrong = decode(equals != NULL ? equals + 1 : end, end, &decoded);
+        if (wrong == NULL && parameter != PARAMETERS) {
+            wrong =
+                seen[parameter] ? parameters[parameter].twice : take(parameter, &decoded, query);
+            seen[parameter] = true;
+        }
+        if (wrong != NULL)
+            return wrong;
+        text = *end == '&' ? end + 1 : end;
+    }
+    return NULL;
+}

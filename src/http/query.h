@@ -1,0 +1,34 @@
+/*
+ * query: the parameters of a request, form-urlencoded.
+ *
+ * evhttp's own parser fails on a bare key, does not decode keys and cuts
+ * values at %00; this one knows the parameters of this service and is strict.
+ * Pure functions.
+ */
+#ifndef ROCHEFORT_HTTP_QUERY_H
+#define ROCHEFORT_HTTP_QUERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/prefix.h"
+
+#define QUERY_DEFAULT_PREFIX "default"
+
+struct query {
+    bool has_id; /* given and not empty */
+    uint64_t id_hash;
+    bool has_offset;
+    int64_t offset; /* 0 .. INT64_MAX */
+    char prefix[PREFIX_NAME_BYTES_MAX + 1];
+};
+
+/*
+ * Parses `text` (NULL: no query). Unknown parameters are ignored. NULL if all is well, otherwise
+ * what is wrong, one line for the client: a bad escape, %00, a known parameter given twice, an
+ * offset that is no number, a prefix that is no valid name.
+ */
+const char *query_parse(const char *text, struct query *query);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * server: the event base, evhttp, the connections, the listeners and the
+ * router, put together and taken apart again.
+ *
+ * One thread, the one that calls server_run. Errors: 0 or -errno.
+ */
+#ifndef ROCHEFORT_HTTP_SERVER_H
+#define ROCHEFORT_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "http/exchange.h"
+#include "store/root.h"
+
+struct router;
+
+struct server_options {
+    const char *bind;        /* host:port, :port or [v6]:port */
+    const struct root *root; /* outlives the server */
+    unsigned workers, buckets, max_connections, max_in_flight;
+    uint64_t max_value_bytes;
+    int64_t log_slower_ms; /* -1: no request is logged */
+};
+
+/* What handlers see of a server. */
+struct server {
+    struct server_options options;
+    struct router *router;
+    struct exchange_list free_exchanges;
+    char *root_json; /* root_path, escaped */
+    bool stopping;
+    char date[32]; /* the Date header, of the second `date_time` */
+    int64_t date_time;
+};
+
+/* Binds, starts the workers, writes the start line to the log. On failure the log says why. */
+int server_start(const struct server_options *options, struct server **out);
+
+/* Serves until SIGTERM or SIGINT, then finishes what is under way, for a few seconds at most. */
+void server_run(struct server *server);
+
+/* Closes all files and frees everything. */
+void server_stop(struct server *server);
+
+#endif

@@ -1,0 +1,54 @@
+#include "http/status.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+static const struct {
+    int status;
+    const char *reason;
+} reasons[] = {
+    {200, "OK"},
+    {400, "Bad Request"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {413, "Content Too Large"},
+    {417, "Expectation Failed"},
+    {500, "Internal Server Error"},
+    {503, "Service Unavailable"},
+    {507, "Insufficient Storage"},
+};
+
+static const struct {
+    int error, status;
+    const char *meaning; /* NULL: strerror's words */
+} errors[] = {
+    {EBUSY, 503, "too many requests in flight"},
+    {ENOMEM, 503, "out of memory"},
+    {ENOSPC, 507, "disk full"},
+    {EDQUOT, 507, "disk quota used up"},
+    {ENOENT, 404, "no record starts there"},
+    {ENODATA, 500, "the record is cut short"},
+    {EROFS, 500, "the file takes no appends"},
+    {EUCLEAN, 500, "the bucket files are not numbered without a gap"},
+};
+
+const char *status_reason(int status)
+{
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "Unknown";
+}
+
+int status_of_error(int error, const char **meaning)
+{
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        if (errors[i].error == -error) {
+            *meaning = errors[i].meaning;
+            return errors[i].status;
+        }
+    }
+    *meaning = strerror(-error);
+    return 500;
+}

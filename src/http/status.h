@@ -1,0 +1,14 @@
+/*
+ * status: HTTP status codes, their names, and which error becomes which.
+ *
+ * Constant tables; any thread.
+ */
+#ifndef ROCHEFORT_HTTP_STATUS_H
+#define ROCHEFORT_HTTP_STATUS_H
+
+const char *status_reason(int status);
+
+/* The status for an error of the work layer (-errno) and, in a few words, what it means. */
+int status_of_error(int error, const char **meaning);
+
+#endif

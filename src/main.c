@@ -1,0 +1,85 @@
+/*
+ * rochefort: flags, signals, wiring, order of shutdown.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "http/log.h"
+#include "http/server.h"
+#include "options.h"
+#include "store/root.h"
+
+#define EXIT_USAGE 2
+/* Descriptors that are not connections: sockets, events, standard streams and some open files. */
+#define OTHER_DESCRIPTORS 256
+
+/* As many descriptors as we may have; fewer connections if even that is not enough for them. */
+static unsigned fit_connections(int64_t wanted)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return (unsigned)wanted;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return (unsigned)wanted;
+    uint64_t most = limit.rlim_cur > 2 * OTHER_DESCRIPTORS ? limit.rlim_cur - OTHER_DESCRIPTORS
+                                                           : limit.rlim_cur / 2;
+    if ((uint64_t)wanted <= most)
+        return (unsigned)wanted;
+    log_line("the limit of open files is %llu: at most %llu connections",
+             (unsigned long long)limit.rlim_cur, (unsigned long long)most);
+    return (unsigned)most;
+}
+
+static const char *why_no_root(int error)
+{
+    return error == -EWOULDBLOCK ? "another rochefort is using it" : strerror(-error);
+}
+
+int main(int argc, char *argv[])
+{
+    struct options options;
+    switch (options_parse(argc, argv, &options)) {
+    case OPTIONS_WRONG:
+        return EXIT_USAGE;
+    case OPTIONS_DONE:
+        return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    case OPTIONS_SERVE:
+        break;
+    }
+    /* A client that closes in the middle of a reply must not end us. */
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+        log_line("signal: %s", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    struct root *root;
+    int error = root_open(options.root, &root);
+    if (error != 0) {
+        log_line("cannot use root %s: %s", options.root, why_no_root(error));
+        return EXIT_FAILURE;
+    }
+    struct server_options server_options = {
+        .bind = options.bind,
+        .root = root,
+        .workers = (unsigned)options.workers,
+        .buckets = (unsigned)options.buckets,
+        .max_connections = fit_connections(options.max_connections),
+        .max_in_flight = (unsigned)options.max_in_flight,
+        .max_value_bytes = (uint64_t)options.max_value_bytes,
+        .log_slower_ms = options.log_slower_ms,
+    };
+    struct server *server;
+    if (server_start(&server_options, &server) != 0) {
+        root_close(root);
+        return EXIT_FAILURE;
+    }
+    server_run(server);
+    server_stop(server);
+    root_close(root);
+    log_line("stopped");
+    return EXIT_SUCCESS;
+}

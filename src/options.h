@@ -1,0 +1,26 @@
+/*
+ * options: the command line.
+ *
+ * One dash or two, "-flag value" or "-flag=value". Main thread.
+ */
+#ifndef ROCHEFORT_OPTIONS_H
+#define ROCHEFORT_OPTIONS_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+struct options {
+    const char *bind, *root;
+    int64_t buckets, workers, max_value_bytes, max_connections, max_in_flight, log_slower_ms;
+};
+
+enum options_result {
+    OPTIONS_SERVE,
+    OPTIONS_DONE, /* -help or -version was answered */
+    OPTIONS_WRONG /* one line on standard error said why */
+};
+
+/* The strings in `options` point into argv or are constants. */
+enum options_result options_parse(int argc, char *const argv[], struct options *options);
+
+#endif

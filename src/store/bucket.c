@@ -1,0 +1,225 @@
+#include "store/bucket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/prefix.h"
+#include "store/record.h"
+
+struct bucket {
+    int fd;
+    bool writable;
+    bool broken;        /* a failed write could not be cut back */
+    bool waits_to_read; /* the file system knows no RWF_NOWAIT */
+    int64_t tail;
+};
+
+int bucket_open(const struct root *root, const char *name, unsigned index, bool writable,
+                struct bucket **out)
+{
+    struct bucket *bucket = calloc(1, sizeof(*bucket));
+    if (bucket == NULL)
+        return -ENOMEM;
+    char file[BUCKET_FILE_NAME_BYTES];
+    bucket_file_name(index, file);
+    bucket->fd = root_open_file(root, name, file, writable ? O_RDWR : O_RDONLY);
+    if (bucket->fd < 0) {
+        int error = bucket->fd;
+        free(bucket);
+        return error;
+    }
+    struct stat status;
+    if (fstat(bucket->fd, &status) != 0) {
+        int error = -errno;
+        bucket_close(bucket);
+        return error;
+    }
+    bucket->writable = writable;
+    bucket->tail = status.st_size;
+    *out = bucket;
+    return 0;
+}
+
+void bucket_close(struct bucket *bucket)
+{
+    if (bucket == NULL)
+        return;
+    /* Nothing is buffered here and an error of close says nothing that write did not. */
+    (void)close(bucket->fd);
+    free(bucket);
+}
+
+bool bucket_writable(const struct bucket *bucket)
+{
+    return bucket->writable;
+}
+
+int64_t bucket_tail(const struct bucket *bucket)
+{
+    return bucket->tail;
+}
+
+/* Moves past `bytes` written bytes in the list of parts. */
+static size_t skip_parts(struct iovec *parts, size_t part, size_t bytes)
+{
+    while (bytes > 0 && bytes >= parts[part].iov_len)
+        bytes -= parts[part++].iov_len;
+    if (bytes > 0) {
+        parts[part].iov_base = (char *)parts[part].iov_base + bytes;
+        parts[part].iov_len -= bytes;
+    }
+    return part;
+}
+
+/* Writes the parts at the tail. `*written` counts the bytes in the file, also on an error. */
+static int write_parts(struct bucket *bucket, struct iovec *parts, size_t count, uint64_t bytes,
+                       uint64_t *written)
+{
+    size_t part = 0;
+    *written = 0;
+    while (*written < bytes) {
+        size_t some = count - part < IOV_MAX ? count - part : IOV_MAX;
+        ssize_t now =
+            pwritev(bucket->fd, &parts[part], (int)some, bucket->tail + (int64_t)*written);
+        if (now < 0 && errno == EINTR)
+            continue;
+        if (now < 0)
+            return -errno;
+        if (now == 0)
+            return -EIO;
+        *written += (uint64_t)now;
+        part = skip_parts(parts, part, (size_t)now);
+    }
+    return 0;
+}
+
+static void fail_records(struct batch *batch, size_t from, int error)
+{
+    for (size_t i = from; i < batch->record_count; i++)
+        batch->records[i].error = error;
+}
+
+static int cut_back(const struct bucket *bucket)
+{
+    int result;
+    do
+        result = ftruncate(bucket->fd, bucket->tail);
+    while (result != 0 && errno == EINTR);
+    return result;
+}
+
+int bucket_append(struct bucket *bucket, struct batch *batch)
+{
+    if (!bucket->writable || bucket->broken) {
+        fail_records(batch, 0, -EROFS);
+        return -EROFS;
+    }
+    for (size_t i = 0; i < batch->record_count; i++) {
+        struct batch_record *record = &batch->records[i];
+        batch->parts[record->first_part] = (struct iovec){record->header, RECORD_HEADER_BYTES};
+    }
+    uint64_t written;
+    int error = write_parts(bucket, batch->parts, batch->part_count, batch->bytes, &written);
+    size_t whole = 0;
+    for (; whole < batch->record_count && batch->records[whole].bytes <= written; whole++) {
+        struct batch_record *record = &batch->records[whole];
+        record->offset = bucket->tail;
+        record->error = 0;
+        bucket->tail += (int64_t)record->bytes;
+        written -= record->bytes;
+    }
+    if (error != 0) {
+        fail_records(batch, whole, error);
+        if (cut_back(bucket) != 0)
+            bucket->broken = true;
+    }
+    return error;
+}
+
+/*
+ * preadv at `position` until `bytes` bytes are there, the end of the file, or, with `cached_only`,
+ * the first byte that is not in memory. Answers the number of bytes, or -errno.
+ */
+static ssize_t read_parts(struct bucket *bucket, struct iovec *parts, size_t count, size_t bytes,
+                          int64_t position, bool cached_only)
+{
+    size_t done = 0, part = 0;
+    bool now_only = cached_only && !bucket->waits_to_read;
+    while (done < bytes) {
+        ssize_t now = preadv2(bucket->fd, &parts[part], (int)(count - part),
+                              position + (int64_t)done, now_only ? RWF_NOWAIT : 0);
+        if (now < 0 && errno == EINTR)
+            continue;
+        if (now < 0 && errno == EOPNOTSUPP && now_only) {
+            bucket->waits_to_read = true;
+            now_only = false;
+            continue;
+        }
+        if (now < 0 && errno == EAGAIN)
+            break;
+        if (now < 0)
+            return -errno;
+        if (now == 0)
+            break;
+        done += (size_t)now;
+        part = skip_parts(parts, part, (size_t)now);
+    }
+    return (ssize_t)done;
+}
+
+/* Bytes are missing: not in memory yet, or (nobody but us shortens the file) lost. */
+static int missing(bool cached_only)
+{
+    return cached_only ? -EAGAIN : -ENODATA;
+}
+
+int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capacity,
+                bool cached_only, struct bucket_value *found)
+{
+    if (offset < 0 || offset > bucket->tail - RECORD_HEADER_BYTES)
+        return -ENOENT;
+    uint64_t below_tail = (uint64_t)(bucket->tail - offset - RECORD_HEADER_BYTES);
+    if (capacity > below_tail)
+        capacity = (size_t)below_tail;
+    uint8_t header_bytes[RECORD_HEADER_BYTES];
+    struct iovec parts[2] = {{header_bytes, sizeof(header_bytes)}, {buffer, capacity}};
+    ssize_t got = read_parts(bucket, parts, capacity > 0 ? 2 : 1, sizeof(header_bytes) + capacity,
+                             offset, cached_only);
+    if (got < 0)
+        return (int)got;
+    if (got < RECORD_HEADER_BYTES)
+        return missing(cached_only);
+    struct record_header header;
+    if (record_header_decode(header_bytes, &header) != 0)
+        return -ENOENT;
+    size_t value_got = (size_t)got - sizeof(header_bytes);
+    if (value_got > header.value_bytes)
+        value_got = header.value_bytes;
+    if (header.value_bytes > below_tail)
+        return -ENODATA;
+    if (value_got < capacity && value_got < header.value_bytes)
+        return missing(cached_only);
+    found->value_bytes = header.value_bytes;
+    found->read_bytes = (uint32_t)value_got;
+    return 0;
+}
+
+int bucket_read_more(struct bucket *bucket, int64_t offset, uint32_t skip, void *buffer,
+                     size_t bytes, bool cached_only)
+{
+    struct iovec part = {buffer, bytes};
+    ssize_t got =
+        read_parts(bucket, &part, 1, bytes, offset + RECORD_HEADER_BYTES + skip, cached_only);
+    if (got < 0)
+        return (int)got;
+    return (size_t)got < bytes ? missing(cached_only) : 0;
+}
+
+void bucket_announce(const struct bucket *bucket, int64_t offset, size_t bytes)
+{
+    (void)posix_fadvise(bucket->fd, offset, (off_t)bytes, POSIX_FADV_WILLNEED);
+}

@@ -1,0 +1,66 @@
+/*
+ * bucket: one append-only file of records.
+ *
+ * Owns its descriptor and knows its tail, the offset where the next record
+ * goes. Invariant: every record that bucket_append reported as written lies
+ * wholly below the tail, and nothing at or above the tail is ever answered.
+ *
+ * One thread at a time; in the server that is always the same worker.
+ * Errors: 0 or -errno.
+ */
+#ifndef ROCHEFORT_STORE_BUCKET_H
+#define ROCHEFORT_STORE_BUCKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/batch.h"
+#include "store/root.h"
+
+struct bucket;
+
+/*
+ * Opens bucket number `index` of the prefix `name`, with `writable` for appending too. -ENOENT:
+ * there is no such file; it is not made here, see prefix.h. Free with bucket_close.
+ */
+int bucket_open(const struct root *root, const char *name, unsigned index, bool writable,
+                struct bucket **out);
+void bucket_close(struct bucket *bucket);
+
+bool bucket_writable(const struct bucket *bucket);
+int64_t bucket_tail(const struct bucket *bucket); /* bytes */
+
+/*
+ * Appends all records of the batch, in order, with as few calls as the kernel allows, and sets
+ * `offset` or `error` of each. A write that fails half-way is cut back to the last whole record:
+ * the records before it are in the file, the others are not and carry the error. If even cutting
+ * back fails the bucket takes no more appends (-EROFS) until it is opened again.
+ * 0 if every record was written, otherwise the error of those that were not.
+ */
+int bucket_append(struct bucket *bucket, struct batch *batch);
+
+/* What bucket_read found. */
+struct bucket_value {
+    uint32_t value_bytes; /* length of the whole value */
+    uint32_t read_bytes;  /* how much of its beginning is in the buffer now */
+};
+
+/*
+ * Reads the header at `offset` and the beginning of the value, at most `capacity` bytes, in one
+ * call to the kernel if it can. With `cached_only` it does not wait for the disk.
+ *   -ENOENT   no record starts there
+ *   -ENODATA  the record is cut short
+ *   -EAGAIN   only with `cached_only`: the disk would have to be waited for
+ */
+int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capacity,
+                bool cached_only, struct bucket_value *found);
+
+/* Reads `bytes` bytes of a value, from byte `skip` of it on. Errors as bucket_read. */
+int bucket_read_more(struct bucket *bucket, int64_t offset, uint32_t skip, void *buffer,
+                     size_t bytes, bool cached_only);
+
+/* Tells the kernel that these bytes will be read soon. Only a hint, so it has no result. */
+void bucket_announce(const struct bucket *bucket, int64_t offset, size_t bytes);
+
+#endif

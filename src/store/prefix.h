@@ -1,0 +1,49 @@
+/*
+ * prefix: one directory of bucket files, append.0.raw .. append.<N-1>.raw.
+ *
+ * N is fixed when the prefix is created and is read off the directory ever
+ * after. All files are made at creation, the highest-numbered first and then
+ * downwards: so a creation that was cut short leaves an unbroken run that ends
+ * at N-1 but does not start at 0, and opening it again makes the rest.
+ *
+ * Any thread, but for one prefix only one thread at a time may call prefix_resolve.
+ * Errors: 0 or -errno.
+ */
+#ifndef ROCHEFORT_STORE_PREFIX_H
+#define ROCHEFORT_STORE_PREFIX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "store/root.h"
+
+#define PREFIX_NAME_BYTES_MAX 255
+#define PREFIX_BUCKETS_MAX 65536
+/* "append." + 5 digits + ".raw" + NUL, rounded up */
+#define BUCKET_FILE_NAME_BYTES 32
+
+/* One path component: 1..255 bytes, no '/', no control character, no leading dot. */
+bool prefix_name_valid(const char *name, size_t bytes);
+
+/* The file name of a bucket, NUL-terminated. */
+void bucket_file_name(unsigned bucket, char out[BUCKET_FILE_NAME_BYTES]);
+
+/*
+ * Finds how many buckets the prefix `name` (valid, NUL-terminated) has.
+ *   -ENOENT    there is no such prefix and `create` is false
+ *   -EUCLEAN   the bucket files are not one unbroken run: refused, for any count would be a guess
+ *   -ENOTDIR, -ELOOP  something that is not a directory has that name
+ * With `create` a missing prefix is made with `buckets_if_new` files, and one whose creation was
+ * cut short is completed.
+ */
+int prefix_resolve(const struct root *root, const char *name, unsigned buckets_if_new, bool create,
+                   unsigned *buckets);
+
+/*
+ * Makes the missing files of a prefix with so many buckets, if its creation was cut short: then the
+ * last is there and the first is not. If both are there nothing is done: a file that is missing
+ * between them was lost. Several threads may do so at once. -ENOENT: the last is missing.
+ */
+int prefix_complete(const struct root *root, const char *name, unsigned buckets);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * record: the bytes on disk.
+ *
+ *   byte  0..3   value length, u32 little-endian, 1 .. 4294967295
+ *   byte  4..11  time, u64 little-endian, nanoseconds since 1970-01-01 UTC
+ *   byte 12..15  crc32 (IEEE, zlib's) of bytes 0..11, u32 little-endian
+ *   byte 16..    the value
+ *
+ * Records follow each other with no gap. A header is valid if and only if its
+ * sum is right and its length is not 0. A record is valid if and only if its
+ * header is valid and header + length ends inside the file. The value itself
+ * is not summed: the sum is there so that a damaged length is never believed.
+ *
+ * Pure functions; any thread.
+ */
+#ifndef ROCHEFORT_STORE_RECORD_H
+#define ROCHEFORT_STORE_RECORD_H
+
+#include <stdint.h>
+
+#define RECORD_LENGTH_BYTES 4
+#define RECORD_TIME_BYTES 8
+#define RECORD_SUM_BYTES 4
+#define RECORD_HEADER_BYTES (RECORD_LENGTH_BYTES + RECORD_TIME_BYTES + RECORD_SUM_BYTES)
+#define RECORD_VALUE_BYTES_MAX UINT32_MAX
+
+struct record_header {
+    uint32_t value_bytes;
+    uint64_t time_ns;
+};
+
+/* Writes the 16 bytes of `header` to `out`. */
+void record_header_encode(const struct record_header *header, uint8_t out[RECORD_HEADER_BYTES]);
+
+/* Reads 16 bytes. 0, or -EBADMSG if they are not a valid header (`header` is then untouched). */
+int record_header_decode(const uint8_t in[RECORD_HEADER_BYTES], struct record_header *header);
+
+#endif

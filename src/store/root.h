@@ -1,0 +1,42 @@
+/*
+ * root: the data directory, and the one door to every name under it.
+ *
+ * Owns a descriptor of the directory and an exclusive lock (a lock file whose
+ * name starts with a dot, so no prefix can have it). Every file and directory
+ * below is opened relative to that descriptor, one path component at a time,
+ * never through a symbolic link.
+ *
+ * Threads: root_open and root_close belong to the main thread; between them
+ * the object is constant and every function may be called from any thread.
+ *
+ * Errors: 0 or a descriptor on success, -errno otherwise.
+ */
+#ifndef ROCHEFORT_STORE_ROOT_H
+#define ROCHEFORT_STORE_ROOT_H
+
+struct root;
+
+/*
+ * Creates `dir` and its parents where missing, opens and locks it.
+ * -EWOULDBLOCK: another process holds the lock. Free with root_close.
+ */
+int root_open(const char *dir, struct root **out);
+void root_close(struct root *root);
+
+/* Absolute path without a trailing slash ("" for the file system's root); lives as long as `root`.
+ */
+const char *root_path(const struct root *root);
+
+/*
+ * Opens the directory of a prefix; the caller closes it. With `create` it is made if missing.
+ * -ENOENT: missing. -ENOTDIR or -ELOOP: something else has that name.
+ */
+int root_open_directory(const struct root *root, const char *name, int create);
+
+/*
+ * Opens `file` in the directory of a prefix with `flags` of open(2), mode 0644; the caller closes
+ * it. Only regular files: anything else is an error (-ELOOP for a symbolic link), and no wait.
+ */
+int root_open_file(const struct root *root, const char *name, const char *file, int flags);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * open_prefix: a storage prefix in use, from its first request to its close.
+ *
+ * Allocated and freed by the router on the loop thread. Its upper half is
+ * constant while any job is under way; a slot belongs to the one worker that
+ * owns its bucket and is touched by no other thread; the lower half belongs to
+ * the loop. What orders the threads is the hand-over of jobs through the rings.
+ */
+#ifndef ROCHEFORT_WORK_OPEN_PREFIX_H
+#define ROCHEFORT_WORK_OPEN_PREFIX_H
+
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/prefix.h"
+#include "work/job.h"
+
+/* uthash is the table of open prefixes: one header, no library; out of memory must not end us */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+struct bucket;
+struct router;
+
+struct bucket_slot {
+    alignas(64) struct bucket
+        *bucket;         /* NULL: not open; a cache line each, neighbours differ in owner */
+    struct job *appends; /* of the drain at hand, in order */
+    struct job **appends_end;
+    struct bucket_slot *next_dirty;
+};
+
+enum prefix_state {
+    PREFIX_SHUT,    /* not resolved; a job waits in `parked`, or the entry is freed */
+    PREFIX_OPENING, /* a worker resolves it */
+    PREFIX_OPEN,
+    PREFIX_DRAINING, /* close was asked for; jobs accepted before it are under way */
+    PREFIX_CLOSING   /* the workers close its files, one after the other */
+};
+
+struct open_prefix {
+    char name[PREFIX_NAME_BYTES_MAX + 1];
+    size_t name_bytes;
+    uint64_t hash;
+    unsigned buckets;
+    struct bucket_slot *slots;
+
+    /* loop thread */
+    struct router *router;
+    enum prefix_state state;
+    unsigned in_flight; /* jobs submitted and not finished */
+    struct job *parked, **parked_end;
+    struct job *closer; /* the close that is being carried out */
+    struct job control; /* the router's own message to a worker */
+    UT_hash_handle hh;
+};
+
+/* The worker that owns a bucket. */
+static inline unsigned open_prefix_owner(const struct open_prefix *prefix, unsigned bucket,
+                                         unsigned workers)
+{
+    return (unsigned)((prefix->hash + bucket) % workers);
+}
+
+#endif

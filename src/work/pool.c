@@ -1,0 +1,126 @@
+#include "work/pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "work/wake.h"
+#include "work/worker.h"
+
+struct place {
+    struct worker *worker;
+    unsigned in_flight;
+};
+
+struct pool {
+    unsigned workers, max_in_flight;
+    int event_fd;
+    struct sleeper loop;
+    struct place places[];
+};
+
+int pool_start(const struct pool_options *options, struct pool **out)
+{
+    struct pool *pool = calloc(1, sizeof(*pool) + options->workers * sizeof(pool->places[0]));
+    if (pool == NULL)
+        return -ENOMEM;
+    pool->workers = options->workers;
+    pool->max_in_flight = options->max_in_flight;
+    sleeper_init(&pool->loop);
+    int error = 0;
+    pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (pool->event_fd < 0)
+        error = -errno;
+    for (unsigned i = 0; error == 0 && i < options->workers; i++) {
+        struct worker_options worker = {
+            .root = options->root,
+            .index = i,
+            .workers = options->workers,
+            .buckets_if_new = options->buckets_if_new,
+            .ring_capacity = 2 * (size_t)options->max_in_flight,
+            .loop = &pool->loop,
+            .loop_fd = pool->event_fd,
+        };
+        error = worker_start(&worker, &pool->places[i].worker);
+    }
+    if (error != 0) {
+        pool_stop(pool);
+        return error;
+    }
+    *out = pool;
+    return 0;
+}
+
+void pool_stop(struct pool *pool)
+{
+    if (pool == NULL)
+        return;
+    for (unsigned i = 0; i < pool->workers; i++)
+        worker_stop(pool->places[i].worker);
+    if (pool->event_fd >= 0)
+        (void)close(pool->event_fd);
+    free(pool);
+}
+
+unsigned pool_workers(const struct pool *pool)
+{
+    return pool->workers;
+}
+
+int pool_event_fd(const struct pool *pool)
+{
+    return pool->event_fd;
+}
+
+bool pool_admit(struct pool *pool, unsigned worker)
+{
+    if (pool->places[worker].in_flight >= pool->max_in_flight)
+        return false;
+    pool->places[worker].in_flight++;
+    return true;
+}
+
+void pool_release(struct pool *pool, unsigned worker)
+{
+    pool->places[worker].in_flight--;
+}
+
+void pool_push(struct pool *pool, struct job *job)
+{
+    worker_push(pool->places[job->worker].worker, job);
+}
+
+void pool_collect(struct pool *pool)
+{
+    for (unsigned i = 0; i < pool->workers; i++) {
+        struct worker *worker = pool->places[i].worker;
+        for (size_t answers = worker_answers(worker); answers > 0; answers--) {
+            struct job *job = worker_pop(worker);
+            job->arrived(job);
+        }
+    }
+}
+
+void pool_wake(struct pool *pool)
+{
+    for (unsigned i = 0; i < pool->workers; i++)
+        worker_wake(pool->places[i].worker);
+}
+
+bool pool_may_sleep(struct pool *pool)
+{
+    sleeper_announce(&pool->loop);
+    for (unsigned i = 0; i < pool->workers; i++) {
+        if (worker_answers(pool->places[i].worker) > 0) {
+            sleeper_stay(&pool->loop);
+            return false;
+        }
+    }
+    return true;
+}
+
+void pool_awake(struct pool *pool)
+{
+    sleeper_stay(&pool->loop);
+}

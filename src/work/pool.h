@@ -1,0 +1,73 @@
+/*
+ * pool: the hand-over between the loop thread and the workers.
+ *
+ *              ring in                     ring out
+ *   loop  --- push -----> worker 0 --- push -----> loop
+ *         --- push -----> worker 1 --- push ----->
+ *         ...one ring each way for each worker, one producer, one consumer
+ *
+ * A turn of the loop: handle what epoll reports, pushing jobs as requests
+ * come in; collect answered jobs; then wake those workers that were given
+ * something and sleep. A worker drains its ring, answers everything, then
+ * signals the loop's eventfd, but only if the loop has said that it is about
+ * to sleep. So each side pays at most one wake-up for a burst.
+ *
+ * Admission: each worker has at most `max_in_flight` requests under way, and
+ * its rings have room for all of them and for one control message for each
+ * parked request. So a push never fails.
+ *
+ * All functions are for the loop thread.
+ */
+#ifndef ROCHEFORT_WORK_POOL_H
+#define ROCHEFORT_WORK_POOL_H
+
+#include <stdbool.h>
+
+#include "store/root.h"
+#include "work/job.h"
+
+#define POOL_WORKERS_MAX 64
+#define POOL_IN_FLIGHT_MAX 65536
+
+struct pool;
+
+struct pool_options {
+    const struct root *root; /* outlives the pool */
+    unsigned workers;        /* 1 .. POOL_WORKERS_MAX */
+    unsigned max_in_flight;  /* for each worker, 1 .. POOL_IN_FLIGHT_MAX */
+    unsigned buckets_if_new; /* for prefixes that are created from now on */
+};
+
+/* Starts the threads. 0 or -errno. */
+int pool_start(const struct pool_options *options, struct pool **out);
+
+/* Lets the workers finish what they have, joins and frees them. NULL is ignored. */
+void pool_stop(struct pool *pool);
+
+unsigned pool_workers(const struct pool *pool);
+
+/* An eventfd that becomes readable when a worker wakes the loop. Watch it edge-triggered: it is
+ * never read. */
+int pool_event_fd(const struct pool *pool);
+
+/* Takes a place for a request on a worker, or answers false: it has too much under way. */
+bool pool_admit(struct pool *pool, unsigned worker);
+void pool_release(struct pool *pool, unsigned worker);
+
+/* Hands a job to job->worker. A request must have been admitted. */
+void pool_push(struct pool *pool, struct job *job);
+
+/* Calls `arrived` of every job that is answered by now; what comes meanwhile is for the next turn.
+ */
+void pool_collect(struct pool *pool);
+
+/* Wakes the workers that were given something since the last call. */
+void pool_wake(struct pool *pool);
+
+/* Before the loop sleeps: false if jobs wait to be collected, then it must not. */
+bool pool_may_sleep(struct pool *pool);
+
+/* After the loop has slept. */
+void pool_awake(struct pool *pool);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * router: which worker a request goes to, and when.
+ *
+ * The bucket of an id is XXH3_64bits(id) modulo the prefix's own number of
+ * buckets, which only the disk knows. So the first request on a prefix makes
+ * the router ask a worker to resolve it; requests that come meanwhile are
+ * parked and follow in order. From then on each request goes straight to the
+ * worker that owns its bucket.
+ *
+ * A close waits until everything accepted before it on the prefix is done,
+ * replies in pieces included, then lets each worker close its files. What is
+ * accepted after it is parked until it is answered, and opens the prefix anew.
+ *
+ * All functions are for the loop thread.
+ */
+#ifndef ROCHEFORT_WORK_ROUTER_H
+#define ROCHEFORT_WORK_ROUTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "work/job.h"
+#include "work/pool.h"
+
+struct router;
+
+/* Starts the pool. 0 or -errno. */
+int router_start(const struct pool_options *options, struct router **out);
+
+/* Nothing may be in flight. Stops the workers, closes all files, frees everything. */
+void router_stop(struct router *router);
+
+/*
+ * Accepts a job on the prefix `name` (valid, NUL-terminated): `done` will be called, never from
+ * inside this call. The job's memory and what it points at must stay until then.
+ * job->error is then 0, what bucket_open, bucket_append or bucket_read answered, or -ENOMEM. If no
+ * bucket was tried job->prefix is NULL and the error is -EBUSY (too much under way), -ENOMEM, or
+ * what prefix_resolve answered.
+ */
+void router_submit(struct router *router, const char *name, struct job *job);
+
+/* After `done` with `more`: asks for the next piece, or says that nobody wants it. */
+void router_resume(struct router *router, struct job *job);
+void router_abandon(struct router *router, struct job *job);
+
+/* Jobs that were accepted and are not done. */
+unsigned router_in_flight(const struct router *router);
+
+/* See the functions of the same names in pool.h. */
+int router_event_fd(const struct router *router);
+void router_collect(struct router *router);
+bool router_may_sleep(struct router *router);
+void router_awake(struct router *router);
+void router_wake(struct router *router);
+
+#endif

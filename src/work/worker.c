@@ -1,0 +1,329 @@
+#include "work/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/bucket.h"
+#include "work/open_prefix.h"
+#include "work/reader.h"
+#include "work/ring.h"
+
+#define NS_PER_SECOND 1000000000ULL
+
+struct worker {
+    struct worker_options options;
+    pthread_t thread;
+    struct ring *in, *out;
+    struct sleeper sleeper;
+    sem_t wake;
+
+    /* loop thread */
+    bool pushed; /* something since the last wake */
+
+    /* worker thread */
+    struct job stop; /* pushed last */
+    bool stopping;
+    bool answered; /* something since the last signal to the loop */
+    struct batch batch;
+    struct bucket_slot *dirty;                /* buckets with appends in this drain */
+    struct job *long_reads, **long_reads_end; /* in pieces, or waiting for the disk */
+};
+
+static void finish(struct worker *worker, struct job *job, int error)
+{
+    job->error = error;
+    bool pushed = ring_push(worker->out, job);
+    assert(pushed); /* admission counts jobs, and the ring has room for as many */
+    (void)pushed;
+    worker->answered = true;
+}
+
+static void signal_loop(struct worker *worker)
+{
+    if (!worker->answered)
+        return;
+    worker->answered = false;
+    if (!sleeper_claim(worker->options.loop))
+        return;
+    const uint64_t one = 1;
+    while (write(worker->options.loop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
+}
+
+/* The bucket of the job, opened when it is first needed. */
+static int open_slot(struct worker *worker, const struct job *job, bool writable)
+{
+    const struct root *root = worker->options.root;
+    const char *name = job->prefix->name;
+    struct bucket_slot *slot = &job->prefix->slots[job->bucket];
+    if (slot->bucket != NULL && (bucket_writable(slot->bucket) || !writable))
+        return 0;
+    struct bucket *opened;
+    int error = bucket_open(root, name, job->bucket, writable, &opened);
+    if (error == -ENOENT && writable && prefix_complete(root, name, job->prefix->buckets) == 0)
+        error = bucket_open(root, name, job->bucket, writable, &opened);
+    if (error != 0)
+        return error;
+    bucket_close(slot->bucket);
+    slot->bucket = opened;
+    return 0;
+}
+
+static void take_append(struct worker *worker, struct job *job)
+{
+    struct bucket_slot *slot = &job->prefix->slots[job->bucket];
+    int error = open_slot(worker, job, true);
+    if (error != 0) {
+        finish(worker, job, error);
+        return;
+    }
+    if (slot->appends == NULL) {
+        slot->appends_end = &slot->appends;
+        slot->next_dirty = worker->dirty;
+        worker->dirty = slot;
+    }
+    job->next = NULL;
+    *slot->appends_end = job;
+    slot->appends_end = &job->next;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
+static void write_slot(struct worker *worker, struct bucket_slot *slot, uint64_t time_ns)
+{
+    struct batch *batch = &worker->batch;
+    batch_reset(batch);
+    for (struct job *job = slot->appends; job != NULL; job = job->next) {
+        int parts = evbuffer_peek(job->value, -1, NULL, NULL, 0);
+        struct iovec *room =
+            batch_add(batch, time_ns, (uint32_t)evbuffer_get_length(job->value), (size_t)parts);
+        job->error = room == NULL ? -ENOMEM : 0;
+        if (room != NULL)
+            (void)evbuffer_peek(job->value, -1, NULL, room, parts);
+    }
+    (void)bucket_append(slot->bucket, batch); /* each record carries its own result */
+    const struct batch_record *record = batch->records;
+    struct job *next;
+    for (struct job *job = slot->appends; job != NULL; job = next) {
+        next = job->next;
+        if (job->error == 0) {
+            job->offset = record->offset;
+            job->error = record->error;
+            record++;
+        }
+        finish(worker, job, job->error);
+    }
+    slot->appends = NULL;
+}
+
+static void write_appends(struct worker *worker)
+{
+    if (worker->dirty == NULL)
+        return;
+    uint64_t time_ns = now_ns();
+    while (worker->dirty != NULL) {
+        struct bucket_slot *slot = worker->dirty;
+        worker->dirty = slot->next_dirty;
+        write_slot(worker, slot, time_ns);
+    }
+}
+
+static void read_later(struct worker *worker, struct job *job)
+{
+    job->next = NULL;
+    *worker->long_reads_end = job;
+    worker->long_reads_end = &job->next;
+}
+
+static void read_now(struct worker *worker, struct job *job)
+{
+    int error = open_slot(worker, job, false);
+    if (error == 0)
+        error = reader_read(job, job->prefix->slots[job->bucket].bucket, !job->waits);
+    if (error == -EAGAIN) {
+        job->waits = !job->waits; /* after one wait the cache may do for a while again */
+        read_later(worker, job);
+    } else {
+        job->waits = false;
+        job->more = job->more && error == 0;
+        finish(worker, job, error);
+    }
+}
+
+static void read_one_later(struct worker *worker)
+{
+    struct job *job = worker->long_reads;
+    worker->long_reads = job->next;
+    if (worker->long_reads == NULL)
+        worker->long_reads_end = &worker->long_reads;
+    read_now(worker, job);
+}
+
+/* The router asks for this only when no other job of the prefix is under way. */
+static void close_slots(struct worker *worker, struct job *job)
+{
+    struct open_prefix *prefix = job->prefix;
+    for (unsigned i = 0; i < prefix->buckets; i++) {
+        if (open_prefix_owner(prefix, i, worker->options.workers) != worker->options.index)
+            continue;
+        bucket_close(prefix->slots[i].bucket);
+        prefix->slots[i].bucket = NULL;
+    }
+    finish(worker, job, 0);
+}
+
+static void take(struct worker *worker, struct job *job)
+{
+    if (job == &worker->stop) {
+        worker->stopping = true;
+        return;
+    }
+    switch (job->kind) {
+    case JOB_APPEND:
+        take_append(worker, job);
+        break;
+    case JOB_READ:
+        if (job->more)
+            read_later(worker, job);
+        else
+            read_now(worker, job);
+        break;
+    case JOB_READ_MULTI:
+        read_later(worker, job);
+        break;
+    case JOB_CLOSE:
+        close_slots(worker, job);
+        break;
+    case JOB_RESOLVE:
+        finish(worker, job,
+               prefix_resolve(worker->options.root, job->prefix->name,
+                              worker->options.buckets_if_new, job->create, &job->prefix->buckets));
+        break;
+    }
+}
+
+static void sleep_until_pushed(struct worker *worker)
+{
+    sleeper_announce(&worker->sleeper);
+    if (ring_count(worker->in) > 0) {
+        sleeper_stay(&worker->sleeper);
+        return;
+    }
+    while (sem_wait(&worker->wake) != 0 && errno == EINTR)
+        ;
+    sleeper_stay(&worker->sleeper);
+}
+
+static void *run(void *argument)
+{
+    struct worker *worker = argument;
+    while (true) {
+        /* what is there now; who comes while we work is for the next round */
+        for (size_t jobs = ring_count(worker->in); jobs > 0; jobs--)
+            take(worker, ring_pop(worker->in));
+        write_appends(worker);
+        signal_loop(worker);
+        if (worker->long_reads != NULL)
+            read_one_later(worker);
+        else if (worker->stopping)
+            break;
+        else
+            sleep_until_pushed(worker);
+    }
+    return NULL;
+}
+
+/* Signals are for the main thread. */
+static int start_thread(struct worker *worker)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    int error = pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (error != 0)
+        return -error;
+    error = pthread_create(&worker->thread, NULL, run, worker);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -error;
+}
+
+static void free_worker(struct worker *worker)
+{
+    (void)sem_destroy(&worker->wake);
+    ring_free(worker->in);
+    ring_free(worker->out);
+    batch_free(&worker->batch);
+    free(worker);
+}
+
+int worker_start(const struct worker_options *options, struct worker **out)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+    if (worker == NULL)
+        return -ENOMEM;
+    worker->options = *options;
+    worker->long_reads_end = &worker->long_reads;
+    sleeper_init(&worker->sleeper);
+    int error = sem_init(&worker->wake, 0, 0) != 0 ? -errno : 0;
+    if (error != 0) {
+        free(worker);
+        return error;
+    }
+    worker->in = ring_new(options->ring_capacity + 1); /* and the stop message */
+    worker->out = ring_new(options->ring_capacity);
+    error = worker->in == NULL || worker->out == NULL ? -ENOMEM : start_thread(worker);
+    if (error != 0) {
+        free_worker(worker);
+        return error;
+    }
+    *out = worker;
+    return 0;
+}
+
+void worker_push(struct worker *worker, struct job *job)
+{
+    bool pushed = ring_push(worker->in, job);
+    assert(pushed); /* see finish */
+    (void)pushed;
+    worker->pushed = true;
+}
+
+void worker_wake(struct worker *worker)
+{
+    if (!worker->pushed)
+        return;
+    worker->pushed = false;
+    if (sleeper_claim(&worker->sleeper))
+        (void)sem_post(&worker->wake);
+}
+
+size_t worker_answers(const struct worker *worker)
+{
+    return ring_count(worker->out);
+}
+
+struct job *worker_pop(struct worker *worker)
+{
+    return ring_pop(worker->out);
+}
+
+void worker_stop(struct worker *worker)
+{
+    if (worker == NULL)
+        return;
+    worker_push(worker, &worker->stop);
+    worker_wake(worker);
+    (void)pthread_join(worker->thread, NULL);
+    free_worker(worker);
+}

@@ -1,0 +1,188 @@
+"""The query string, paths, methods, and names of storage prefixes."""
+import json
+import os
+import struct
+import unittest
+
+import harness
+
+NAME_BYTES_MAX = 255
+
+
+def tree(directory):
+    """All paths below it but the server's log, with the content of the files."""
+    found = {}
+    for path, directories, files in os.walk(directory):
+        for name in directories:
+            found[os.path.join(path, name)] = None
+        for name in files:
+            if name != "log":
+                with open(os.path.join(path, name), "rb") as file:
+                    found[os.path.join(path, name)] = file.read()
+    return found
+
+
+class Raw(unittest.TestCase):
+    """Queries go out exactly as written here."""
+
+    def setUp(self):
+        self.server = self.enterContext(harness.Server("-buckets", "16"))
+        self.sock = self.enterContext(self.server.connect())
+
+    def ask(self, method, target, body=None):
+        self.sock.sendall(harness.request_bytes(method, target, body))
+        return harness.receive_reply(self.sock)
+
+    def bad(self, method, target, body=None, status=400):
+        got, headers, text = self.ask(method, target, body)
+        self.assertEqual((status, "text/plain"), (got, headers["content-type"]), target)
+        self.assertRegex(text, rb"\A[^\r\n]+\n\Z")
+        return text
+
+    def place(self, query):
+        """Where an append goes: (file, offset)."""
+        status, _, body = self.ask("POST", "/append?" + query, b"x")
+        self.assertEqual(200, status, body)
+        reply = json.loads(body)
+        self.assertEqual(["offset", "file"], list(reply))
+        return reply["file"], reply["offset"]
+
+
+class Query(Raw):
+    def test_the_bucket_of_an_id(self):
+        """XXH3_64bits(id) modulo the buckets; the hashes are those of xxhash's xxhsum -H3."""
+        for id, xxh3 in (("a", 0xe6c632b61e964e1f), ("hello", 0x9555e8555c62dcfd),
+                         ("rochefort", 0x62b9a17b306d1ce3)):
+            file = os.path.join(self.server.root, "default", "append.%d.raw" % (xxh3 % 16))
+            self.assertEqual(file, self.place("id=" + id)[0])
+
+    def test_ways_to_write_the_same(self):
+        """Same bucket, next offset. One pair could meet by chance, in 16 buckets all cannot."""
+        for one, other in (("id=a+b", "id=a%20b"), ("id=%61%2B%2b", "%69%64=a%2B%2B"),
+                           ("?foo&id=hello", "id=hello"), ("foo&id=hello", "id=hello&"),
+                           ("&&id=hello&&", "x=%61&id=hello&y=%20+"), ("id=a=b", "id=a%3Db"),
+                           ("id=hello&storagePrefix=", "id=hello"),
+                           ("id=hello&storagePrefix=default", "id=hello"),
+                           ("id=hello&id2=a&ID=b&Id=c", "id=hello"),
+                           ("id=%F0%9F%A6%80", "id=\xf0\x9f\xa6\x80"),
+                           ("id=a%26b%23", "id=%61%26%62%23"), ("id=a/b?c", "id=a%2Fb%3Fc")):
+            file, offset = self.place(one)
+            self.assertEqual((file, offset + 17), self.place(other), (one, other))
+
+    def test_bad_queries(self):
+        for query in ("", "id", "id=", "storagePrefix=p", "foo&bar", "id=%00", "id=a%00b",
+                      "%00=x&id=a", "id=a%00", "id=%", "id=%4", "id=%4g", "id=%zz", "%=1&id=a",
+                      "id=a&x=%", "id=a&%6", "id=a&id=b", "id=a&id=a", "id=a&%69d=a", "id=a&id",
+                      "id=a&storagePrefix=p&storagePrefix=p", "id=a&offset=1&offset=1",
+                      "id=a&offset=x"):
+            self.bad("POST", "/append?" + query, b"x")
+        self.bad("POST", "/append", b"x")
+        self.assertEqual([".rochefort.lock"], os.listdir(self.server.root))
+
+    def test_bad_offsets(self):
+        self.place("id=a")
+        for offset in ("", "x", "-1", "+0", "%2B0", "0x0", "1e3", "%200", "0%20", "0.0", "0,0",
+                       "9223372036854775808", "99999999999999999999"):
+            self.bad("GET", "/get?id=a&offset=" + offset)
+        self.bad("GET", "/get?id=a")
+        self.bad("GET", "/get?offset=0")
+        for offset in ("1", "17", "184467440737095516", "9223372036854775807"):
+            self.bad("GET", "/get?id=a&offset=" + offset, status=404)
+        for offset in ("0", "00", "000000000000000000000000000000"):
+            self.assertEqual((200, b"x"), self.ask("GET", "/get?id=a&offset=" + offset)[::2])
+
+    def test_bodies(self):
+        self.place("id=a")
+        self.bad("POST", "/append?id=a", b"")
+        self.bad("POST", "/append?id=a")
+        for length in (1, 7, 9, 8001):
+            self.bad("POST", "/getMulti?id=a", bytes(length))
+
+    def test_unknown_paths(self):
+        for target in ("/", "/appendx?id=a", "/append/?id=a", "/Append?id=a", "/get/multi", "/.",
+                       "/a/../append?id=a", "/%61ppend?id=a", "/append;x?id=a", "/x%0d%0aY:z"):
+            self.bad("POST", target, b"x", status=404)
+
+    def test_methods(self):
+        for path, allowed in (("/append", {"POST"}), ("/get", {"GET", "HEAD"}),
+                              ("/getMulti", {"POST"}), ("/close", {"GET", "POST"})):
+            for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+                if method in allowed:
+                    continue
+                status, headers, text = self.ask(method, path + "?id=a&offset=0")
+                self.assertEqual(405, status, (method, path))
+                self.assertEqual(allowed, set(headers["allow"].split(", ")))
+                self.assertRegex(text, rb"\A[^\r\n]+\n\Z")
+        self.assertEqual([".rochefort.lock"], os.listdir(self.server.root))
+
+    def test_reads_create_nothing(self):
+        for prefix in ("", "&storagePrefix=new"):
+            self.bad("GET", "/get?id=a&offset=0" + prefix, status=404)
+            self.bad("POST", "/getMulti?id=a" + prefix, bytes(8), status=404)
+            self.bad("POST", "/getMulti?id=a" + prefix, b"", status=404)
+            for method in ("GET", "POST"):
+                self.assertEqual((200, b'{"success":true}'),
+                                 self.ask(method, "/close?x=y" + prefix)[::2])
+        self.assertEqual([".rochefort.lock"], os.listdir(self.server.root))
+
+
+BAD_PREFIXES = ["..", ".", "%2e%2e", "%2E", ".%2e", "..%2f..%2fetc", "a%2fb", "a/b", "/abs",
+                "%2Ftmp", "%2e%2e%2fx", "../x", "a/..", "a/", ".hidden", ".rochefort.lock", "%01",
+                "a%0ab", "a%0d", "%1fa", "a%7f", "a%09b", "%00", "a%00", "..%00",
+                "n" * (NAME_BYTES_MAX + 1), "%c3%a9" * 128]
+
+# as written in the query, and the directory it stands for
+GOOD_PREFIXES = [("%252e%252e", "%2e%2e"), ("a%252fb", "a%2fb"), ("n" * NAME_BYTES_MAX,) * 2,
+                 ("%c3%a9" * 127, "\u00e9" * 127), ("a..", "a.."), ("a.b", "a.b"), ("-rf", "-rf"),
+                 ("a+b", "a b"), ("%20", " "), ("~", "~"), ("a%5Cb", "a\\b"), ("*", "*"),
+                 ("%22quote%22", '"quote"'), ("append.0.raw", "append.0.raw")]
+
+
+class Prefixes(Raw):
+    def test_bad_names_touch_no_file(self):
+        os.mkdir(os.path.join(self.server.root, "a"))
+        before = tree(self.server.directory)
+        for name in BAD_PREFIXES:
+            parameters = "id=a&offset=0&storagePrefix=" + name
+            self.bad("POST", "/append?" + parameters, b"x")
+            self.bad("GET", "/get?" + parameters)
+            self.bad("POST", "/getMulti?" + parameters, struct.pack("<Q", 0))
+            self.bad("POST", "/close?" + parameters)
+            self.assertEqual(before, tree(self.server.directory), name)
+
+    def test_good_names_stay_in_the_root(self):
+        outside = {path for path in tree(self.server.directory)
+                   if not path.startswith(self.server.root)}
+        for name, directory in GOOD_PREFIXES:
+            file, offset = self.place("id=a&storagePrefix=" + name)
+            # the hash of "a" ends in 0x1f
+            self.assertEqual(os.path.join(self.server.root, directory, "append.15.raw"), file)
+            self.assertEqual(0, offset)
+            self.assertEqual(16, len(os.listdir(os.path.join(self.server.root, directory))))
+            self.assertEqual(b"x", self.ask("GET", "/get?id=a&offset=0&storagePrefix=" + name)[2])
+        self.assertEqual({directory for _, directory in GOOD_PREFIXES} | {".rochefort.lock"},
+                         set(os.listdir(self.server.root)))
+        self.assertEqual(outside, {path for path in tree(self.server.directory)
+                                   if not path.startswith(self.server.root)})
+
+    def test_name_that_is_no_text(self):
+        """A file system takes any bytes, JSON only UTF-8: the reply is valid JSON all the same."""
+        file, _ = self.place("id=a&storagePrefix=b%ff%fe")
+        self.assertEqual(os.path.join(self.server.root, "b\ufffd\ufffd", "append.15.raw"), file)
+        self.assertIn(b"b\xff\xfe", os.listdir(os.fsencode(self.server.root)))
+
+    def test_file_or_link_in_the_place_of_a_directory(self):
+        """Refused, and a link is not followed out of the root."""
+        outside = os.path.join(self.server.directory, "outside")
+        os.mkdir(outside)
+        os.symlink(outside, os.path.join(self.server.root, "link"))
+        with open(os.path.join(self.server.root, "file"), "w"):
+            pass
+        for name in ("link", "file"):
+            text = self.bad("POST", "/append?id=a&storagePrefix=" + name, b"x", status=500)
+            self.assertIn(os.path.join(self.server.root, name).encode(), text)
+        self.assertEqual([], os.listdir(outside))
+
+
+if __name__ == "__main__":
+    unittest.main()

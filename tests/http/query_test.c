@@ -1,0 +1,228 @@
+/*
+ * Tests of http/query: the parameters are decoded as forms are, and what is
+ * ambiguous or malformed is refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "http/query.h"
+
+static struct query parse(const char *text)
+{
+    struct query query;
+    memset(&query, 0xff, sizeof(query)); /* whatever was there before must not matter */
+    const char *wrong = query_parse(text, &query);
+    if (wrong != NULL)
+        fail_msg("refused (%s): %s", wrong, text);
+    return query;
+}
+
+static void nothing_is_a_query_too(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {NULL, "", "&", "&&&", "=", "=&=", "x", "x=1&y", "=id"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct query query = parse(texts[i]);
+        assert_false(query.has_id);
+        assert_false(query.has_offset);
+        assert_string_equal(query.prefix, "default");
+    }
+}
+
+static void all_parameters_in_any_order(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "id=abc&offset=25&storagePrefix=p", "storagePrefix=p&offset=25&id=abc",
+        "&offset=25&&id=abc&storagePrefix=p&", "a=b&offset=25&c&id=abc&=d&storagePrefix=p"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct query query = parse(texts[i]);
+        assert_true(query.has_id);
+        assert_true(query.id_hash == XXH3_64bits("abc", 3));
+        assert_true(query.has_offset);
+        assert_int_equal(query.offset, 25);
+        assert_string_equal(query.prefix, "p");
+    }
+}
+
+/* The hash is that of the decoded bytes, whatever way they were spelled. */
+static void id_is_decoded_and_hashed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *id;
+    } table[] = {
+        {"id=a", "a"},
+        {"id=%61", "a"},
+        {"%69d=a", "a"}, /* keys are decoded too */
+        {"%69%64=a", "a"},
+        {"id=a+b", "a b"},
+        {"id=a%20b", "a b"},
+        {"id=a%2Bb", "a+b"},
+        {"id=a%2bb", "a+b"},
+        {"id=a%26b", "a&b"},
+        {"id=a%3Db", "a=b"},
+        {"id=a=b", "a=b"},
+        {"id==", "="},
+        {"id=100%25", "100%"},
+        {"id=%2541", "%41"}, /* once, not twice */
+        {"id=%c3%A4", "\xc3\xa4"},
+        {"id=\xc3\xa4", "\xc3\xa4"},
+        {"id=%0a%0D", "\n\r"},
+        {"id=%fF", "\xff"},
+        {"id=a;b", "a;b"},
+        {"id=/..%2f", "/../"},
+        {"id=0", "0"},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct query query = parse(table[i].text);
+        assert_true(query.has_id);
+        if (query.id_hash != XXH3_64bits(table[i].id, strlen(table[i].id)))
+            fail_msg("%s", table[i].text);
+    }
+}
+
+static void names_are_exact(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"Id=a", "ID=a",  "id%20=a", "+id=a",
+                                        "i=a",  "ids=a", "xid=a",   "id;=a"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        assert_false(parse(texts[i]).has_id);
+    assert_false(parse("Offset=1").has_offset);
+    assert_string_equal(parse("storageprefix=p").prefix, "default");
+    assert_string_equal(parse("storagePrefix2=p").prefix, "default");
+}
+
+static void empty_values(void **state)
+{
+    (void)state;
+    assert_false(parse("id=").has_id);
+    assert_false(parse("id").has_id);
+    assert_false(parse("id&offset=1").has_id);
+    assert_string_equal(parse("storagePrefix=").prefix, "default");
+    assert_string_equal(parse("storagePrefix").prefix, "default");
+    struct query query;
+    assert_non_null(query_parse("offset=", &query));
+    assert_non_null(query_parse("offset", &query));
+}
+
+static void offset_is_a_whole_number(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t offset;
+    } table[] = {
+        {"offset=0", 0},
+        {"offset=1", 1},
+        {"offset=007", 7},
+        {"offset=%31%30", 10},
+        {"offset=4294967296", 4294967296},
+        {"offset=9223372036854775807", INT64_MAX},
+        {"offset=00000000000000000000000009223372036854775807", INT64_MAX},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct query query = parse(table[i].text);
+        assert_true(query.has_offset);
+        assert_true(query.offset == table[i].offset);
+    }
+}
+
+static void prefix_is_a_valid_name(void **state)
+{
+    (void)state;
+    assert_string_equal(parse("storagePrefix=a.b").prefix, "a.b");
+    assert_string_equal(parse("storagePrefix=a+b").prefix, "a b");
+    assert_string_equal(parse("storagePrefix=%c3%a4").prefix, "\xc3\xa4");
+    char text[600], name[256];
+    memset(name, 'n', 255);
+    name[255] = '\0';
+    (void)snprintf(text, sizeof(text), "storagePrefix=%s", name);
+    assert_string_equal(parse(text).prefix, name);
+    struct query query;
+    (void)strcat(text, "n");
+    assert_non_null(query_parse(text, &query));
+}
+
+static void everything_else_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        /* escapes, also where nobody will look */
+        "id=%", "id=%4", "id=%zz", "id=%4g", "id=%g4", "id=%%41", "id=a%", "id=a&x=%", "%=a",
+        "x%4=1", "%zz", "id=%&41", "id=% 1", "id=%+1", "id=%-1", "id=%0x",
+        /* NUL */
+        "id=%00", "id=a%00b", "x=%00", "i%00d=a", "storagePrefix=a%00", "offset=1%00",
+        /* twice */
+        "id=a&id=a", "id=a&id=b", "id=&id=a", "id=a&id=", "id&id", "id=a&%69d=b",
+        "offset=1&offset=1", "storagePrefix=a&storagePrefix=a", "storagePrefix=&storagePrefix=a",
+        /* offsets */
+        "offset=-1", "offset=-0", "offset=+1", "offset=%2B1", "offset=1+", "offset=+",
+        "offset=0x10", "offset=1e3", "offset=1.0", "offset=1,0", "offset=ten", "offset=1%0a",
+        "offset=9223372036854775808", "offset=9223372036854775810", "offset=18446744073709551616",
+        "offset=18446744073709551617", "offset=99999999999999999999999999",
+        "offset=\xd9\xa1", /* a digit, but not one of ours */
+        /* names */
+        "storagePrefix=.", "storagePrefix=..", "storagePrefix=.a", "storagePrefix=%2e",
+        "storagePrefix=a/b", "storagePrefix=a%2fb", "storagePrefix=/", "storagePrefix=%2e%2e%2f",
+        "storagePrefix=a%0a", "storagePrefix=a%7f", "storagePrefix=%01",
+        /* one bad thing is enough */
+        "id=a&offset=1&storagePrefix=p&offset=2", "id=a&offset=x&storagePrefix=p"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct query query;
+        const char *wrong = query_parse(texts[i], &query);
+        if (wrong == NULL)
+            fail_msg("taken: %s", texts[i]);
+        assert_true(strlen(wrong) > 0);
+        assert_null(strpbrk(wrong, "\r\n")); /* one line for the client */
+    }
+}
+
+static void repeated_unknown_parameters_are_ignored(void **state)
+{
+    (void)state;
+    struct query query = parse("x=1&x=2&ID=a&ID=b&id=c&offsets=x&offsets=y");
+    assert_true(query.has_id);
+    assert_true(query.id_hash == XXH3_64bits("c", 1));
+    assert_false(query.has_offset);
+}
+
+/* As long as a head can be: 16384 bytes. */
+static void long_parameters(void **state)
+{
+    (void)state;
+    static char text[16384 + 64], id[16384 + 64];
+    memset(id, 'i', sizeof(id));
+    (void)strcpy(text, "id=");
+    memset(text + 3, 'i', 16000);
+    assert_true(parse(text).id_hash == XXH3_64bits(id, 16000));
+    struct query query;
+    memset(text + 3, 'i', sizeof(text) - 4);
+    const char *wrong = query_parse(text, &query); /* longer than any head: refused, no overflow */
+    assert_non_null(wrong);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_a_query_too),
+        cmocka_unit_test(all_parameters_in_any_order),
+        cmocka_unit_test(id_is_decoded_and_hashed),
+        cmocka_unit_test(names_are_exact),
+        cmocka_unit_test(empty_values),
+        cmocka_unit_test(offset_is_a_whole_number),
+        cmocka_unit_test(prefix_is_a_valid_name),
+        cmocka_unit_test(everything_else_is_refused),
+        cmocka_unit_test(repeated_unknown_parameters_are_ignored),
+        cmocka_unit_test(long_parameters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,110 @@
+/*
+ * Tests of http/status: which error becomes which status, and what clients
+ * are told about it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+
+#include "http/status.h"
+
+static void every_status_in_use_has_its_name(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *reason; /* RFC 9110; 507 is of RFC 4918 */
+    } table[] = {
+        {200, "OK"},
+        {400, "Bad Request"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {413, "Content Too Large"},
+        {417, "Expectation Failed"},
+        {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+        {507, "Insufficient Storage"},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        assert_string_equal(status_reason(table[i].status), table[i].reason);
+    assert_non_null(status_reason(299)); /* never NULL, it is printed */
+    assert_non_null(status_reason(0));
+}
+
+static void errors_become_statuses(void **state)
+{
+    (void)state;
+    static const struct {
+        int error, status;
+    } table[] = {
+        /* the client may come again */
+        {-EBUSY, 503},
+        {-ENOMEM, 503},
+        /* no room */
+        {-ENOSPC, 507},
+        {-EDQUOT, 507},
+        /* there is nothing */
+        {-ENOENT, 404},
+        /* the disk failed, or what is on it is not as it should be */
+        {-ENODATA, 500},
+        {-EROFS, 500},
+        {-EUCLEAN, 500},
+        {-EIO, 500},
+        {-EMFILE, 500},
+        {-EACCES, 500},
+        {-ELOOP, 500},
+        {-ENOTDIR, 500},
+        {-EINVAL, 500},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        const char *meaning = NULL;
+        if (status_of_error(table[i].error, &meaning) != table[i].status)
+            fail_msg("%s", strerror(-table[i].error));
+        assert_non_null(meaning);
+        assert_true(strlen(meaning) > 0);
+        assert_null(strpbrk(meaning, "\r\n")); /* one line for the client */
+    }
+}
+
+static void every_error_has_a_meaning_of_its_own(void **state)
+{
+    (void)state;
+    static const int errors[] = {EBUSY, ENOMEM, ENOSPC,  EDQUOT, ENOENT, ENODATA,
+                                 EROFS, EIO,    EUCLEAN, EMFILE, EFBIG};
+    const size_t count = sizeof(errors) / sizeof(errors[0]);
+    char meanings[16][128];
+    for (size_t i = 0; i < count; i++) {
+        const char *meaning;
+        (void)status_of_error(-errors[i], &meaning);
+        (void)strncpy(meanings[i], meaning, sizeof(meanings[i]) - 1);
+        meanings[i][sizeof(meanings[i]) - 1] = '\0';
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(meanings[i], meanings[j]);
+    }
+}
+
+static void other_errors_are_named_by_the_system(void **state)
+{
+    (void)state;
+    const char *meaning;
+    assert_int_equal(status_of_error(-EIO, &meaning), 500);
+    assert_string_equal(meaning, "Input/output error");
+    assert_int_equal(status_of_error(-12345, &meaning), 500); /* one that does not exist */
+    assert_non_null(meaning);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_status_in_use_has_its_name),
+        cmocka_unit_test(errors_become_statuses),
+        cmocka_unit_test(every_error_has_a_meaning_of_its_own),
+        cmocka_unit_test(other_errors_are_named_by_the_system),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

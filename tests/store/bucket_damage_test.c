@@ -1,0 +1,169 @@
+/*
+ * Tests of store/bucket on files that are not as they should be: offsets where
+ * no record starts, records that were cut short, a file that takes no more.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "store/one_bucket.h"
+
+static void offsets_that_are_no_record(void **state)
+{
+    struct one_bucket *fixture = *state;
+    char value[40];
+    memset(value, 7, sizeof(value));
+    assert_int_equal(one_bucket_append(fixture, value, sizeof(value)), 0);
+    assert_int_equal(one_bucket_append(fixture, value, sizeof(value)), 56);
+    static const int64_t far[] = {-1, -16, INT64_MIN, 112, 113, 1000, INT64_MAX, INT64_MAX - 15};
+    for (int cached_only = 0; cached_only < 2; cached_only++) {
+        for (int64_t offset = 0; offset < 112; offset++)
+            if (offset != 0 && offset != 56)
+                assert_int_equal(one_bucket_error(fixture, offset, 64, cached_only), -ENOENT);
+        for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++)
+            assert_int_equal(one_bucket_error(fixture, far[i], 64, cached_only), -ENOENT);
+    }
+    one_bucket_check(fixture, 0, value, sizeof(value));
+    one_bucket_check(fixture, 56, value, sizeof(value));
+}
+
+static void file_cut_short_behind_our_back(void **state)
+{
+    struct one_bucket *fixture = *state;
+    static char value[3000];
+    assert_int_equal(one_bucket_append(fixture, value, sizeof(value)), 0);
+    assert_int_equal(one_bucket_append(fixture, value, sizeof(value)), 3016);
+    /* inside the second value, inside its header, inside the first value, everything */
+    static const off_t lengths[] = {6031, 3032, 3020, 3016, 2000, 0};
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        assert_int_equal(truncate(one_bucket_path(fixture), lengths[i]), 0);
+        assert_int_equal(one_bucket_error(fixture, 3016, 3000, false), -ENODATA);
+        assert_int_equal(one_bucket_error(fixture, 3016, 3000, true),
+                         -EAGAIN); /* cannot tell yet */
+        if (lengths[i] >= 3016)
+            one_bucket_check(fixture, 0, value, sizeof(value));
+        else
+            assert_int_equal(one_bucket_error(fixture, 0, 3000, false), -ENODATA);
+    }
+    char buffer[10];
+    assert_int_equal(bucket_read_more(fixture->bucket, 0, 2990, buffer, 10, false), -ENODATA);
+}
+
+static void length_past_the_end(void **state)
+{
+    struct one_bucket *fixture = *state;
+    static char value[3000];
+    assert_int_equal(one_bucket_append(fixture, "whole", 5), 0);
+    assert_int_equal(one_bucket_append(fixture, value, sizeof(value)), 21);
+    /* as a crash leaves it: the record was cut before this process opened the file */
+    static const off_t cuts[] = {1, 1500, 2999, 3000};
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+        assert_int_equal(truncate(one_bucket_path(fixture), 21 + 16 + 3000 - cuts[i]), 0);
+        one_bucket_reopen(fixture, true);
+        for (size_t capacity = 0; capacity <= 4096; capacity += 2048) {
+            assert_int_equal(one_bucket_error(fixture, 21, capacity, false), -ENODATA);
+            assert_int_equal(one_bucket_error(fixture, 21, capacity, true), -ENODATA);
+        }
+    }
+    one_bucket_check(fixture, 0, "whole", 5);
+    /* less than a header is left of it: no record starts there */
+    assert_int_equal(truncate(one_bucket_path(fixture), 21 + 15), 0);
+    one_bucket_reopen(fixture, true);
+    assert_int_equal(one_bucket_error(fixture, 21, 100, false), -ENOENT);
+    assert_int_equal(one_bucket_append(fixture, "after", 5), 36);
+    one_bucket_check(fixture, 36, "after", 5);
+}
+
+static void huge_length_allocates_and_reads_nothing(void **state)
+{
+    struct one_bucket *fixture = *state;
+    struct record_header header = {UINT32_MAX, 1};
+    uint8_t bytes[RECORD_HEADER_BYTES + 100] = {0};
+    record_header_encode(&header, bytes);
+    bucket_close(fixture->bucket);
+    int fd = open(one_bucket_path(fixture), O_WRONLY);
+    assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+    (void)close(fd);
+    assert_int_equal(bucket_open(fixture->root, "p", 3, true, &fixture->bucket), 0);
+    assert_int_equal(one_bucket_error(fixture, 0, 64, false), -ENODATA);
+}
+
+/*
+ * Five records of 100 bytes, and room for `room` bytes in the file: what fits must stay, what does
+ * not must leave no trace.
+ */
+static void fill_up(struct one_bucket *fixture, rlim_t room, size_t whole)
+{
+    char values[5][84];
+    struct rlimit before, limit;
+    int64_t tail = bucket_tail(fixture->bucket);
+    batch_reset(&fixture->batch);
+    for (size_t i = 0; i < 5; i++) {
+        memset(values[i], 'a' + (int)i, sizeof(values[i]));
+        one_bucket_add(fixture, values[i], sizeof(values[i]));
+    }
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = (struct rlimit){(rlim_t)tail + room, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    int error = bucket_append(fixture->bucket, &fixture->batch);
+    /* at once, or the limit would hold for this program's own output too */
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+
+    assert_int_equal(error, whole < 5 ? -EFBIG : 0);
+    assert_int_equal(bucket_tail(fixture->bucket), tail + 100 * (int64_t)whole);
+    assert_int_equal(one_bucket_bytes(fixture), bucket_tail(fixture->bucket));
+    for (size_t i = 0; i < 5; i++) {
+        const struct batch_record *record = &fixture->batch.records[i];
+        assert_int_equal(record->error, i < whole ? 0 : -EFBIG);
+        if (i < whole) {
+            assert_int_equal(record->offset, tail + 100 * (int64_t)i);
+            one_bucket_check(fixture, record->offset, values[i], sizeof(values[i]));
+        } else {
+            assert_int_equal(one_bucket_error(fixture, tail + 100 * (int64_t)i, 84, false),
+                             -ENOENT);
+        }
+    }
+    tail = bucket_tail(fixture->bucket);
+    assert_int_equal(one_bucket_append(fixture, "room again", 10), tail);
+    one_bucket_check(fixture, tail, "room again", 10);
+}
+
+static void write_that_fails_half_way(void **state)
+{
+    struct one_bucket *fixture = *state;
+    static const struct {
+        rlim_t room;
+        size_t whole;
+    } table[] = {
+        {0, 0},   {1, 0},   {15, 0},  {16, 0},  {17, 0},  {99, 0},  {100, 1}, {101, 1},
+        {216, 2}, {250, 2}, {299, 2}, {300, 3}, {301, 3}, {400, 4}, {499, 4}, {500, 5},
+    };
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_true(before != SIG_ERR);
+    (void)one_bucket_append(fixture, "there already", 13);
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        fill_up(fixture, table[i].room, table[i].whole);
+    one_bucket_check(fixture, 0, "there already", 13);
+    (void)signal(SIGXFSZ, before);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, one_bucket_set_up, one_bucket_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(offsets_that_are_no_record), TEST(file_cut_short_behind_our_back),
+        TEST(length_past_the_end),        TEST(huge_length_allocates_and_reads_nothing),
+        TEST(write_that_fails_half_way),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,165 @@
+"""The loop thread never touches a file, and a burst of appends is one write: shown by strace.
+
+Runs the server under strace -ff, which writes a file for each thread, drives
+all endpoints, and reads from those files which thread called what.
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "http"))
+import harness  # noqa: E402
+
+# Calls that work on files and are not on sockets too.
+FILE_CALLS = re.compile(
+    r"^(open\w*|creat|\w*stat\w*|access\w*|faccessat\w*|readlink\w*|getdents\w*|mkdir\w*|unlink\w*"
+    r"|rename\w*|link\w*|symlink\w*|pread\w*|pwrite\w*|truncate|ftruncate|fallocate|fadvise\w*"
+    r"|fsync|fdatasync|sync\w*|sendfile\w*|copy_file_range|flock|lseek)\(")
+
+
+class Traced(harness.Server):
+    """A server under strace. self.process is strace; self.pid is the server's."""
+
+    def __init__(self, *flags):
+        self.trace_directory = tempfile.TemporaryDirectory(prefix="rochefort-trace-")
+        self.trace = self.trace_directory.name
+        super().__init__(*flags, hold=True)
+
+    def start(self):
+        binary = harness.BINARY
+        wrapper = os.path.join(self.trace, "traced")
+        with open(wrapper, "w") as script:
+            # LD_PRELOAD is for the server, not for strace
+            script.write('#!/bin/sh\npreload=$LD_PRELOAD\nunset LD_PRELOAD\n'
+                         'exec strace -ff -s 128 -o %s/of -E "LD_PRELOAD=$preload" %s "$@"\n'
+                         % (self.trace, binary))
+        os.chmod(wrapper, 0o755)
+        harness.BINARY = wrapper
+        try:
+            super().start()
+        finally:
+            harness.BINARY = binary
+
+    def stop(self, signal_number=15):
+        children = "/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)
+        if self.process.poll() is None:
+            with open(children) as file:
+                os.kill(int(file.read().split()[0]), signal_number)
+        return self.process.wait(harness.TIMEOUT_SECONDS)
+
+    def calls(self):
+        """(calls of the loop thread while serving, [calls of each worker])"""
+        _, loop, workers = self.all_calls()
+        return loop, workers
+
+    def all_calls(self):
+        """The same, with the calls of the loop thread before it served in front."""
+        before, loop, workers = [], [], []
+        for name in sorted(os.listdir(self.trace)):
+            if not name.startswith("of."):
+                continue
+            with open(os.path.join(self.trace, name), errors="replace") as file:
+                lines = file.read().splitlines()
+            start = [i for i, line in enumerate(lines) if "starting http server on" in line]
+            if start:
+                before, loop = lines[:start[0]], lines[start[0] + 1:]
+            else:
+                workers.append(lines)
+        return before, loop, workers
+
+
+def drive(server):
+    client = server.client()
+    values = [b"v" * n for n in (1, 100, 5000, 600000)]
+    offsets = [client.append("id", value) for value in values]
+    for value, offset in zip(values, offsets):
+        assert client.get("id", offset) == value
+    client.request("HEAD", "/get", id="id", offset=0)
+    assert harness.split_multi(client.get_multi("id", offsets)) == (values, None)
+    assert client.request("GET", "/get", id="id", offset=3)[0] == 404
+    assert client.request("GET", "/get", id="id", offset=3, storagePrefix="none")[0] == 404
+    client.close()
+    client.append("id", b"again", prefix="other")
+    client.hang_up()
+
+
+class Threads(unittest.TestCase):
+    def test_the_loop_touches_no_file_and_the_workers_no_socket(self):
+        with Traced("-buckets", "4", "-workers", "2") as server:
+            drive(server)
+        loop, workers = server.calls()
+        self.assertGreater(len(loop), 20)
+        self.assertEqual([line for line in loop if FILE_CALLS.match(line)], [])
+        self.assertEqual(len(workers), 2)
+        calls = "\n".join("\n".join(lines) for lines in workers)
+        for name in ("openat", "mkdirat", "pwritev", "preadv2", "getdents64"):
+            self.assertRegex(calls, r"(?m)^%s\(" % name)
+        self.assertNotRegex(calls, r"(?m)^(accept4|readv|writev|recv\w*|send\w*|epoll_\w*)\(")
+
+    def test_appends_that_wait_together_are_one_write(self):
+        with Traced("-buckets", "1", "-workers", "1") as server:
+            client = server.client()
+            client.append("id", b"opens the file")
+            server.hold_disk()
+            thread = threading.Thread(target=client.append, args=("id", b"x" * 10))
+            thread.start()
+            harness.wait_for(server.disk_is_waiting, "the first write")
+            waiting = [server.connect() for _ in range(20)]
+            for sock in waiting:
+                self.addCleanup(sock.close)
+                sock.sendall(b"POST /append?id=id HTTP/1.1\r\nHost: x\r\n"
+                             b"Content-Length: 10\r\n\r\n0123456789")
+            harness.wait_for(lambda: count_of("readv", server) >= 22, "the requests to be read")
+            server.release_disk()
+            replies = [harness.receive_reply(sock) for sock in waiting]
+            thread.join()
+            client.hang_up()
+        self.assertEqual({status for status, _, _ in replies}, {200})
+        _, (worker,) = server.calls()
+        writes = [line for line in worker if line.startswith("pwritev(")]
+        self.assertEqual(len(writes), 3)  # the one that opened the file, the held one, the rest
+        self.assertIn("= %d" % (20 * 26), writes[2])
+
+    def test_small_replies_do_not_wait_for_acknowledgements(self):
+        """Nagle's algorithm is off on the listening socket, from which all others inherit it."""
+        with Traced() as server:
+            pass
+        before, _, _ = server.all_calls()
+        off = [i for i, line in enumerate(before) if "TCP_NODELAY, [1]" in line]
+        listens = [i for i, line in enumerate(before) if line.startswith("listen(")]
+        self.assertEqual(len(off), len(listens))
+        self.assertLess(off[0], listens[0])
+
+    def test_libevent_is_used_without_locks(self):
+        libraries = subprocess.run(["ldd", harness.BINARY], capture_output=True, text=True,
+                                   check=True).stdout
+        self.assertIn("libevent_core", libraries)
+        self.assertNotIn("libevent_pthreads", libraries)
+
+    def test_a_request_is_one_read_and_one_write_of_the_socket(self):
+        with Traced("-workers", "1") as server:
+            client = server.client()
+            offset = client.append("id", b"v" * 100)
+            before = len(server.calls()[0])
+            for _ in range(100):
+                client.get("id", offset)
+            harness.wait_for(lambda: count_of("writev", server) >= 101, "strace to have written")
+            loop = server.calls()[0][before:]
+            client.hang_up()
+        names = [line.split("(")[0] for line in loop]
+        self.assertLessEqual(names.count("readv"), 101)
+        self.assertLessEqual(names.count("writev"), 101)
+        self.assertEqual(names.count("epoll_ctl"), 0)
+        self.assertEqual(names.count("read"), 0)  # the eventfd is never read
+
+
+def count_of(name, server):
+    return sum(line.startswith(name + "(") for line in server.calls()[0])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,22 @@
+# The unit tests: each program links the lowest library that has its module.
+
+include_directories(${CMAKE_CURRENT_SOURCE_DIR})
+
+unit_test(store/record store)
+unit_test(store/root store)
+unit_test(store/prefix store)
+unit_test(store/batch store)
+unit_test(store/bucket store)
+unit_test(store/bucket_damage store)
+unit_test(store/bucket_errors store)
+unit_test(work/ring work)
+unit_test(work/wake work)
+unit_test(work/reader work)
+unit_test(work/router work)
+unit_test(work/router_pieces work)
+unit_test(http/head http)
+unit_test(http/framing http)
+unit_test(http/framing_steps http)
+unit_test(http/query http)
+unit_test(http/json http)
+unit_test(http/status http)

@@ -1,0 +1,280 @@
+/*
+ * Tests of work/router with replies in pieces: they are resumed or abandoned,
+ * and a close waits for them. This program brings its own preadv2, which can
+ * pretend that the page cache is cold.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "work/loop.h"
+
+static atomic_bool cold;
+
+/* With _FILE_OFFSET_BITS=64 the symbol of this is preadv64v2. */
+ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t offset, int flags)
+{
+    ssize_t (*real)(int, const struct iovec *, int, off_t, int);
+    *(void **)&real = dlsym(RTLD_NEXT, "preadv64v2");
+    if (cold && (flags & RWF_NOWAIT) != 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return real(fd, parts, count, offset, flags);
+}
+
+static int warm_set_up(void **state)
+{
+    cold = false;
+    return set_up(state);
+}
+
+static int cold_set_up(void **state)
+{
+    cold = true;
+    return set_up(state);
+}
+
+/* A value of 1 MiB, byte i is i * 7 / 3. */
+#define LONG_BYTES (1024 * 1024)
+static char long_value[LONG_BYTES];
+
+static void append_long(struct fixture *fixture, uint64_t id_hash)
+{
+    for (size_t i = 0; i < LONG_BYTES; i++)
+        long_value[i] = (char)(i * 7 / 3);
+    struct request *request = new_request(fixture, JOB_APPEND, id_hash);
+    assert_int_equal(evbuffer_add(request->job.value, long_value, LONG_BYTES), 0);
+    assert_int_equal(finish_and_free(fixture, submit(fixture, "p", request)), 0);
+}
+
+static void add_offset(struct request *request, uint64_t offset)
+{
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(evbuffer_add(request->job.offsets, &(char){(char)(offset >> 8 * i)}, 1),
+                         0);
+}
+
+static void long_value_comes_in_pieces(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, 1, 8, 2);
+    append_long(fixture, 0);
+    struct request *request = get(fixture, "p", 0, 0);
+    assert_int_equal(finish(fixture, request), 0);
+    assert_int_equal(request->job.value_bytes, LONG_BYTES);
+    assert_true(request->pieces > 3);
+    assert_int_equal(evbuffer_get_length(request->reply), LONG_BYTES);
+    assert_memory_equal(evbuffer_pullup(request->reply, -1), long_value, LONG_BYTES);
+    free_request(request);
+    stop(fixture);
+}
+
+static void many_offsets_come_in_pieces(void **state)
+{
+    static const unsigned count = 20000;
+    struct fixture *fixture = *state;
+    start(fixture, 2, 8, 2);
+    assert_int_equal(finish_and_free(fixture, append(fixture, "p", 0, "the first value")), 0);
+    assert_int_equal(finish_and_free(fixture, append(fixture, "p", 0, "2nd")), 0);
+    struct request *request = new_request(fixture, JOB_READ_MULTI, 0);
+    struct evbuffer *expected = evbuffer_new();
+    for (unsigned i = 0; i < count; i++) {
+        add_offset(request, i % 3 == 0 ? 31 : 0);
+        if (i % 3 == 0)
+            assert_int_equal(evbuffer_add(expected,
+                                          "\x03\0\0\0"
+                                          "2nd",
+                                          7),
+                             0);
+        else
+            assert_int_equal(evbuffer_add(expected,
+                                          "\x0f\0\0\0"
+                                          "the first value",
+                                          19),
+                             0);
+    }
+    assert_int_equal(finish(fixture, submit(fixture, "p", request)), 0);
+    assert_true(request->pieces > 1);
+    size_t bytes = evbuffer_get_length(expected);
+    assert_int_equal(evbuffer_get_length(request->reply), bytes);
+    assert_memory_equal(evbuffer_pullup(request->reply, -1), evbuffer_pullup(expected, -1), bytes);
+    evbuffer_free(expected);
+    free_request(request);
+    stop(fixture);
+}
+
+/* A getMulti that has sent its first piece and waits to be resumed. */
+static struct request *paused_multi(struct fixture *fixture)
+{
+    struct request *request = new_request(fixture, JOB_READ_MULTI, 0);
+    add_offset(request, 0);
+    request->hold = true;
+    (void)submit(fixture, "p", request);
+    while (request->answers == 0)
+        turn(fixture);
+    assert_true(request->job.more);
+    return request;
+}
+
+static void close_waits_for_a_reply_in_pieces(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, 1, 8, 2);
+    append_long(fixture, 0);
+    struct request *multi = paused_multi(fixture), *closing = close_prefix(fixture, "p");
+    struct request *after = append(fixture, "p", 0, "x");
+    /* there is one worker: had it got the close or the append, it had them before these */
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(finish_and_free(fixture, append(fixture, "q", 0, "y")), 0);
+    assert_int_equal(closing->answers, 0);
+    assert_int_equal(after->answers, 0);
+    assert_true(open_files(fixture) > 0);
+    multi->hold = false;
+    router_resume(fixture->router, &multi->job);
+    assert_int_equal(finish(fixture, after), 0);
+    assert_int_equal(multi->done_as + 1, closing->done_as);
+    assert_int_equal(closing->done_as + 1, after->done_as);
+    assert_int_equal(evbuffer_get_length(multi->reply), 4 + LONG_BYTES);
+    assert_memory_equal(evbuffer_pullup(multi->reply, -1), "\0\0\x10\0", 4);
+    assert_memory_equal(evbuffer_pullup(multi->reply, -1) + 4, long_value, LONG_BYTES);
+    free_request(multi);
+    free_request(closing);
+    free_request(after);
+    stop(fixture);
+}
+
+static void close_waits_for_the_last_of_several(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, 1, 8, 2);
+    append_long(fixture, 0);
+    struct request *multis[2] = {paused_multi(fixture), paused_multi(fixture)};
+    struct request *closing = close_prefix(fixture, "p");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(finish_and_free(fixture, append(fixture, "q", 0, "y")), 0);
+        assert_int_equal(closing->answers, 0);
+        multis[i]->hold = false;
+        router_resume(fixture->router, &multis[i]->job);
+        assert_int_equal(finish(fixture, multis[i]), 0);
+        assert_int_equal(evbuffer_get_length(multis[i]->reply), 4 + LONG_BYTES);
+        free_request(multis[i]);
+    }
+    assert_int_equal(finish_and_free(fixture, closing), 0);
+    stop(fixture);
+}
+
+/* One worker: a short append does not wait for the end of a long reply. */
+static void append_is_served_between_two_pieces(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, 1, 8, 2);
+    append_long(fixture, 0);
+    struct request *read = get(fixture, "p", 0, 0), *write = append(fixture, "p", 0, "x");
+    assert_int_equal(finish(fixture, read), 0);
+    assert_int_equal(finish(fixture, write), 0);
+    assert_true(write->done_as < read->done_as);
+    free_request(read);
+    free_request(write);
+    stop(fixture);
+}
+
+/* A getMulti that waits for the disk again and again must not hold up the append before it. */
+static void append_does_not_wait_for_a_reply_being_read(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, 1, 8, 2);
+    assert_int_equal(finish_and_free(fixture, append(fixture, "p", 0, "the first value")), 0);
+    struct request *multi = new_request(fixture, JOB_READ_MULTI, 0);
+    for (unsigned i = 0; i < 10000; i++)
+        add_offset(multi, 0);
+    struct request *write = append(fixture, "p", 0, "x");
+    (void)submit(fixture, "p", multi);
+    assert_int_equal(finish(fixture, multi), 0);
+    assert_int_equal(write->done_as + 1, multi->done_as);
+    assert_int_equal(evbuffer_get_length(multi->reply), 10000 * 19);
+    free_request(multi);
+    free_request(write);
+    stop(fixture);
+}
+
+static void close_does_not_wait_for_what_is_abandoned(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, 2, 8, 2);
+    append_long(fixture, 0);
+    struct request *multi = paused_multi(fixture), *closing = close_prefix(fixture, "p");
+    assert_int_equal(router_in_flight(fixture->router), 2);
+    router_abandon(fixture->router, &multi->job);
+    assert_int_equal(router_in_flight(fixture->router), 1);
+    assert_int_equal(finish_and_free(fixture, closing), 0);
+    assert_int_equal(open_files(fixture), 0);
+    assert_int_equal(multi->answers, 1);
+    free_request(multi);
+    stop(fixture);
+}
+
+static void abandoned_job_gives_its_place_back(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, 1, 1, 2);
+    append_long(fixture, 0);
+    for (int round = 0; round < 5; round++) {
+        struct request *multi = paused_multi(fixture);
+        assert_int_equal(finish_and_free(fixture, append(fixture, "p", 1, "x")), -EBUSY);
+        router_abandon(fixture->router, &multi->job);
+        free_request(multi);
+        assert_int_equal(router_in_flight(fixture->router), 0);
+        assert_int_equal(finish_and_free(fixture, append(fixture, "p", 1, "x")), 0);
+    }
+    stop(fixture);
+}
+
+static void multi_says_which_offset_was_bad(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, 2, 8, 2);
+    assert_int_equal(finish_and_free(fixture, append(fixture, "p", 0, "good")), 0);
+    struct request *request = new_request(fixture, JOB_READ_MULTI, 0);
+    add_offset(request, 0);
+    add_offset(request, 7);
+    add_offset(request, 0);
+    assert_int_equal(finish(fixture, submit(fixture, "p", request)), -ENOENT);
+    assert_int_equal(request->job.offset, 7);
+    assert_int_equal(request->answers, 1);
+    assert_int_equal(evbuffer_get_length(request->reply), 8);
+    assert_memory_equal(evbuffer_pullup(request->reply, -1), "\x04\0\0\0good", 8);
+    free_request(request);
+    stop(fixture);
+}
+
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, warm_set_up, tear_down),                                 \
+    {                                                                                              \
+#name "_when_cold", name, cold_set_up, tear_down, NULL                                     \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(long_value_comes_in_pieces),
+        TEST(many_offsets_come_in_pieces),
+        TEST(multi_says_which_offset_was_bad),
+        TEST(close_waits_for_a_reply_in_pieces),
+        TEST(close_waits_for_the_last_of_several),
+        TEST(append_is_served_between_two_pieces),
+        TEST(append_does_not_wait_for_a_reply_being_read),
+        TEST(close_does_not_wait_for_what_is_abandoned),
+        TEST(abandoned_job_gives_its_place_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
