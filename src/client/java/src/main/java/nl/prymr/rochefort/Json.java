@@ -1,0 +1,114 @@
+package nl.prymr.rochefort;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+
+/** The two JSON texts that the server answers with, and nothing else. */
+final class Json {
+    private static final String OFFSET = "{\"offset\":";
+    private static final String FILE = ",\"file\":\"";
+    private static final String SUCCESS = "{\"success\":true}";
+
+    private final String text;
+    private int at;
+
+    private Json(String text) {
+        this.text = text;
+    }
+
+    /**
+     * The offset in {@code {"offset":25,"file":"/data/append.3.raw"}}.
+     *
+     * @throws IllegalArgumentException if it is not exactly that
+     */
+    static long offset(byte[] reply) {
+        Json json = new Json(utf8(reply));
+        json.expect(OFFSET);
+        long offset = json.number();
+        json.expect(FILE);
+        json.skipString();
+        json.expect("}");
+        json.expectEnd();
+        return offset;
+    }
+
+    /** Checks for {@code {"success":true}}, in the same way. */
+    static Void success(byte[] reply) {
+        Json json = new Json(utf8(reply));
+        json.expect(SUCCESS);
+        json.expectEnd();
+        return null;
+    }
+
+    private static String utf8(byte[] reply) {
+        try {
+            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(reply)).toString();
+        } catch (CharacterCodingException e) {
+            throw new IllegalArgumentException("the reply is not UTF-8", e);
+        }
+    }
+
+    private void expect(String part) {
+        check(text.startsWith(part, at), part);
+        at += part.length();
+    }
+
+    private void expectEnd() {
+        check(at == text.length(), "the end");
+    }
+
+    private long number() {
+        int from = at;
+        while (at < text.length() && digit(text.charAt(at), 10)) {
+            at++;
+        }
+        String digits = text.substring(from, at);
+        check(!digits.isEmpty(), "a number");
+        check(digits.equals("0") || digits.charAt(0) != '0', "no leading zero");
+        try {
+            return Long.parseLong(digits);
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException("not an offset: " + digits, e);
+        }
+    }
+
+    /** To behind the closing quote. */
+    private void skipString() {
+        for (;;) {
+            char c = next();
+            if (c == '"') {
+                return;
+            }
+            check(c >= ' ', "no control character");
+            if (c == '\\') {
+                skipEscape();
+            }
+        }
+    }
+
+    private void skipEscape() {
+        char kind = next();
+        check("\"\\/bfnrtu".indexOf(kind) >= 0, "an escape");
+        for (int i = 0; kind == 'u' && i < 4; i++) {
+            check(digit(next(), 16), "four hexadecimal digits");
+        }
+    }
+
+    private char next() {
+        check(at < text.length(), "more");
+        return text.charAt(at++);
+    }
+
+    private static boolean digit(char c, int radix) {
+        return c < 128 && Character.digit(c, radix) >= 0;
+    }
+
+    private void check(boolean right, String expected) {
+        if (!right) {
+            String shown = text.length() > 200 ? text.substring(0, 200) + "..." : text;
+            throw new IllegalArgumentException(
+                    "expected " + expected + " at character " + at + " of " + shown);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+package nl.prymr.rochefort;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.LongBuffer;
+
+/** The offsets of a getMulti, given as numbers or already encoded. A view: nothing is copied. */
+final class Offsets {
+    /** How many the server takes with one request. */
+    static final int REQUEST_MAX = 1024 * 1024;
+
+    private final LongBuffer offsets;
+
+    Offsets(long[] offsets) {
+        this.offsets = LongBuffer.wrap(offsets);
+    }
+
+    /** {@code encoded}: 8 bytes each, little-endian. */
+    Offsets(byte[] encoded) {
+        if (encoded.length % Long.BYTES != 0) {
+            throw new IllegalArgumentException("encoded offsets of " + encoded.length
+                    + " bytes, not a multiple of " + Long.BYTES);
+        }
+        this.offsets = ByteBuffer.wrap(encoded).order(ByteOrder.LITTLE_ENDIAN).asLongBuffer();
+    }
+
+    int count() {
+        return offsets.limit();
+    }
+
+    long at(int index) {
+        return offsets.get(index);
+    }
+
+    /** The body of the request for {@code count} of them. */
+    byte[] encode(int first, int count) {
+        byte[] body = new byte[count * Long.BYTES];
+        LongBuffer part = offsets.duplicate();
+        part.position(first).limit(first + count);
+        ByteBuffer.wrap(body).order(ByteOrder.LITTLE_ENDIAN).asLongBuffer().put(part);
+        return body;
+    }
+}

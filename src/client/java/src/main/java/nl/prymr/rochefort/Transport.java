@@ -1,0 +1,326 @@
+package nl.prymr.rochefort;
+
+import java.io.IOException;
+import java.net.http.HttpClient;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
+
+/**
+ * Sends exchanges, so many at a time, and owns all threads of a client.
+ *
+ * <p>A synchronous call is sent by the caller's own thread. An asynchronous one costs no thread
+ * while it waits for its place, and then one of the workers until its reply is there.
+ */
+final class Transport {
+    private static final AtomicInteger CLIENTS = new AtomicInteger();
+
+    private enum Phase { OPEN, CLOSING, CLOSED }
+
+    private final Duration timeout;
+    private final Places places;
+    private final ExecutorService workers;
+    private final ScheduledExecutorService watch;
+    private final Set<Exchange<?>> live = ConcurrentHashMap.newKeySet();
+    private final Object lock = new Object();
+    private Phase phase = Phase.OPEN; // which exchanges become live is decided under the lock
+    private int holds;
+    private volatile HttpClient http;
+
+    Transport(Duration connectTimeout, Duration timeout, int connectionsMax) {
+        this(connectTimeout, timeout, connectionsMax,
+                "rochefort-client-" + CLIENTS.incrementAndGet());
+    }
+
+    private Transport(Duration connectTimeout, Duration timeout, int connectionsMax, String name) {
+        this(connectTimeout, timeout, connectionsMax,
+                Executors.newCachedThreadPool(threads(name + "-worker-")),
+                Executors.newSingleThreadScheduledExecutor(threads(name + "-watch-")));
+    }
+
+    /** Both executors are shut down by {@link #close}. */
+    Transport(Duration connectTimeout, Duration timeout, int connectionsMax,
+            ExecutorService workers, ScheduledExecutorService watch) {
+        this.timeout = timeout;
+        this.places = new Places(connectionsMax);
+        this.workers = workers;
+        this.watch = watch;
+        this.http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1)
+                .followRedirects(HttpClient.Redirect.NEVER).connectTimeout(connectTimeout)
+                .executor(workers).build();
+        long period = Math.max(1, Math.min(1000, timeout.toMillis() / 4));
+        watch.scheduleWithFixedDelay(() -> live.forEach(this::endIfIdle), period, period,
+                TimeUnit.MILLISECONDS);
+    }
+
+    private static ThreadFactory threads(String name) {
+        AtomicInteger count = new AtomicInteger();
+        return task -> {
+            Thread thread = new Thread(task, name + count.incrementAndGet());
+            thread.setDaemon(true);
+            return thread;
+        };
+    }
+
+    Duration timeout() {
+        return timeout;
+    }
+
+    private void endIfIdle(Exchange<?> exchange) {
+        try {
+            exchange.endIfIdle(timeout);
+        } catch (RuntimeException | Error e) {
+            exchange.fail(e); // has ended; thrown on, it would end the watch for all others
+        }
+    }
+
+    /** Sends, and waits for the outcome. */
+    <T> T call(Exchange<T> exchange) throws RochefortException {
+        return call(exchange, false);
+    }
+
+    /** {@code held}: it is part of something that has its {@link #hold}. */
+    <T> T call(Exchange<T> exchange, boolean held) throws RochefortException {
+        if (enter(exchange, held)) {
+            try {
+                if (awaitPlace(exchange)) {
+                    send(exchange);
+                }
+            } finally {
+                leave(exchange);
+            }
+        }
+        exchange.ended().join();
+        if (exchange.failure() != null) {
+            exchange.failure().fillInStackTrace(); // the caller's; its cause has the other
+            throw exchange.failure();
+        }
+        return exchange.value();
+    }
+
+    /** False if the exchange has ended before its turn. */
+    private boolean awaitPlace(Exchange<?> exchange) {
+        CompletableFuture<Boolean> turn = new CompletableFuture<>();
+        BooleanSupplier later = () -> turn.complete(true);
+        if (places.take(later)) {
+            return true;
+        }
+        exchange.ended().thenRun(() -> {
+            places.drop(later);
+            turn.complete(false);
+        });
+        try {
+            return turn.get();
+        } catch (InterruptedException e) {
+            exchange.fail(e);
+            Thread.currentThread().interrupt();
+            return turn.join(); // its turn may have come at the same time
+        } catch (ExecutionException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** Sends as soon as there is a place. Cancelling what is returned ends the exchange. */
+    <T> CompletableFuture<T> start(Exchange<T> exchange) {
+        return start(exchange, false);
+    }
+
+    /** {@code held}: it is part of something that has its {@link #hold}. */
+    <T> CompletableFuture<T> start(Exchange<T> exchange, boolean held) {
+        CompletableFuture<T> result = new CompletableFuture<>();
+        exchange.ended().thenRun(() -> {
+            if (!exchange.sent()) {
+                deliver(exchange, result);
+            }
+        });
+        result.whenComplete((value, why) -> {
+            if (!exchange.over()) {
+                exchange.fail(new CancellationException("cancelled"));
+            }
+        });
+        if (enter(exchange, held)) {
+            BooleanSupplier later = () -> !exchange.over() && execute(exchange, () -> {
+                try {
+                    send(exchange);
+                } finally {
+                    deliver(exchange, result);
+                }
+            });
+            if (!places.take(later)) {
+                exchange.ended().thenRun(() -> places.drop(later));
+            } else if (!later.getAsBoolean()) {
+                places.give();
+            }
+        }
+        return result;
+    }
+
+    private <T> void deliver(Exchange<T> exchange, CompletableFuture<T> result) {
+        exchange.ended().join();
+        leave(exchange); // before the caller hears of it, who may well close the client then
+        if (exchange.failure() != null) {
+            result.completeExceptionally(exchange.failure());
+        } else {
+            result.complete(exchange.value());
+        }
+    }
+
+    /** False if there is no thread for it: then the exchange has ended. */
+    private boolean execute(Exchange<?> exchange, Runnable task) {
+        try {
+            workers.execute(task);
+            return true;
+        } catch (RuntimeException | Error e) {
+            exchange.fail(e);
+            return false;
+        }
+    }
+
+    /**
+     * With a place, which it gives back when the connection is free or cut. Returns when the
+     * exchange has ended; who ends it before the reply begins ends the sending too.
+     *
+     * <p>Not with sendAsync: on one or two processors that makes a thread for each reply, which
+     * halves what a client can do.
+     */
+    private void send(Exchange<?> exchange) {
+        Sleeper here = new Sleeper();
+        exchange.ended().thenRun(() -> {
+            if (!exchange.begun()) {
+                here.wake();
+            }
+        });
+        Throwable why = null;
+        try {
+            if (exchange.sending()) {
+                http.send(exchange.request(), exchange::begin);
+            }
+        } catch (IOException | InterruptedException | RuntimeException | Error e) {
+            why = e;
+        }
+        here.leave(why instanceof InterruptedException);
+        try {
+            if (why != null) {
+                exchange.fail(why);
+            }
+        } finally {
+            places.give();
+        }
+    }
+
+    /** This thread, as long as it may be woken, with an interrupt: the JDK knows no other way. */
+    private static final class Sleeper {
+        private Thread thread = Thread.currentThread();
+        private boolean woken;
+
+        synchronized void wake() {
+            if (thread != null) {
+                woken = true;
+                thread.interrupt();
+            }
+        }
+
+        /** {@code interrupted}: by one interrupt, which is not pending any more. */
+        synchronized void leave(boolean interrupted) {
+            thread = null;
+            if (woken && !interrupted) {
+                Thread.interrupted(); // woken too late
+            } else if (interrupted && !woken) {
+                Thread.currentThread().interrupt(); // somebody else's, whom it was not meant for
+            }
+        }
+    }
+
+    private boolean enter(Exchange<?> exchange, boolean held) {
+        synchronized (lock) {
+            if (phase == Phase.OPEN || held && phase == Phase.CLOSING) {
+                live.add(exchange);
+                return true;
+            }
+        }
+        exchange.fail(new IllegalStateException("the client is closed"));
+        return false;
+    }
+
+    private void leave(Exchange<?> exchange) {
+        live.remove(exchange);
+        if (live.isEmpty()) {
+            synchronized (lock) {
+                lock.notifyAll();
+            }
+        }
+    }
+
+    /** For one exchange after the other: {@link #close} waits for the {@link #release} too. */
+    boolean hold() {
+        synchronized (lock) {
+            holds += phase == Phase.OPEN ? 1 : 0;
+            return phase == Phase.OPEN;
+        }
+    }
+
+    /** Only after a {@link #hold} that was true. */
+    void release() {
+        synchronized (lock) {
+            holds--;
+            lock.notifyAll();
+        }
+    }
+
+    /** Refuses what comes from now on, waits for what is under way, lets go of all threads. */
+    void close() {
+        setPhase(Phase.CLOSING);
+        endAll(Exchange::waitsForCaller);
+        try {
+            synchronized (lock) {
+                while (!live.isEmpty() || holds > 0) {
+                    lock.wait();
+                }
+            }
+            setPhase(Phase.CLOSED);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            setPhase(Phase.CLOSED);
+            endAll(Exchange::waiting); // first, or they would be sent when the others end
+            endAll(exchange -> true);
+        }
+        HttpClient last = http;
+        http = null;
+        if (last != null) {
+            shutDown(last);
+        }
+        watch.shutdown();
+        workers.shutdown();
+    }
+
+    private void setPhase(Phase next) {
+        synchronized (lock) {
+            phase = next.compareTo(phase) > 0 ? next : phase;
+        }
+    }
+
+    private void endAll(Predicate<Exchange<?>> which) {
+        live.stream().filter(which)
+                .forEach(exchange -> exchange.fail(new IOException("the client was closed")));
+    }
+
+    /** Ends its connections and its thread. */
+    private static void shutDown(HttpClient http) {
+        try {
+            HttpClient.class.getMethod("shutdownNow").invoke(http);
+        } catch (ReflectiveOperationException e) {
+            return; // before Java 21 they end when nobody refers to it
+        }
+    }
+}

@@ -1,0 +1,96 @@
+package nl.prymr.rochefort;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/** The server under test, that of the variable ROCHEFORT, on a free port, in a fresh directory. */
+final class RealServer implements AutoCloseable {
+    private static final Pattern STARTED =
+            Pattern.compile(".* starting http server on (127\\.0\\.0\\.1:\\d+)");
+    private static final long STOP_SECONDS = 30;
+
+    private final Path root;
+    private final Process process;
+    private final String address;
+
+    RealServer(String... flags) throws IOException {
+        String binary = Objects.requireNonNull(System.getenv("ROCHEFORT"), "ROCHEFORT is not set");
+        root = Files.createTempDirectory("rochefort-java-");
+        List<String> command = new ArrayList<>(
+                List.of(binary, "-bind", "127.0.0.1:0", "-root", root.toString()));
+        command.addAll(List.of(flags));
+        process = new ProcessBuilder(command).redirectOutput(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        BufferedReader log = new BufferedReader(
+                new InputStreamReader(process.getErrorStream(), StandardCharsets.UTF_8));
+        address = awaitStart(log);
+        Thread rest = new Thread(() -> pass(log));
+        rest.setDaemon(true);
+        rest.start();
+    }
+
+    private String awaitStart(BufferedReader log) throws IOException {
+        StringBuilder seen = new StringBuilder();
+        for (String line = log.readLine(); line != null; line = log.readLine()) {
+            Matcher matcher = STARTED.matcher(line);
+            if (matcher.matches()) {
+                return matcher.group(1);
+            }
+            seen.append(line).append('\n');
+        }
+        throw new IOException("the server did not start: " + seen);
+    }
+
+    private static void pass(BufferedReader log) {
+        try (log) {
+            for (String line = log.readLine(); line != null; line = log.readLine()) {
+                System.err.println(line);
+            }
+        } catch (IOException e) {
+            return; // the process has ended
+        }
+    }
+
+    String url() {
+        return "http://" + address;
+    }
+
+    Path root() {
+        return root;
+    }
+
+    /** Ends this very process; a server that does not obey, or complains, is a failure. */
+    @Override
+    public void close() throws IOException {
+        process.destroy();
+        try {
+            if (!process.waitFor(STOP_SECONDS, TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+                throw new IOException("the server did not stop within " + STOP_SECONDS + " s");
+            }
+        } catch (InterruptedException e) {
+            process.destroyForcibly();
+            throw new IOException(e);
+        }
+        try (Stream<Path> files = Files.walk(root)) {
+            for (Path file : (Iterable<Path>) files.sorted(Comparator.reverseOrder())::iterator) {
+                Files.delete(file);
+            }
+        }
+        if (process.exitValue() != 0) {
+            throw new IOException("the server's exit code: " + process.exitValue());
+        }
+    }
+}

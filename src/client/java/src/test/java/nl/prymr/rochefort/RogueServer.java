@@ -1,0 +1,184 @@
+package nl.prymr.rochefort;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** A server that does what a test tells it, on a free port: each connection runs the script. */
+final class RogueServer implements AutoCloseable {
+    private static final int PATIENCE_MILLIS = 30_000;
+
+    interface Script {
+        void run(Connection connection) throws Exception;
+    }
+
+    static final class Request {
+        final String head;
+        final byte[] body;
+        final boolean whole;
+
+        Request(String head, byte[] body, boolean whole) {
+            this.head = head;
+            this.body = body;
+            this.whole = whole;
+        }
+
+        String line() {
+            return head.substring(0, head.indexOf('\r'));
+        }
+    }
+
+    final class Connection implements AutoCloseable {
+        final int number;
+        private final Socket socket;
+        private final InputStream in;
+        private final OutputStream out;
+
+        Connection(int number, Socket socket) throws IOException {
+            this.number = number;
+            this.socket = socket;
+            this.in = socket.getInputStream();
+            this.out = socket.getOutputStream();
+        }
+
+        /** The next request; null at the end. All are recorded, also those that come cut short. */
+        Request read() throws IOException {
+            ByteArrayOutputStream head = new ByteArrayOutputStream();
+            while (!head.toString(StandardCharsets.ISO_8859_1).endsWith("\r\n\r\n")) {
+                int c = in.read();
+                if (c < 0) {
+                    return null;
+                }
+                head.write(c);
+            }
+            String text = head.toString(StandardCharsets.ISO_8859_1);
+            int bytes = contentLength(text);
+            byte[] body = in.readNBytes(bytes);
+            Request request = new Request(text, body, body.length == bytes);
+            requests.add(request);
+            return request;
+        }
+
+        private int contentLength(String head) {
+            for (String line : head.toLowerCase(Locale.ROOT).split("\r\n")) {
+                if (line.startsWith("content-length:")) {
+                    return Integer.parseInt(line.substring(line.indexOf(':') + 1).strip());
+                }
+            }
+            return 0;
+        }
+
+        void write(String text) throws IOException {
+            write(text.getBytes(StandardCharsets.ISO_8859_1));
+        }
+
+        void write(byte[] bytes) throws IOException {
+            out.write(bytes);
+            out.flush();
+        }
+
+        /** A whole reply. */
+        void reply(String status, String type, String body) throws IOException {
+            write("HTTP/1.1 " + status + "\r\nContent-Type: " + type + "\r\nContent-Length: "
+                    + body.length() + "\r\n\r\n" + body);
+        }
+
+        void appended(long offset) throws IOException {
+            reply("200 OK", "application/json", "{\"offset\":" + offset + ",\"file\":\"/f\"}");
+        }
+
+        @Override
+        public void close() throws IOException {
+            socket.close();
+        }
+
+        /** Whether the client has hung up, as far as is known here now. */
+        boolean ended() throws IOException {
+            socket.setSoTimeout(1);
+            try {
+                return in.read() < 0;
+            } catch (SocketTimeoutException e) {
+                return false;
+            }
+        }
+
+        /** No connections after this one. */
+        void stopListening() throws IOException {
+            listener.close();
+        }
+
+        /** Reads until the client hangs up. */
+        void awaitEnd() throws IOException {
+            while (in.read() >= 0) {
+                continue;
+            }
+        }
+    }
+
+    final List<Request> requests = new CopyOnWriteArrayList<>();
+    final AtomicInteger open = new AtomicInteger();
+    final AtomicInteger openMax = new AtomicInteger();
+    final AtomicInteger accepted = new AtomicInteger();
+    private final List<Socket> sockets = new CopyOnWriteArrayList<>();
+    private final ServerSocket listener;
+    private final Script script;
+
+    RogueServer(Script script) throws IOException {
+        this.script = script;
+        this.listener = new ServerSocket(0, 200, InetAddress.getLoopbackAddress());
+        background(this::accept);
+    }
+
+    private static void background(Runnable task) {
+        Thread thread = new Thread(task, "rogue");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private void accept() {
+        try {
+            for (;;) {
+                Socket socket = listener.accept();
+                socket.setSoTimeout(PATIENCE_MILLIS);
+                sockets.add(socket);
+                Connection connection = new Connection(accepted.incrementAndGet(), socket);
+                background(() -> serve(connection));
+            }
+        } catch (IOException e) {
+            return; // closed
+        }
+    }
+
+    private void serve(Connection connection) {
+        openMax.accumulateAndGet(open.incrementAndGet(), Math::max);
+        try (connection) {
+            script.run(connection);
+        } catch (Exception e) {
+            // The client has hung up, or the test is over: what matters is what the client says.
+        } finally {
+            open.decrementAndGet();
+        }
+    }
+
+    String url() {
+        return "http://127.0.0.1:" + listener.getLocalPort();
+    }
+
+    @Override
+    public void close() throws IOException {
+        listener.close();
+        for (Socket socket : sockets) {
+            socket.close();
+        }
+    }
+}

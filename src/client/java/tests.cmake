@@ -1,0 +1,67 @@
+# The tests of the Java client: one JVM a class, with JUnit 5 as Debian packs it.
+
+set(classpath ${JAR})
+foreach(jar junit-jupiter-api junit-jupiter-engine junit-jupiter-params junit-platform-commons
+    junit-platform-console junit-platform-engine junit-platform-launcher junit-platform-reporting
+    opentest4j opentest4j-reporting-events apiguardian-api picocli univocity-parsers)
+  find_file(JAVA_${jar} ${jar}.jar PATHS /usr/share/java NO_DEFAULT_PATH REQUIRED)
+  mark_as_advanced(JAVA_${jar})
+  list(APPEND classpath ${JAVA_${jar}})
+endforeach()
+list(JOIN classpath ":" classpath)
+
+# path: Debian's jars name others, by names that they do not have there
+java_classes(test-classes src/test/java "${classpath}" all,-path ${JAR})
+add_custom_target(java_client_tests ALL
+  DEPENDS ${CMAKE_CURRENT_BINARY_DIR}/test-classes.stamp)
+
+# java_test(<name> <class> [JVM option...])
+function(java_test name class)
+  add_test(NAME client/java/${name}
+    COMMAND ${Java_JAVA_EXECUTABLE} -Xmx256m ${ARGN}
+      -cp ${CMAKE_CURRENT_BINARY_DIR}/test-classes:${classpath}
+      org.junit.platform.console.ConsoleLauncher --disable-banner --disable-ansi-colors
+      --details=tree --fail-if-no-tests --select-class nl.prymr.rochefort.${class})
+  set_tests_properties(client/java/${name} PROPERTIES TIMEOUT 300
+    ENVIRONMENT "ROCHEFORT=$<TARGET_FILE:rochefort>;LC_ALL=C.UTF-8")
+endfunction()
+
+# Against the real server
+java_test(round_trip RoundTripTest)
+java_test(many_values ManyValuesTest)
+java_test(refusal RefusalTest)
+java_test(example ExampleTest)
+
+# The rest has a server of its own, which no sanitizer looks at.
+if(NOT ROCHEFORT_SANITIZE STREQUAL "none")
+  return()
+endif()
+
+java_test(json JsonTest)
+java_test(broken_reply BrokenReplyTest)
+java_test(limits LimitsTest)
+java_test(close CloseTest)
+java_test(outcome OutcomeTest)
+java_test(iterator_interrupted IteratorInterruptedTest)
+java_test(append_once AppendOnceTest)
+java_test(append_once_though_the_jvm_retries AppendOnceTest
+  -Djdk.httpclient.enableAllMethodRetry=true)
+
+find_program(JAVADOC javadoc HINTS ${Java_JAVAC_EXECUTABLE}/.. REQUIRED)
+add_test(NAME client/java/javadoc
+  COMMAND ${JAVADOC} -quiet --release 11 -encoding UTF-8 -Xdoclint:all -Werror
+    -d ${CMAKE_CURRENT_BINARY_DIR}/javadoc --source-path ${CMAKE_CURRENT_SOURCE_DIR}/src/main/java
+    nl.prymr.rochefort)
+
+# Maven, offline, with the plug-ins that Debian packs.
+set(DEBIAN_MAVEN_REPO /usr/share/maven-repo)
+find_program(MVN mvn REQUIRED)
+file(GLOB surefire RELATIVE ${DEBIAN_MAVEN_REPO}/org/apache/maven/plugins/maven-surefire-plugin
+  ${DEBIAN_MAVEN_REPO}/org/apache/maven/plugins/maven-surefire-plugin/*/*.jar)
+string(REGEX REPLACE "/.*" "" surefire "${surefire}")
+configure_file(maven-settings.xml.in maven-settings.xml @ONLY)
+add_test(NAME client/java/maven
+  COMMAND ${CMAKE_COMMAND} -DMVN=${MVN} -DSETTINGS=${CMAKE_CURRENT_BINARY_DIR}/maven-settings.xml
+    -DSUREFIRE=${surefire} -DVERSION=${PROJECT_VERSION} -DINTO=${CMAKE_CURRENT_BINARY_DIR}
+    -P ${CMAKE_CURRENT_SOURCE_DIR}/maven-test.cmake)
+set_tests_properties(client/java/maven PROPERTIES TIMEOUT 600)
