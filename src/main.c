@@ -70,6 +70,11 @@ int main(int argc, char *argv[])
         .max_connections = fit_connections(options.max_connections),
         .max_in_flight = (unsigned)options.max_in_flight,
         .max_value_bytes = (uint64_t)options.max_value_bytes,
+        .max_buffered_bytes = (uint64_t)options.max_buffered_bytes,
+        .patience = {.idle_seconds = (unsigned)options.idle_seconds,
+                     .head_seconds = (unsigned)options.head_seconds,
+                     .window_seconds = (unsigned)options.rate_window_seconds,
+                     .bytes_a_second_min = (uint64_t)options.rate_bytes_a_second_min},
         .log_slower_ms = options.log_slower_ms,
     };
     struct server *server;

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "http/listener.h"
 #include "store/prefix.h"
@@ -12,6 +13,9 @@
 #include "work/pool.h"
 
 #define MIB (1024 * 1024)
+#define SECONDS_MAX (24 * 60 * 60)
+#define BUFFERED_BYTES_MOST (1024LL * MIB)
+#define BUFFERED_PART_OF_RAM 4
 
 enum kind { TEXT, ADDRESS, NUMBER, BYTES };
 
@@ -35,6 +39,16 @@ static const struct flag {
      offsetof(struct options, max_connections), 1, 1000000},
     {"max-in-flight", "N", "requests at a time on one disk thread, others get 503 (4096)", NUMBER,
      offsetof(struct options, max_in_flight), 1, POOL_IN_FLIGHT_MAX},
+    {"max-buffered", "BYTES", "memory for all bodies and replies (1GiB, or 1/4 of the RAM)", BYTES,
+     offsetof(struct options, max_buffered_bytes), MIB, INT64_MAX},
+    {"idle-timeout", "S", "a client that asks for nothing is closed after this; 0 never (75)",
+     NUMBER, offsetof(struct options, idle_seconds), 0, SECONDS_MAX},
+    {"header-timeout", "S", "from the first byte of a request to the end of its head; 0 any (20)",
+     NUMBER, offsetof(struct options, head_seconds), 0, SECONDS_MAX},
+    {"min-rate", "BYTES", "a second, for bodies that come and replies that go; 0 any (512)", BYTES,
+     offsetof(struct options, rate_bytes_a_second_min), 0, INT32_MAX},
+    {"min-rate-window", "S", "over which -min-rate is measured (10)", NUMBER,
+     offsetof(struct options, rate_window_seconds), 1, SECONDS_MAX},
     {"log-slower-than", "MS", "log each request slower than this; 0 all, -1 none (-1)", NUMBER,
      offsetof(struct options, log_slower_ms), -1, INT32_MAX},
 };
@@ -115,6 +129,14 @@ static enum options_result wrong(const char *argument, const char *why)
     return OPTIONS_WRONG;
 }
 
+/* One part of the memory that this machine has, or a whole GiB if that is less. */
+static int64_t default_buffered_bytes(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    int64_t part = pages > 0 && page_bytes > 0 ? pages / BUFFERED_PART_OF_RAM * page_bytes : MIB;
+    return part < BUFFERED_BYTES_MOST ? part : BUFFERED_BYTES_MOST;
+}
+
 enum options_result options_parse(int argc, char *const argv[], struct options *options)
 {
     *options = (struct options){.bind = "127.0.0.1:8000",
@@ -124,7 +146,12 @@ enum options_result options_parse(int argc, char *const argv[], struct options *
                                 .max_value_bytes = 64 * MIB,
                                 .max_connections = 4096,
                                 .max_in_flight = 4096,
-                                .log_slower_ms = -1};
+                                .log_slower_ms = -1,
+                                .max_buffered_bytes = default_buffered_bytes(),
+                                .idle_seconds = 75,
+                                .head_seconds = 20,
+                                .rate_bytes_a_second_min = 512,
+                                .rate_window_seconds = 10};
     for (int i = 1; i < argc; i++) {
         const char *argument = argv[i];
         if (argument[0] != '-')

@@ -12,6 +12,8 @@
 struct options {
     const char *bind, *root;
     int64_t buckets, workers, max_value_bytes, max_connections, max_in_flight, log_slower_ms;
+    int64_t max_buffered_bytes, idle_seconds, head_seconds, rate_bytes_a_second_min,
+        rate_window_seconds;
 };
 
 enum options_result {

@@ -4,26 +4,18 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <linux/sockios.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "http/connections.h"
-#include "http/status.h"
+#include "http/farewell.h"
 
 /* With libevent's chain header powers of two: the first read of a request, and the largest. */
 #define READ_BYTES_MIN (4 * 1024 - 64)
 #define READ_BYTES_MAX (256 * 1024 - 64)
 /* So many reads or requests of one client in a row, then the others have their turn. */
 #define STEPS_A_TURN 16
-/* The client may still be sending when we close; that would reset the connection and could take the
- * last reply with it. So for so long we only end our side and throw away what comes. */
-#define LINGER_SECONDS 2
-#define REFUSAL_BYTES_MAX 512
 
 bool connection_is_orphan(const struct connection *connection)
 {
@@ -32,7 +24,7 @@ bool connection_is_orphan(const struct connection *connection)
     return event_cb == NULL;
 }
 
-static void become_hungry(struct connection *connection)
+void connection_become_hungry(struct connection *connection)
 {
     if (connection->hungry)
         return;
@@ -50,6 +42,37 @@ void connection_be_sated(struct connection *connection)
     TAILQ_REMOVE(&connection->set->hungry, connection, hungry_entry);
 }
 
+void connection_give_share(struct connection *connection)
+{
+    struct connections *set = connection->set;
+    if (connection->waiting != NULL) {
+        TAILQ_REMOVE(connection->waiting, connection, waiting_entry);
+        connection->waiting = NULL;
+    }
+    if (!connection->has_share)
+        return;
+    connection->has_share = false;
+    budget_give(&set->budget, connection->share_body_bytes);
+    set->shares_given = !TAILQ_EMPTY(&set->small_waiting) || !TAILQ_EMPTY(&set->large_waiting);
+}
+
+/* True if the request at hand may be in memory as a whole; otherwise it waits for that. */
+static bool has_share(struct connection *connection)
+{
+    struct connections *set = connection->set;
+    if (connection->has_share || connection->waiting != NULL)
+        return connection->has_share;
+    connection->share_body_bytes = framing_body_bytes(&connection->framing);
+    struct connection_list *queue = connections_queue(set, connection->share_body_bytes);
+    connection->has_share =
+        TAILQ_EMPTY(queue) && budget_take(&set->budget, connection->share_body_bytes);
+    if (!connection->has_share) {
+        connection->waiting = queue;
+        TAILQ_INSERT_TAIL(queue, connection, waiting_entry);
+    }
+    return connection->has_share;
+}
+
 void connection_end(struct connection *connection)
 {
     struct connections *set = connection->set;
@@ -61,6 +84,7 @@ void connection_end(struct connection *connection)
         (void)close(connection->fd);
     }
     connection_be_sated(connection);
+    connection_give_share(connection);
     TAILQ_REMOVE(&set->alive, connection, entry);
     TAILQ_INSERT_TAIL(&set->dead, connection, entry);
     set->count--;
@@ -79,87 +103,11 @@ void connection_fail(struct connection *connection)
         then(connection->then_argument, true);
 }
 
-static time_t monotonic_seconds(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
-static void linger(struct connection *connection)
-{
-    static const struct timeval limit = {.tv_sec = LINGER_SECONDS};
-    if (connection->set->ending) {
-        connection_end(connection);
-        return;
-    }
-    connection->state = CONNECTION_LINGERING;
-    connection->linger_until = monotonic_seconds() + LINGER_SECONDS;
-    (void)shutdown(connection->fd, SHUT_WR);
-    if (event_add(&connection->event, &limit) != 0)
-        connection_end(connection);
-    else
-        become_hungry(connection);
-}
-
-static void linger_on(struct connection *connection)
-{
-    /* each event restarts libevent's timer, so the time is ours to keep */
-    if (monotonic_seconds() >= connection->linger_until) {
-        connection_end(connection);
-        return;
-    }
-    for (unsigned steps = 0; steps < STEPS_A_TURN; steps++) {
-        ssize_t got = recv(connection->fd, connection->set->scratch, CONNECTIONS_SCRATCH_BYTES, 0);
-        if (got > 0 || (got < 0 && errno == EINTR))
-            continue;
-        if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
-            connection_end(connection);
-        return;
-    }
-    become_hungry(connection);
-}
-
-/* Answers without evhttp, which has not seen the request or has not understood it. */
-static void refuse(struct connection *connection, int status, const char *why)
-{
-    char reply[REFUSAL_BYTES_MAX];
-    int length = snprintf(reply, sizeof(reply),
-                          "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
-                          "%s%sConnection: close\r\n\r\n%s\n",
-                          status, status_reason(status), strlen(why) + 1,
-                          status == 405 ? "Allow: GET, HEAD, POST\r\n" : "",
-                          status == 503 ? "Retry-After: 1\r\n" : "", why);
-    /* All earlier replies are out, so this one fits; if not the client does not read anyway. */
-    ssize_t sent = send(connection->fd, reply, (size_t)length, MSG_NOSIGNAL);
-    /* evhttp ends its side and, as it does so, our sending side of the socket */
-    bufferevent_trigger_event(connection->bev, BEV_EVENT_READING | BEV_EVENT_EOF, 0);
-    if (sent == length)
-        linger(connection);
-    else
-        connection_end(connection);
-}
-
-/* Closes an idle connection. The end of the last reply may still wait in the kernel. */
-static void leave(struct connection *connection)
-{
-    int unsent_bytes = 0;
-    (void)ioctl(connection->fd, SIOCOUTQ, &unsent_bytes);
-    bufferevent_trigger_event(connection->bev, BEV_EVENT_READING | BEV_EVENT_EOF, 0);
-    if (unsent_bytes > 0)
-        linger(connection);
-    else
-        connection_end(connection);
-}
-
-/* Room for the next read: what is known to be missing, but not much more than has come already. */
+/* Room for the next read: for a body, which has its share of memory, all that is missing. */
 static int reserve(struct connection *connection, struct evbuffer_iovec room[2])
 {
-    size_t held = evbuffer_get_length(connection->inbox);
     uint64_t missing = framing_missing(&connection->framing, connection->inbox);
-    size_t wanted = held < READ_BYTES_MAX ? held : READ_BYTES_MAX;
-    if (missing < wanted)
-        wanted = (size_t)missing;
+    size_t wanted = missing < READ_BYTES_MAX ? (size_t)missing : READ_BYTES_MAX;
     if (wanted < READ_BYTES_MIN)
         wanted = READ_BYTES_MIN;
     return evbuffer_reserve_space(connection->inbox, (ev_ssize_t)wanted, room, 2);
@@ -182,6 +130,7 @@ static void receive(struct connection *connection)
         connection_fail(connection);
     if (got <= 0)
         return;
+    connection->received_bytes += (uint64_t)got;
     connection->drained = (size_t)got < asked;
     if ((size_t)got < room[0].iov_len)
         room[0].iov_len = (size_t)got;
@@ -195,7 +144,9 @@ static bool write_out(struct connection *connection)
 {
     struct evbuffer *out = bufferevent_get_output(connection->bev);
     while (evbuffer_get_length(out) > 0) {
-        if (evbuffer_write(out, connection->fd) >= 0 || errno == EINTR)
+        int written = evbuffer_write(out, connection->fd);
+        connection->written_bytes += written > 0 ? (uint64_t)written : 0;
+        if (written >= 0 || errno == EINTR)
             continue;
         if ((errno != EAGAIN && errno != EWOULDBLOCK) || connection->set->ending)
             connection_fail(connection);
@@ -219,8 +170,9 @@ static bool write_on(struct connection *connection)
     } else {
         bufferevent_trigger(connection->bev, EV_WRITE, 0); /* evhttp ends the request */
         connection->state = CONNECTION_READING;
+        connection_give_share(connection);
         if (connection_is_orphan(connection))
-            linger(connection);
+            farewell_linger(connection);
     }
     return true;
 }
@@ -249,6 +201,7 @@ static void feed(struct connection *connection, size_t bytes, bool complete)
      */
     if (complete && connection->drained && !connection->hung_up)
         connection->readable = false;
+    connection->requests += complete;
     connection->drained = false; /* it says nothing about what comes while this one is served */
     (void)evbuffer_remove_buffer(connection->inbox, bufferevent_get_input(connection->bev), bytes);
     set->current = connection;
@@ -261,16 +214,24 @@ static void feed(struct connection *connection, size_t bytes, bool complete)
     /* evhttp disagrees with framing.c, or has an error page ready of a kind that we do not send */
     struct evbuffer *out = bufferevent_get_output(connection->bev);
     if (connection->state == CONNECTION_READING && (complete || evbuffer_get_length(out) > 0))
-        refuse(connection, 400, "the request was not understood");
+        farewell_refuse(connection, 400, "the request was not understood");
 }
 
 /* In state READING. False if there is nothing to do now. */
 static bool read_on(struct connection *connection)
 {
     struct framing *framing = &connection->framing;
-    struct framing_verdict verdict = framing_scan(framing, connection->inbox);
+    struct framing_verdict verdict = connection->held;
+    if (verdict.ready_bytes == 0)
+        verdict = framing_scan(framing, connection->inbox);
     if (verdict.refused != 0) {
-        refuse(connection, verdict.refused, verdict.why);
+        farewell_refuse(connection, verdict.refused, verdict.why);
+        return false;
+    }
+    bool head_is_in = verdict.ready_bytes > 0 || framing->state != FRAMING_HEAD;
+    connection->held = (struct framing_verdict){0};
+    if (head_is_in && !has_share(connection)) {
+        connection->held = verdict;
         return false;
     }
     if (verdict.ready_bytes > 0) {
@@ -286,7 +247,7 @@ static bool read_on(struct connection *connection)
         return true;
     }
     if (connection->set->draining && !framing_midway(framing, connection->inbox))
-        leave(connection);
+        farewell_leave(connection);
     return false;
 }
 
@@ -303,7 +264,8 @@ void connection_advance(struct connection *connection)
             on = write_on(connection);
             break;
         case CONNECTION_LINGERING:
-            linger_on(connection);
+            if (farewell_linger_on(connection))
+                connection_become_hungry(connection);
             on = false;
             break;
         case CONNECTION_SERVING:
@@ -314,7 +276,7 @@ void connection_advance(struct connection *connection)
     }
     connection->advancing = false;
     if (on && connection->state != CONNECTION_DEAD)
-        become_hungry(connection);
+        connection_become_hungry(connection);
 }
 
 void connection_on_event(evutil_socket_t fd, short what, void *argument)

@@ -12,7 +12,7 @@
  *   socket <-------------------- evhttp <- connection_send
  *
  * States:
- *   READING    the next request is not complete
+ *   READING    the next request is not complete, or waits for its share of memory (budget.h)
  *   SERVING    a handler or a worker has the request; the socket is left alone
  *   WRITING    the reply, or a piece of it, is on its way out
  *   LINGERING  the last reply is out; what still comes is thrown away
@@ -30,9 +30,9 @@
 #include <event2/event_struct.h>
 #include <stdbool.h>
 #include <sys/queue.h>
-#include <time.h>
 
 #include "http/framing.h"
+#include "http/patience.h"
 
 struct bufferevent;
 struct connections;
@@ -45,15 +45,18 @@ enum connection_state {
     CONNECTION_DEAD
 };
 
-/* The fields are for connection.c and connections.c. */
+TAILQ_HEAD(connection_list, connection);
+
+/* The fields are for connection.c, connections.c, farewell.c and patience.c. */
 struct connection {
-    TAILQ_ENTRY(connection) entry, hungry_entry;
+    TAILQ_ENTRY(connection) entry, hungry_entry, waiting_entry;
     struct connections *set;
     struct bufferevent *bev; /* evhttp's; we hold a reference */
     struct event event;
     int fd;
     struct evbuffer *inbox;
     struct framing framing;
+    struct framing_verdict held; /* released by framing, but the request has no share yet */
     enum connection_state state;
 
     bool readable;  /* the kernel may have bytes that we have not taken */
@@ -61,7 +64,13 @@ struct connection {
     bool hung_up;   /* the client has ended its side; only a read of 0 tells when it is all read */
     bool advancing; /* connection_advance is on the stack */
     bool hungry;    /* has more to do than fits into a turn; on the set's list */
-    time_t linger_until;
+    bool has_share;
+    struct connection_list *waiting; /* the set's list of those that want a share; NULL if not */
+    uint64_t share_body_bytes;       /* what the share is, or would be, for */
+
+    unsigned requests; /* so many complete ones went to evhttp */
+    uint64_t received_bytes, written_bytes;
+    struct patience_seen seen;
 
     void (*then)(void *argument, bool gone);
     void *then_argument;
@@ -80,11 +89,10 @@ void connection_send(struct connection *connection);
 void connection_send_piece(struct connection *connection, void (*then)(void *argument, bool gone),
                            void *argument);
 
-/* Drops the client in the middle of a reply in pieces, so that it cannot take it for a whole one.
- */
+/* Drops the client in the middle of a reply, so that it cannot take it for a whole one. */
 void connection_abort(struct connection *connection);
 
-/* For connections.c */
+/* For connections.c, farewell.c and patience.c */
 
 /* True if evhttp has freed its side. It does so inside many of its functions, and only this tells.
  */
@@ -93,8 +101,14 @@ bool connection_is_orphan(const struct connection *connection);
 /* Goes on with whatever the connection can do now. */
 void connection_advance(struct connection *connection);
 
+/* It goes on in the next turn, before the loop sleeps. */
+void connection_become_hungry(struct connection *connection);
+
 /* Takes it off the set's list of the hungry. */
 void connection_be_sated(struct connection *connection);
+
+/* The request is over, or will never be: what it held of the budget is free. */
+void connection_give_share(struct connection *connection);
 
 /* Tells evhttp that the socket has failed, whereupon it frees its side, and closes it. */
 void connection_fail(struct connection *connection);

@@ -4,6 +4,29 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <time.h>
+
+static time_t monotonic_seconds(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+static void on_second(evutil_socket_t fd, short what, void *argument)
+{
+    struct connections *set = argument;
+    struct connection *connection, *next;
+    time_t now_s = monotonic_seconds();
+    (void)fd;
+    (void)what;
+    for (connection = TAILQ_FIRST(&set->alive); connection != NULL; connection = next) {
+        next = TAILQ_NEXT(connection, entry);
+        patience_look(&set->options.patience, connection, now_s);
+    }
+    if (set->count == 0)
+        (void)event_del(set->second);
+}
 
 struct connections *connections_new(const struct connections_options *options)
 {
@@ -15,6 +38,14 @@ struct connections *connections_new(const struct connections_options *options)
     TAILQ_INIT(&set->alive);
     TAILQ_INIT(&set->dead);
     TAILQ_INIT(&set->hungry);
+    TAILQ_INIT(&set->small_waiting);
+    TAILQ_INIT(&set->large_waiting);
+    set->budget.limit_bytes = options->buffered_bytes_max;
+    set->second = event_new(options->base, -1, EV_PERSIST, on_second, set);
+    if (set->second == NULL) {
+        free(set);
+        return NULL;
+    }
     return set;
 }
 
@@ -34,18 +65,6 @@ static void bury_dead(struct connections *set)
         TAILQ_REMOVE(&set->dead, connection, entry);
         free_connection(connection);
     }
-}
-
-void connections_free(struct connections *set)
-{
-    struct connection *connection;
-    if (set == NULL)
-        return;
-    connections_turn(set);
-    while ((connection = TAILQ_FIRST(&set->alive)) != NULL)
-        connection_end(connection);
-    bury_dead(set);
-    free(set);
 }
 
 struct bufferevent *connections_accept(struct event_base *base, void *argument)
@@ -71,6 +90,12 @@ struct bufferevent *connections_accept(struct event_base *base, void *argument)
     return connection->bev;
 }
 
+static bool watch_the_clock(struct connections *set)
+{
+    static const struct timeval second = {.tv_sec = 1};
+    return event_pending(set->second, EV_TIMEOUT, NULL) || event_add(set->second, &second) == 0;
+}
+
 /* evhttp has set the accepted socket on the bufferevent by now: take it away again. */
 static void adopt(struct connection *connection)
 {
@@ -84,11 +109,26 @@ static void adopt(struct connection *connection)
     connection->fd = bufferevent_getfd(connection->bev);
     (void)bufferevent_setfd(connection->bev, -1);
     (void)bufferevent_enable(connection->bev, EV_READ);
+    patience_begin(connection, monotonic_seconds());
     if (event_assign(&connection->event, set->options.base, connection->fd,
                      EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, connection_on_event,
                      connection) != 0 ||
-        event_add(&connection->event, NULL) != 0)
+        event_add(&connection->event, NULL) != 0 || !watch_the_clock(set))
         connection_fail(connection);
+}
+
+void connections_free(struct connections *set)
+{
+    struct connection *connection;
+    if (set == NULL)
+        return;
+    while ((connection = TAILQ_FIRST(&set->born)) != NULL)
+        adopt(connection);
+    while ((connection = TAILQ_FIRST(&set->alive)) != NULL)
+        connection_end(connection);
+    bury_dead(set);
+    event_free(set->second);
+    free(set);
 }
 
 /* Each of them once: what is hungry again waits for the next turn. */
@@ -102,18 +142,39 @@ static void feed_hungry(struct connections *set)
     }
 }
 
+struct connection_list *connections_queue(struct connections *set, uint64_t body_bytes)
+{
+    return body_bytes < BUDGET_LARGE_BYTES ? &set->small_waiting : &set->large_waiting;
+}
+
+/* Whoever is first goes on as soon as there is a share for it. */
+static void let_in(struct connections *set, struct connection_list *queue)
+{
+    struct connection *connection;
+    while ((connection = TAILQ_FIRST(queue)) != NULL &&
+           budget_take(&set->budget, connection->share_body_bytes)) {
+        TAILQ_REMOVE(queue, connection, waiting_entry);
+        connection->waiting = NULL;
+        connection->has_share = true;
+        connection_advance(connection);
+    }
+}
+
 void connections_turn(struct connections *set)
 {
     struct connection *connection;
     while ((connection = TAILQ_FIRST(&set->born)) != NULL)
         adopt(connection);
     feed_hungry(set);
+    set->shares_given = false;
+    let_in(set, &set->small_waiting);
+    let_in(set, &set->large_waiting);
     bury_dead(set);
 }
 
 bool connections_may_sleep(const struct connections *set)
 {
-    return TAILQ_EMPTY(&set->hungry);
+    return TAILQ_EMPTY(&set->hungry) && !set->shares_given;
 }
 
 unsigned connections_count(const struct connections *set)

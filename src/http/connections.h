@@ -3,7 +3,8 @@
  *
  * Gives evhttp its bufferevents and takes over the sockets that it accepts;
  * keeps count; sees to it that a client with much to say takes turns with the
- * others.
+ * others, that all together stay within the budget of memory, and that nobody
+ * takes for ever.
  *
  * Loop thread.
  */
@@ -13,25 +14,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "http/budget.h"
 #include "http/connection.h"
 
+struct event;
 struct event_base;
 
 struct connections_options {
     struct event_base *base;
     const struct framing_limit *limits;
+    struct patience patience;
+    uint64_t buffered_bytes_max;
     void (*count_changed)(void *context, unsigned count); /* one came or went */
     void *context;
 };
 
 #define CONNECTIONS_SCRATCH_BYTES (64 * 1024)
 
-TAILQ_HEAD(connection_list, connection);
-
-/* The fields are for connection.c and connections.c. */
+/* The fields are for connection.c, connections.c and farewell.c. */
 struct connections {
     struct connections_options options;
     struct connection_list born, alive, dead, hungry;
+    struct connection_list small_waiting, large_waiting; /* for a share of the budget, in order */
+    struct budget budget;
+    bool shares_given;    /* since the last turn, while others wait */
+    struct event *second; /* pending while there are connections */
     unsigned count, hungry_count;
     bool draining; /* no new requests */
     bool ending;   /* no more waiting for clients either */
@@ -53,6 +60,9 @@ struct bufferevent *connections_accept(struct event_base *base, void *set);
  * much to do, frees what has ended.
  */
 void connections_turn(struct connections *set);
+
+/* Where a request with a body of so many bytes waits for its share of the budget. */
+struct connection_list *connections_queue(struct connections *set, uint64_t body_bytes);
 
 /* False if connections_turn must be called again before the loop sleeps. */
 bool connections_may_sleep(const struct connections *set);

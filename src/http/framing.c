@@ -88,7 +88,8 @@ static bool step_head(struct framing *framing, struct evbuffer *inbox,
         return refuse(verdict, 413, framing->limit->why);
     framing->checked_bytes = head_bytes;
     framing->wants_close = head.wants_close;
-    framing->body_bytes = 0;
+    framing->chunked = head.chunked;
+    framing->body_bytes = head.content_length;
     framing->remaining_bytes = head.content_length;
     if (head.chunked)
         framing->state = FRAMING_CHUNK_SIZE;
@@ -202,6 +203,13 @@ struct framing_verdict framing_scan(struct framing *framing, struct evbuffer *in
         ;
     framing->checked_bytes -= verdict.ready_bytes;
     return verdict;
+}
+
+uint64_t framing_body_bytes(const struct framing *framing)
+{
+    if (framing->chunked && framing->state != FRAMING_HEAD)
+        return framing->limit->body_bytes_max;
+    return framing->body_bytes;
 }
 
 bool framing_midway(const struct framing *framing, const struct evbuffer *inbox)

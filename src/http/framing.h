@@ -41,8 +41,9 @@ struct framing {
     size_t searched_bytes;    /* of the inbox, for the end of the head */
     size_t checked_bytes;     /* of the inbox, found well-formed and still there */
     uint64_t remaining_bytes; /* of the body or the chunk */
-    uint64_t body_bytes;      /* of all chunks so far */
-    bool wants_close;         /* the request at hand says so */
+    uint64_t body_bytes;      /* of the whole body, or of all chunks so far */
+    bool chunked;
+    bool wants_close;   /* the request at hand says so */
     bool owes_continue; /* its client waits for "100 Continue"; whoever sends it clears this */
 };
 
@@ -62,6 +63,12 @@ void framing_init(struct framing *framing, const struct framing_limit *limits);
  * packed densely in the inbox. After a refusal the connection is of no more use.
  */
 struct framing_verdict framing_scan(struct framing *framing, struct evbuffer *inbox);
+
+/*
+ * How long the body of the request at hand may still become; that of the last one once it is
+ * complete. Not before its head is.
+ */
+uint64_t framing_body_bytes(const struct framing *framing);
 
 /* True if a request has begun and is not complete. */
 bool framing_midway(const struct framing *framing, const struct evbuffer *inbox);

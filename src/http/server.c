@@ -162,6 +162,8 @@ static int make_http(struct running_server *running)
     struct connections_options options = {
         .base = running->base,
         .limits = running->limits,
+        .patience = running->server.options.patience,
+        .buffered_bytes_max = running->server.options.max_buffered_bytes,
         .count_changed = on_count_changed,
         .context = running,
     };

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "http/exchange.h"
+#include "http/patience.h"
 #include "store/root.h"
 
 struct router;
@@ -19,7 +20,8 @@ struct server_options {
     const char *bind;        /* host:port, :port or [v6]:port */
     const struct root *root; /* outlives the server */
     unsigned workers, buckets, max_connections, max_in_flight;
-    uint64_t max_value_bytes;
+    uint64_t max_value_bytes, max_buffered_bytes;
+    struct patience patience;
     int64_t log_slower_ms; /* -1: no request is logged */
 };
 

@@ -12,6 +12,7 @@ static const struct {
     {400, "Bad Request"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
     {413, "Content Too Large"},
     {417, "Expectation Failed"},
     {500, "Internal Server Error"},

@@ -1,0 +1,30 @@
+/*
+ * farewell: how a connection ends so that the client still gets its last reply.
+ *
+ * The client may be sending when we close; that would reset the connection and
+ * could take the last reply with it. So for a few seconds we only end our side
+ * and throw away what comes.
+ *
+ * Loop thread.
+ */
+#ifndef ROCHEFORT_HTTP_FAREWELL_H
+#define ROCHEFORT_HTTP_FAREWELL_H
+
+#include "http/connection.h"
+
+/* So long a connection lingers, in seconds. */
+#define FAREWELL_SECONDS 2
+
+/* The last reply is written and evhttp has let go: lingers. */
+void farewell_linger(struct connection *connection);
+
+/* In state LINGERING: throws away what has come. True if there may be more already. */
+bool farewell_linger_on(struct connection *connection);
+
+/* Answers without evhttp, which has not seen the request or has not understood it. */
+void farewell_refuse(struct connection *connection, int status, const char *why);
+
+/* Closes an idle connection. */
+void farewell_leave(struct connection *connection);
+
+#endif

@@ -1,0 +1,175 @@
+"""What is in memory of all requests and replies stays within -max-buffered.
+
+ROCHEFORT_FULL_SCALE=1 moves 64 MiB values under a budget of 256 MiB, 200 at a
+time, instead of 4 MiB values under 16 and 64 MiB.
+"""
+import hashlib
+import os
+import selectors
+import unittest
+
+import harness
+
+MIB = 1 << 20
+FULL = bool(os.environ.get("ROCHEFORT_FULL_SCALE"))
+VALUE_BYTES = 64 * MIB if FULL else 4 * MIB
+CLIENTS = 200 if harness.SANITIZE == "none" else 40
+# Stacks, the allocator's slack, and what each connection needs for itself.
+OVERHEAD_BYTES = 24 * MIB
+
+
+def value_of(client):
+    """A value that no other client sends."""
+    block = hashlib.sha256(b"%d" % client).digest() * (MIB // 32)
+    return block * (VALUE_BYTES // MIB)
+
+
+class Upload:
+    """One append, sent as fast as the server takes it. Half of them in chunks."""
+
+    def __init__(self, server, number):
+        self.number = number
+        self.sock = server.connect()
+        self.sock.setblocking(False)
+        head = b"POST /append?id=%d HTTP/1.1\r\nHost: x\r\n" % number
+        self.chunked = number % 2 == 1
+        head += b"Transfer-Encoding: chunked\r\n" if self.chunked else (
+            b"Content-Length: %d\r\n" % VALUE_BYTES)
+        self.block = hashlib.sha256(b"%d" % number).digest() * (MIB // 32)
+        self.queue, self.blocks = memoryview(head + b"\r\n"), VALUE_BYTES // MIB
+
+    def refill(self):
+        if self.blocks == 0:
+            return False
+        self.blocks -= 1
+        data = self.block
+        if self.chunked:
+            data = b"%x\r\n" % MIB + data + b"\r\n" + (b"0\r\n\r\n" if self.blocks == 0 else b"")
+        self.queue = memoryview(data)
+        return True
+
+    def send(self):
+        """False once all is sent."""
+        try:
+            while self.queue or self.refill():
+                self.queue = self.queue[self.sock.send(self.queue):]
+        except BlockingIOError:
+            return True
+        return False
+
+
+class Budget(unittest.TestCase):
+    def peak(self, server, limit):
+        if harness.SANITIZE == "none":
+            peak = server.memory_bytes("VmHWM")
+            print("%d clients, values of %d MiB, budget %d MiB: peak of %.1f MiB" %
+                  (CLIENTS, VALUE_BYTES // MIB, limit // MIB, peak / MIB))
+            self.assertLess(peak, limit + OVERHEAD_BYTES)
+
+    def test_many_large_uploads_at_once_all_succeed(self):
+        limit = 4 * VALUE_BYTES
+        with harness.Server("-max-buffered", str(limit), "-max-value", str(VALUE_BYTES),
+                            "-min-rate", "0") as server:
+            selector = selectors.DefaultSelector()
+            for number in range(CLIENTS):
+                upload = Upload(server, number)
+                selector.register(upload.sock, selectors.EVENT_WRITE, upload)
+            answers = 0
+            with server.client() as client:
+                client.append("small", b"x")  # goes on while large ones queue
+                while answers < CLIENTS:
+                    ready = selector.select(harness.TIMEOUT_SECONDS)
+                    self.assertTrue(ready, "%d answered, and nobody gets on" % answers)
+                    for key, events in ready:
+                        if events & selectors.EVENT_WRITE and not key.data.send():
+                            selector.modify(key.fileobj, selectors.EVENT_READ, key.data)
+                        elif events & selectors.EVENT_READ:
+                            key.fileobj.setblocking(True)
+                            status, _, body = harness.receive_reply(key.fileobj)
+                            self.assertEqual(200, status, body)
+                            answers += 1
+                            selector.unregister(key.fileobj)
+                            key.fileobj.close()
+                            offset = int(body.split(b",")[0].split(b":")[1])
+                            number = str(key.data.number)
+                            if key.data.number % 10 == 0 or not FULL:
+                                self.assertEqual(value_of(key.data.number),
+                                                 client.get(number, offset))
+            self.peak(server, limit)
+
+    def test_many_slow_readers_of_a_large_value_all_get_it(self):
+        limit = 256 * MIB if FULL else 64 * MIB
+        with harness.Server("-max-buffered", str(limit), "-min-rate", "0") as server:
+            value = value_of(0)
+            with server.client() as client:
+                client.append("a", value)
+            socks = []
+            for _ in range(CLIENTS):
+                sock = server.connect(receive_buffer=16384)
+                sock.sendall(harness.request_bytes("GET", "/get?id=a&offset=0"))
+                socks.append((sock, hashlib.sha256()))
+            with server.client() as client:
+                self.assertEqual(len(value), len(client.get("a", 0)))
+            selector = selectors.DefaultSelector()
+            for sock, digest in socks:
+                self.assertEqual(200, harness.receive_head(sock)[0])
+                sock.setblocking(False)
+                selector.register(sock, selectors.EVENT_READ, [digest, 0])
+            done = 0
+            while done < CLIENTS:
+                ready = selector.select(harness.TIMEOUT_SECONDS)
+                self.assertTrue(ready, "%d have all, and nobody gets on" % done)
+                for key, _ in ready:
+                    part = key.fileobj.recv(1 << 16)
+                    self.assertTrue(part)
+                    key.data[0].update(part)
+                    key.data[1] += len(part)
+                    if key.data[1] == len(value):
+                        self.assertEqual(hashlib.sha256(value).digest(), key.data[0].digest())
+                        selector.unregister(key.fileobj)
+                        key.fileobj.close()
+                        done += 1
+            self.peak(server, limit)
+
+    def test_a_spent_budget_makes_others_wait_until_the_slow_are_cut_off(self):
+        """1 MiB is the share of four replies, all taken by clients that read nothing."""
+        with harness.Server("-max-buffered", "1MiB", "-min-rate", "1000",
+                            "-min-rate-window", "1") as server:
+            with server.client() as client:
+                client.append("a", value_of(1))
+                client.append("b", b"small")
+            stalled = []
+            for _ in range(4):
+                sock = server.connect(receive_buffer=4096)
+                sock.sendall(harness.request_bytes("GET", "/get?id=a&offset=0"))
+                self.assertEqual(200, harness.receive_head(sock)[0])
+                stalled.append(sock)
+            gone = server.connect()
+            gone.sendall(harness.request_bytes("GET", "/get?id=b&offset=0"))
+            harness.reset(gone)
+            with server.client() as client:
+                self.assertEqual(b"small", client.get("b", 0))
+            for sock in stalled:
+                sock.close()
+            harness.wait_for(lambda: server.sockets() == 1, "all connections to end")
+
+    def test_a_value_larger_than_the_budget_is_taken_one_at_a_time(self):
+        with harness.Server("-max-buffered", "1MiB", "-max-value", "4MiB",
+                            "-min-rate", "0") as server:
+            value = value_of(1)[:4 * MIB]
+            first, second = server.connect(), server.connect()
+            request = harness.request_bytes("POST", "/append?id=a", value)
+            first.sendall(request[:2 * MIB])  # in: it has more than the kernel holds
+            second.settimeout(0.2)
+            with self.assertRaises(TimeoutError):
+                second.sendall(request * 4)
+            second.close()
+            first.sendall(request[2 * MIB:])
+            self.assertEqual(200, harness.receive_reply(first)[0])
+            first.close()
+            with server.client() as client:
+                self.assertEqual(value, client.get("a", 0))
+
+
+if __name__ == "__main__":
+    unittest.main()

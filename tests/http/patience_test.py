@@ -1,0 +1,184 @@
+"""Clients that take their time: who is cut off, and who is not."""
+import os
+import resource
+import threading
+import time
+import unittest
+
+import harness
+
+MIB = 1 << 20
+
+
+def drip(sock, data, seconds=0.05):
+    """Sends a byte at a time until the server answers; the reply and what follows it."""
+    for i in range(len(data)):
+        if harness.is_readable(sock, seconds):
+            break
+        sock.sendall(data[i:i + 1])
+    else:
+        raise AssertionError("the server took it all")
+    reply = harness.receive_reply(sock)
+    return reply, sock.recv(1)
+
+
+class Senders(unittest.TestCase):
+    def test_an_idle_client_is_closed(self):
+        with harness.Server("-idle-timeout", "1") as server:
+            silent, used = server.connect(), server.connect()
+            used.sendall(harness.request_bytes("POST", "/append?id=a", b"x"))
+            self.assertEqual(200, harness.receive_reply(used)[0])
+            self.assertEqual(b"", used.recv(1))
+            self.assertEqual(b"", silent.recv(1))
+            silent.close()
+            used.close()
+
+    def test_a_head_has_to_come_in_time_however_steadily_it_drips(self):
+        with harness.Server("-header-timeout", "1") as server:
+            sock = server.connect()
+            (status, headers, body), after = drip(sock, b"GET /" + b"x" * 4000)
+            self.assertEqual((408, "close"), (status, headers["connection"]))
+            self.assertEqual((b"the head of the request took too long\n", b""), (body, after))
+            sock.close()
+
+    def test_a_body_has_to_keep_the_minimum_rate(self):
+        with harness.Server("-min-rate", "1000", "-min-rate-window", "1") as server:
+            for framing in (b"Content-Length: 4000", b"Transfer-Encoding: chunked"):
+                with self.subTest(framing):
+                    sock = server.connect()
+                    sock.sendall(b"POST /append?id=a HTTP/1.1\r\nHost: x\r\n" + framing +
+                                 b"\r\n\r\n")
+                    data = b"x" * 4000 if b"Length" in framing else b"1\r\nx\r\n" * 1000
+                    (status, headers, body), after = drip(sock, data)
+                    self.assertEqual((408, "close"), (status, headers["connection"]))
+                    self.assertEqual((b"the body came too slowly\n", b""), (body, after))
+                    sock.close()
+            with server.client() as client:
+                self.assertEqual(0, client.append("a", b"nothing of the others was stored"))
+
+    def test_a_slow_but_steady_body_is_taken(self):
+        """At 20 times the minimum rate, over several windows."""
+        with harness.Server("-min-rate", "1000", "-min-rate-window", "1",
+                            "-header-timeout", "1", "-idle-timeout", "1") as server:
+            value = os.urandom(80000)
+            sock = server.connect()
+            sock.sendall(b"POST /append?id=a HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" %
+                         len(value))
+            begin = time.monotonic()
+            for i in range(0, len(value), 1000):
+                while time.monotonic() < begin + i / 20000:
+                    time.sleep(0.01)
+                sock.sendall(value[i:i + 1000])
+            self.assertEqual(200, harness.receive_reply(sock)[0])
+            sock.close()
+            with server.client() as client:
+                self.assertEqual(value, client.get("a", 0))
+
+    def test_no_limit_runs_while_a_worker_has_the_request(self):
+        flags = ("-idle-timeout", "1", "-header-timeout", "1", "-min-rate", "1000000",
+                 "-min-rate-window", "1")
+        with harness.Server(*flags, hold=True) as server:
+            server.hold_disk()
+            sock = server.connect()
+            sock.sendall(harness.request_bytes("POST", "/append?id=a", b"x"))
+            harness.wait_for(server.disk_is_waiting, "the append to reach the disk")
+            for _ in range(3):  # others are timed out meanwhile: the server's own clock
+                with server.connect() as idle:
+                    self.assertEqual(b"", idle.recv(1))
+            server.release_disk()
+            self.assertEqual(200, harness.receive_reply(sock)[0])
+            sock.close()
+
+
+class Readers(unittest.TestCase):
+    def setUp(self):
+        self.server = self.enterContext(harness.Server("-min-rate", "10000",
+                                                       "-min-rate-window", "1"))
+        self.value = os.urandom(8 * MIB)
+        with self.server.client() as client:
+            client.append("a", self.value, prefix="p")
+
+    def get(self):
+        sock = self.server.connect(receive_buffer=4096)
+        sock.sendall(harness.request_bytes("GET", "/get?id=a&offset=0&storagePrefix=p"))
+        return sock
+
+    def test_one_that_takes_nothing_is_reset(self):
+        sock = self.get()
+        with self.assertRaises(ConnectionResetError):
+            while True:
+                harness.wait_for(lambda: self.server.sockets() == 1, "the server to let go")
+                self.assertTrue(sock.recv(MIB))
+        sock.close()
+
+    def test_one_that_drips_is_reset_and_holds_up_no_close(self):
+        sock = self.get()
+        stop = threading.Event()
+
+        def read_slowly():
+            try:
+                while sock.recv(10):
+                    if stop.wait(0.02):
+                        return
+            except ConnectionResetError:
+                pass
+        reader = threading.Thread(target=read_slowly)
+        reader.start()
+        with self.server.client() as client:
+            client.close("p")  # answered once the reader is gone
+        stop.set()
+        reader.join()
+        sock.close()
+        self.assertEqual([], self.server.open_files("p"))
+
+    def test_a_slow_but_steady_one_gets_all(self):
+        sock = self.get()
+        received = bytearray()
+        status, headers = harness.receive_head(sock)
+        begin = time.monotonic()
+        while len(received) < len(self.value):
+            while time.monotonic() < begin + len(received) / (3 * MIB):
+                time.sleep(0.01)
+            part = sock.recv(1 << 16)
+            self.assertTrue(part)
+            received += part
+        self.assertEqual(self.value, received)
+        sock.close()
+
+
+class Accepting(unittest.TestCase):
+    def cpu_seconds(self, server):
+        with open("/proc/%d/stat" % server.process.pid) as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def test_without_descriptors_it_rests_and_goes_on_serving(self):
+        with harness.Server() as server, server.client() as client:
+            client.append("a", b"value")
+            pid = server.process.pid
+            before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            used = os.listdir("/proc/%d/fd" % pid)
+            free = next(fd for fd in range(len(used) + 1) if str(fd) not in used)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, before[1]))
+            late = server.connect()
+            late.sendall(harness.request_bytes("GET", "/get?id=a&offset=0"))
+            rests = 5
+            cpu = self.cpu_seconds(server)
+
+            def rested():
+                self.assertEqual(b"value", client.get("a", 0))
+                time.sleep(0.01)
+                return server.log().count("resting for") >= rests
+            harness.wait_for(rested, "the log to tell of several rests")
+            self.assertEqual(rests, server.log().count("accept: "), "a line for each rest only")
+            self.assertFalse(harness.is_readable(late, 0))
+            if harness.SANITIZE == "none":
+                # rests * 100 ms have passed; a loop that spins would have used all of it
+                self.assertLess(self.cpu_seconds(server) - cpu, 0.3)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+            self.assertEqual(b"value", harness.receive_reply(late)[2])
+            late.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
