@@ -96,8 +96,10 @@ static void make_own_sockets(struct ceiling *ceiling)
 {
     static const struct framing_limit limits[] = {
         {.path = NULL, .body_bytes_max = BODY_BYTES_MAX, .why = "too large"}};
-    struct connections_options options = {
-        .base = ceiling->base, .limits = limits, .count_changed = on_count_changed};
+    struct connections_options options = {.base = ceiling->base,
+                                          .limits = limits,
+                                          .buffered_bytes_max = 16 * (uint64_t)BODY_BYTES_MAX,
+                                          .count_changed = on_count_changed};
     ceiling->connections = connections_new(&options);
     if (ceiling->connections == NULL)
         die("cannot make connections");
