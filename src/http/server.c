@@ -263,23 +263,27 @@ static bool finished(const struct running_server *running)
                                  router_in_flight(running->server.router) == 0));
 }
 
+void server_turn(struct server *server, bool may_sleep)
+{
+    struct running_server *running = (struct running_server *)server;
+    may_sleep = may_sleep && connections_may_sleep(running->connections) &&
+                router_may_sleep(server->router);
+    int result = event_base_loop(running->base, EVLOOP_ONCE | (may_sleep ? 0 : EVLOOP_NONBLOCK));
+    router_awake(server->router);
+    if (result < 0) {
+        log_line("event loop: %s", strerror(errno));
+        _exit(EXIT_FAILURE);
+    }
+    connections_turn(running->connections);
+    router_collect(server->router);
+    router_wake(server->router);
+}
+
 void server_run(struct server *server)
 {
     struct running_server *running = (struct running_server *)server;
-    while (!finished(running)) {
-        bool may_sleep =
-            connections_may_sleep(running->connections) && router_may_sleep(server->router);
-        int result =
-            event_base_loop(running->base, EVLOOP_ONCE | (may_sleep ? 0 : EVLOOP_NONBLOCK));
-        router_awake(server->router);
-        if (result < 0) {
-            log_line("event loop: %s", strerror(errno));
-            _exit(EXIT_FAILURE);
-        }
-        connections_turn(running->connections);
-        router_collect(server->router);
-        router_wake(server->router);
-    }
+    while (!finished(running))
+        server_turn(server, true);
     if (router_in_flight(server->router) > 0) {
         log_line("the disk holds up %u requests; not waiting", router_in_flight(server->router));
         _exit(EXIT_FAILURE);

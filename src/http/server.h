@@ -42,6 +42,10 @@ int server_start(const struct server_options *options, struct server **out);
 /* Serves until SIGTERM or SIGINT, then finishes what is under way, for a few seconds at most. */
 void server_run(struct server *server);
 
+/* One turn of server_run's loop, for a program that is itself the client; it must not let it sleep
+ * when what it waits for can come only from the program. */
+void server_turn(struct server *server, bool may_sleep);
+
 /* Closes all files and frees everything. */
 void server_stop(struct server *server);
 
