@@ -175,6 +175,21 @@ static void parse_connection(struct parse *parse, struct span value)
     parse->head->wants_close |= same(trim(value), "close");
 }
 
+/* RFC 9110: a name, an address or nothing, and maybe a port. Who reads more into it, such as a path
+ * or a user, sees another host than we do. */
+static bool parse_host(struct parse *parse, struct span value)
+{
+    if (parse->host_seen)
+        return refuse(parse, 400, "Host given twice");
+    parse->host_seen = true;
+    for (size_t i = 0; i < value.bytes; i++) {
+        unsigned char c = (unsigned char)value.at[i];
+        if (c > 0x7f || strchr(" \t\"#/<>?@\\^`{|}", c) != NULL)
+            return refuse(parse, 400, "bad character in Host");
+    }
+    return true;
+}
+
 /* Headers that say where the request ends. libevent without Debian's patches takes a tab before
  * their values for a part of them. */
 static bool frames(struct span name)
@@ -204,11 +219,8 @@ static bool parse_header(struct parse *parse, struct span line)
         return parse_expect(parse, value);
     if (same(name, "Connection"))
         parse_connection(parse, value);
-    if (same(name, "Host")) {
-        if (parse->host_seen)
-            return refuse(parse, 400, "Host given twice");
-        parse->host_seen = true;
-    }
+    if (same(name, "Host"))
+        return parse_host(parse, value);
     return true;
 }
 

@@ -32,6 +32,8 @@ static const struct taken taken[] = {
     {TEXT("GET /get?id=a&offset=25 HTTP/1.1\r\nHost: h\r\n\r\n"), 0, false, false},
     {TEXT("HEAD /get?id=%41 HTTP/1.1\r\nhOST: h\r\n\r\n"), 0, false, false},
     {TEXT("OPTIONS / HTTP/1.1\r\nHost:\r\n\r\n"), 0, false, false},
+    {TEXT("GET / HTTP/1.1\r\nHost: a-b.example:80\r\n\r\n"), 0, false, false},
+    {TEXT("GET / HTTP/1.1\r\nHost: [fe80::1%25lo]:80\r\n\r\n"), 0, false, false},
     {TEXT("GET / HTTP/1.0\r\n\r\n"), 0, false, false}, /* Host is of HTTP/1.1 */
     {TEXT("GET / HTTP/1.9\r\nHost: h\r\n\r\n"), 0, false, false},
     {TEXT("GET /\x80\xff HTTP/1.1\r\nHost: h\r\n\r\n"), 0, false, false},
@@ -147,6 +149,10 @@ static const struct refused refused[] = {
     {TEXT("GET\r\n\r\n"), 400},
     {TEXT("GET /\r\n\r\n"), 400}, /* HTTP/0.9 */
     {TEXT("GET / \r\nHost: h\r\n\r\n"), 400},
+    {TEXT("GET / HTTP/1.1\r\nHost: h/x\r\n\r\n"), 400},
+    {TEXT("GET / HTTP/1.1\r\nHost: user@h\r\n\r\n"), 400},
+    {TEXT("GET / HTTP/1.1\r\nHost: h i\r\n\r\n"), 400},
+    {TEXT("GET / HTTP/1.1\r\nHost: h\xc3\xa4\r\n\r\n"), 400},
     {TEXT("GET HTTP/1.1\r\nHost: h\r\n\r\n"), 400},
     {TEXT(" GET / HTTP/1.1\r\nHost: h\r\n\r\n"), 400},
     {TEXT("GET  / HTTP/1.1\r\nHost: h\r\n\r\n"), 400},
