@@ -1,0 +1,76 @@
+#include "fuzz/requests.h"
+
+#include <event2/buffer.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/endpoints.h"
+#include "http/framing.h"
+
+/* As server.c has them. */
+static const struct framing_limit limits[] = {
+    {"/append", REQUESTS_VALUE_BYTES_MAX, "too large"},
+    {"/getMulti", GET_MULTI_BODY_BYTES_MAX, "too large"},
+    {NULL, GET_MULTI_BODY_BYTES_MAX, "too large"},
+};
+
+/* Framing has found it well-formed, so only the size lines are of interest. */
+static void join_chunks(struct requests *requests, struct request *request, const uint8_t *at)
+{
+    size_t size;
+    request->body = requests->bodies + requests->bodies_bytes;
+    request->body_bytes = 0;
+    do {
+        char *end;
+        size = strtoull((const char *)at, &end, 16);
+        at = (const uint8_t *)end + 2;
+        memcpy(requests->bodies + requests->bodies_bytes, at, size);
+        requests->bodies_bytes += size;
+        request->body_bytes += size;
+        at += size + 2;
+    } while (size > 0);
+}
+
+static void add(struct requests *requests, const uint8_t *bytes, size_t length)
+{
+    const uint8_t *end = memmem(bytes, length, "\r\n\r\n", 4);
+    struct request *request = &requests->list[requests->count++];
+    if (end == NULL || requests->count == REQUESTS_MAX)
+        abort();
+    size_t head_bytes = (size_t)(end - bytes) + 4;
+    request->is_head = memcmp(bytes, "HEAD ", 5) == 0;
+    request->body = bytes + head_bytes;
+    request->body_bytes = length - head_bytes;
+    char head[FRAMING_HEAD_BYTES_MAX + 1];
+    memcpy(head, bytes, head_bytes);
+    head[head_bytes] = '\0';
+    if (strcasestr(head, "\r\nTransfer-Encoding:") != NULL)
+        join_chunks(requests, request, request->body);
+}
+
+void requests_split(struct requests *requests, const uint8_t *bytes, size_t length)
+{
+    struct framing framing;
+    struct framing_verdict verdict;
+    struct evbuffer *inbox = evbuffer_new();
+    /* a NUL after the bytes ends the last number, whatever it is */
+    uint8_t *bodies = realloc(requests->bodies, length + 1);
+    if (inbox == NULL || bodies == NULL || evbuffer_add(inbox, bytes, length) != 0)
+        abort();
+    requests->bodies = bodies;
+    requests->bodies_bytes = requests->count = 0;
+    framing_init(&framing, limits);
+    const uint8_t *from = bytes, *to = bytes;
+    do {
+        verdict = framing_scan(&framing, inbox);
+        if (evbuffer_drain(inbox, verdict.ready_bytes) != 0)
+            abort();
+        to += verdict.ready_bytes;
+        if (verdict.complete) {
+            add(requests, from, (size_t)(to - from));
+            from = to;
+        }
+    } while (verdict.ready_bytes > 0);
+    requests->refused = verdict.refused != 0;
+    evbuffer_free(inbox);
+}

@@ -1,0 +1,35 @@
+/*
+ * requests: what one connection asks for, told from all its bytes at once.
+ *
+ * The server sees the same bytes in pieces, so this also checks that the
+ * pieces make no difference. Where a request ends is framing's word; its
+ * method and its body are read here.
+ */
+#ifndef ROCHEFORT_TESTS_FUZZ_REQUESTS_H
+#define ROCHEFORT_TESTS_FUZZ_REQUESTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REQUESTS_MAX 4096
+#define REQUESTS_VALUE_BYTES_MAX 1024 /* the server's -max-value */
+
+struct request {
+    bool is_head;
+    const uint8_t *body; /* chunks are put together */
+    size_t body_bytes;
+};
+
+struct requests {
+    size_t count;
+    bool refused; /* what follows the last one */
+    struct request list[REQUESTS_MAX];
+    uint8_t *bodies; /* storage for those that came in chunks */
+    size_t bodies_bytes;
+};
+
+/* `requests` must be empty, {0}, or used before. The bytes must stay. */
+void requests_split(struct requests *requests, const uint8_t *bytes, size_t length);
+
+#endif
