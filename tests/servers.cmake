@@ -1,6 +1,9 @@
 # One file a topic: each starts servers of its own and speaks to them over raw sockets.
 server_test(http/traps_test.py)
 server_test(http/framing_test.py)
+server_test(http/hostile_test.py)
+server_test(http/hostile_cuts_test.py)
+server_test(http/soak_test.py)
 server_test(http/parameters_test.py)
 server_test(http/streams_test.py)
 server_test(http/concurrency_test.py)
@@ -9,3 +12,4 @@ server_test(http/shutdown_test.py)
 server_test(http/robust_test.py)
 server_test(http/patience_test.py)
 server_test(http/memory_test.py)
+set_tests_properties(http/soak_test.py PROPERTIES TIMEOUT 7200) # as long as it is told to

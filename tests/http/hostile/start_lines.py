@@ -1,0 +1,125 @@
+"""The first line: method, target, version; and the query in it."""
+from hostile.row import GET_LINE, READ, STORED, TARGET, get, post, refused, served
+
+LONG = 100000
+
+
+def bad_line(line, why, status=400, name=None):
+    return refused(name or "line %r" % line, status, get(line=line), why)
+
+
+def bad_target(target, why):
+    return bad_line(b"GET " + target + b" HTTP/1.1", why)
+
+
+def bad_version(version, why):
+    return bad_line(b"GET " + TARGET + b" " + version, why, name="version %r" % version)
+
+
+def bad_method(method, why, status=405):
+    return bad_line(method + b" " + TARGET + b" HTTP/1.1", why, status, "method %r" % method)
+
+
+def bad_query(query, why):
+    """Well-formed HTTP, so the connection goes on."""
+    return served("query %r" % query, get(line=b"GET /get?storagePrefix=S0000&" + query
+                                          + b" HTTP/1.1"), why, (400, None))
+
+
+ROWS = [
+    refused("empty line first", 400, b"\r\n" + get(), "some skip it, some do not"),
+    refused("two empty lines first", 400, b"\r\n\r\n" + get(), "the end of a head"),
+    refused("line feed first", 400, b"\n" + get(), "some skip it, some do not"),
+    refused("space first", 400, b" " + get(), "no method"),
+    refused("byte order mark first", 400, b"\xef\xbb\xbf" + get(), "no method"),
+    refused("NUL first", 400, b"\0" + get(), "no method"),
+    bad_line(GET_LINE.replace(b" ", b"  ", 1), "some skip one"),
+    bad_line(b"GET " + TARGET + b"  HTTP/1.1", "some skip one"),
+    bad_line(GET_LINE.replace(b" ", b"\t"), "some take any white space"),
+    bad_line(GET_LINE + b" ", "some trim it"),
+    bad_line(GET_LINE + b"\t", "some trim it"),
+    bad_line(GET_LINE + b" x", "four words"),
+    bad_line(b"GET", "one word"),
+    bad_line(b"GET ", "no target"),
+    bad_line(b"GET HTTP/1.1", "no target"),
+    bad_line(b"GET  HTTP/1.1", "an empty target"),
+    bad_line(b"GET " + TARGET, "no version: HTTP/0.9, whose reply has no head"),
+    bad_line(b"GET " + TARGET + b"\0 HTTP/1.1", "the end to who uses C strings"),
+    bad_line(b"GET " + TARGET + b"\r HTTP/1.1", "the end of the line to some"),
+    bad_line(b"/close", "no method: HTTP/0.9"),
+    refused("HTTP/0.9", 400, b"GET " + TARGET + b"\n", "whose reply has no head"),
+    bad_line(GET_LINE + b"\r\n", "an empty line, then headers", name="head ends at once"),
+
+    bad_version(b"HTTP/1.10", "read as 1.1 or 1.10"),
+    bad_version(b"HTTP/1.", "no minor version"),
+    bad_version(b"HTTP/1", "no minor version"),
+    bad_version(b"HTTP/01.1", "not of that form"),
+    bad_version(b"HTTP/1.-1", "not a digit"),
+    bad_version(b"HTTP/1,1", "not a point"),
+    bad_version(b"HTTP/2.0", "another protocol"),
+    bad_version(b"HTTP/0.9", "has no headers"),
+    bad_version(b"HTTP/3.1", "there is none"),
+    bad_version(b"http/1.1", "in capitals only"),
+    bad_version(b"HTTPS/1.1", "another name"),
+    bad_version(b"ICAP/1.0", "another protocol"),
+    bad_version(b"HTTP/1.1\0", "good to who uses C strings"),
+    served("version HTTP/1.9", get(line=b"GET " + TARGET + b" HTTP/1.9"),
+           "speaks what we speak, and more", READ),
+    served("version HTTP/1.0", get(line=b"GET " + TARGET + b" HTTP/1.0"), "closes", READ,
+           closes=True),
+
+    bad_method(b"get", "in capitals only"),
+    bad_method(b"GETX", "unknown"),
+    bad_method(b"FROBNICATE", "unknown"),
+    bad_method(b"M" * 1000, "unknown"),
+    bad_method(b"TRACE", "echoes what it was sent"),
+    bad_method(b"CONNECT", "the target would be a host"),
+    bad_method(b"PROPFIND", "unknown"),
+    bad_method(b"G\xc3\x84T", "not a token", status=400),
+    bad_method(b"G(T", "not a token", status=400),
+    bad_method(b"G\0T", "not a token", status=400),
+    bad_method(b"GET:", "a header", status=400),
+    bad_line(b"CONNECT x:443 HTTP/1.1", "a proxy's request", status=405),
+    served("DELETE with a body", post(b"Content-Length: 5").replace(b"POST", b"DELETE", 1) + get(),
+           "the body is read, then the next request", (405, None), (200, STORED)),
+    served("PUT", post(b"Content-Length: 5").replace(b"POST", b"PUT", 1), "wrong here", (405, None)),
+    served("OPTIONS", get(line=GET_LINE.replace(b"GET", b"OPTIONS", 1)), "wrong here", (405, None)),
+
+    bad_target(b"http://x" + TARGET, "for proxies; two hosts, which one?"),
+    bad_target(b"https://x" + TARGET, "for proxies"),
+    bad_target(b"x:80", "for CONNECT"),
+    bad_target(b"*", "for OPTIONS"),
+    bad_target(TARGET[1:], "not a path"),
+    bad_target(b"//x" + TARGET, "a host to some, a path to others"),
+    bad_target(b"\\\\x" + TARGET, "a host to some"),
+    bad_target(TARGET + b"#x", "fragments stay with the client"),
+    bad_target(b"#" + TARGET, "the same"),
+    bad_target(TARGET.replace(b"a", b"a b", 1), "four words"),
+    bad_target(TARGET.replace(b"id=a", b"id=\x01"), "a control character"),
+    bad_target(TARGET.replace(b"id=a", b"id=\x7f"), "a control character"),
+    bad_target(TARGET.replace(b"id=a", b"id=\t"), "white space to some"),
+    refused("bad OPTIONS", 400, get(line=b"OPTIONS * HTTP/1.1"), "not a path"),
+    refused("long target", 400, get(line=b"GET /" + b"a" * LONG + b" HTTP/1.1"),
+            "memory without bound"),
+    refused("long method", 400, b"G" * LONG, "memory without bound"),
+    refused("long version", 400, b"GET / HTTP/" + b"1" * LONG, "memory without bound"),
+    served("long path", get(line=b"GET /" + b"a" * 10000 + b" HTTP/1.1"), "unknown", (404, None)),
+    served("path with dots", get(line=b"GET /../../etc/passwd HTTP/1.1"), "unknown", (404, None)),
+    served("path with a NUL", get(line=b"GET /get%00?id=a&offset=0 HTTP/1.1"), "unknown",
+           (404, None)),
+    served("path with a line", get(line=b"GET /%0d%0aX:%20y HTTP/1.1"),
+           "must not become a header of the reply", (404, None)),
+    served("8-bit path", get(line=b"GET /\xff\xfe HTTP/1.1"), "unknown", (404, None)),
+
+    bad_query(b"id=a&offset=%u0030", "an escape of a browser"),
+    bad_query(b"id=a&offset=%", "half an escape"),
+    bad_query(b"id=a&offset=%3", "half an escape"),
+    bad_query(b"id=a&offset=%%30", "half an escape, and one"),
+    bad_query(b"id=a&offset=0%00", "the end to who uses C strings"),
+    bad_query(b"id=a&offset=0&x=%-1", "not of digits"),
+    bad_query(b"id=a&offset=0&x=%+1", "not of digits; strtol() takes it"),
+    bad_query(b"id=a&offset=0&x=%0x", "not of digits; strtol() takes it"),
+    bad_query(b"id=a&offset=0&%6f%66fset=1", "offset twice, once in disguise"),
+    bad_query(b"id=a&offset=%EF%BC%90", "a digit, but a wide one"),
+    bad_query(b"id=a;offset=0", "semicolons do not part"),
+]

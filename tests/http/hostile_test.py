@@ -1,0 +1,202 @@
+"""Every row of the table of hostile requests, against the real server.
+
+Each is sent in several ways, each time with names and values that nobody else
+uses. Afterwards the server must have stored what the row says and nothing else,
+and must answer others as ever.
+"""
+import json
+import os
+import re
+import socket
+import unittest
+
+import harness
+import records
+from hostile import table
+from hostile.row import STORED, VALUE, get
+
+SMUGGLED = harness.request_bytes("POST", "/append?id=s&storagePrefix=smuggled", b"gotcha")
+BEHIND = get()
+WITNESS = "witness"
+# A refusal is waited for by a client that is still sending for two seconds only.
+DRIBBLED_BYTES_MAX = 500
+
+
+def split_replies(data):
+    """All replies in it as (status, headers, body)."""
+    replies = []
+    while data:
+        head, found, data = data.partition(b"\r\n\r\n")
+        assert found, "a reply's head is cut short: %r" % head
+        first, *rest = head.decode("ascii").split("\r\n")
+        match = re.fullmatch(r"HTTP/1\.([01]) ([1-5]\d\d) [A-Z][A-Za-z ]*", first)
+        assert match, first
+        headers = [line.split(": ", 1) for line in rest]
+        assert len({name for name, _ in headers}) == len(headers), "a header is there twice"
+        headers = dict(headers)
+        status = int(match.group(2))
+        if status == 100:
+            continue
+        if "Content-Length" not in headers:  # HTTP/1.0: until the end
+            assert match.group(1) == "0", head
+        length = int(headers.get("Content-Length", len(data)))
+        assert length <= len(data), "a reply's body is cut short"
+        replies.append((status, headers, data[:length]))
+        data = data[length:]
+    return replies
+
+
+def send_dribbling(sock, raw):
+    """A byte at a time; a server that has heard enough may be gone before the end."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for byte in raw:
+        sock.send(bytes([byte]))
+
+
+class Table(unittest.TestCase):
+    def setUp(self):
+        self.server = self.enterContext(harness.Server("-buckets", "1"))
+        self.witness = self.enterContext(self.server.connect())
+        self.witnessed = 0  # bytes in the witness's file
+        self.number = 0
+
+    def path(self, prefix):
+        return os.path.join(self.server.root, prefix, "append.0.raw")
+
+    def ask(self, sock, method, target, body=None):
+        """One good request, whose reply must have these headers and no others."""
+        sock.sendall(harness.request_bytes(method, target, body))
+        status, headers, body = harness.receive_reply(sock)
+        self.assertEqual(200, status, body)
+        self.assertEqual({"content-type", "content-length", "date"}, set(headers))
+        return body
+
+    def check_others(self):
+        """An old connection appends, and a new one reads what it has appended."""
+        value = b"witness of %d" % self.number
+        body = self.ask(self.witness, "POST", "/append?id=w&storagePrefix=" + WITNESS, value)
+        self.assertEqual(b'{"offset":%d,"file":"%s"}'
+                         % (self.witnessed, self.path(WITNESS).encode()), body)
+        with self.server.connect() as sock:
+            self.assertEqual(value, self.ask(sock, "GET", "/get?id=w&offset=%d&storagePrefix=%s"
+                                             % (self.witnessed, WITNESS)))
+        self.assertFalse(harness.is_readable(self.witness, 0))
+        self.witnessed += records.HEADER_BYTES + len(value)
+
+    def check_stored(self, values):
+        prefix = "R%04d" % self.number
+        if values:
+            stored = records.decode_file(self.path(prefix))
+            self.assertEqual(values, [value for _, value in stored.values()])
+        else:
+            self.assertFalse(os.path.exists(os.path.join(self.server.root, prefix)))
+        (record,) = records.decode_file(self.path("S%04d" % self.number)).values()
+        self.assertEqual(self.named(STORED), record[1])
+        self.assertFalse(os.path.exists(os.path.join(self.server.root, "smuggled")))
+        for name in (prefix, "S%04d" % self.number):
+            self.ask(self.witness, "GET", "/close?storagePrefix=" + name)
+
+    def named(self, raw):
+        return table.numbered(raw, self.number)
+
+    def check_refusal(self, reply, statuses):
+        """One line of text, and the end of the connection."""
+        status, headers, body = reply
+        self.assertIn(status, statuses)
+        self.assertEqual("text/plain", headers["Content-Type"])
+        self.assertEqual("close", headers["Connection"])
+        self.assertRegex(body, rb"\A[ -~]+\n\Z")
+        self.assertEqual(status == 405, "Allow" in headers)
+
+    def check_served(self, replies, wanted, stored):
+        for (status, headers, body), (wanted_status, wanted_body) in zip(replies, wanted):
+            self.assertEqual(wanted_status, status, body)
+            if wanted_body is not None:
+                self.assertEqual(self.named(wanted_body), body)
+            elif status == 200:
+                self.assertEqual({"offset": 0, "file": self.path("R%04d" % self.number)},
+                                 json.loads(body))
+                self.assertTrue(stored)
+            else:
+                self.assertEqual("text/plain", headers["Content-Type"])
+                self.assertRegex(body, rb"\A[^\r\n]+\n\Z")
+            for other in re.findall(rb"[RS](\d{4})", body):
+                self.assertEqual(self.number, int(other), "an answer to somebody else")
+
+    def exchange(self, row, behind, dribble, half_close):
+        """All that comes back for the row, with other bytes behind it."""
+        with self.server.connect() as sock:
+            raw = self.named(row.raw)
+            if dribble:
+                send_dribbling(sock, raw)
+                raw = b""
+            sock.sendall(raw + self.named(behind))
+            if half_close:
+                sock.shutdown(socket.SHUT_WR)
+            return split_replies(harness.receive_all(sock))
+
+    def play(self, row, behind=b"", dribble=False, half_close=False):
+        self.number += 1
+        with self.server.connect() as sock:
+            self.ask(sock, "POST", "/append?id=a&storagePrefix=S%04d" % self.number,
+                     self.named(STORED))
+        wanted = list(row.replies)
+        if not row.refused and behind == BEHIND:
+            wanted.append((200, STORED))
+        replies = self.exchange(row, behind, dribble, half_close)
+        refused = row.refused and (row.decisive or behind)
+        self.assertEqual(len(wanted) + bool(refused), len(replies), replies)
+        if refused:
+            self.check_refusal(replies.pop(), row.refused)
+        elif row.closes:
+            self.assertNotEqual("keep-alive", replies[-1][1].get("Connection", "").lower())
+        self.check_served(replies, wanted, row.stored)
+        self.check_stored([self.named(value) for value in row.stored])
+        self.check_others()
+
+    def test_names_are_names(self):
+        self.assertEqual(len(table.ROWS), len({row.name for row in table.ROWS}))
+        self.assertGreaterEqual(len(table.ROWS), 150)
+        self.assertEqual((5, 5), (len(VALUE), len(self.named(VALUE))))
+
+    def test_what_follows_a_refusal_is_not_served(self):
+        for row in table.ROWS:
+            if row.refused:
+                with self.subTest(row.name, why=row.why):
+                    self.play(row, behind=SMUGGLED * 2)
+
+    def test_refused_without_waiting_for_more(self):
+        """What can never become a good request is not waited for; the rest ends with the client."""
+        for row in table.ROWS:
+            if row.refused:
+                with self.subTest(row.name, why=row.why):
+                    self.play(row, half_close=not row.decisive)
+
+    def test_refused_byte_by_byte(self):
+        for row in table.ROWS:
+            if row.refused and len(row.raw) <= DRIBBLED_BYTES_MAX:
+                with self.subTest(row.name, why=row.why):
+                    self.play(row, dribble=True, half_close=not row.decisive)
+
+    def test_good_replies_come_before_the_refusal(self):
+        for row in table.ROWS:
+            if row.refused and row.decisive:
+                with self.subTest(row.name, why=row.why):
+                    self.play(row._replace(raw=get() + row.raw, replies=((200, STORED),)),
+                              behind=SMUGGLED)
+
+    def test_odd_but_good_ones_are_served_and_what_follows_too(self):
+        for row in table.ROWS:
+            if not row.refused:
+                with self.subTest(row.name, why=row.why):
+                    self.play(row, behind=SMUGGLED if row.closes else BEHIND, half_close=True)
+
+    def test_odd_but_good_ones_byte_by_byte(self):
+        for row in table.ROWS:
+            if not row.refused:
+                with self.subTest(row.name, why=row.why):
+                    self.play(row, dribble=True, half_close=True)
+
+
+if __name__ == "__main__":
+    unittest.main()
