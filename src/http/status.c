@@ -31,6 +31,7 @@ static const struct {
     {ENOENT, 404, "no record starts there"},
     {ENODATA, 500, "the record is cut short"},
     {EROFS, 500, "the file takes no appends"},
+    {ESTALE, 500, "the file was changed behind the server's back; close its prefix to go on"},
     {EUCLEAN, 500, "the bucket files are not numbered without a gap"},
 };
 

@@ -112,18 +112,32 @@ static int cut_back(const struct bucket *bucket)
     return result;
 }
 
+/* Whether the next record may go to the tail. */
+static int check_file(const struct bucket *bucket)
+{
+    struct stat status;
+    if (!bucket->writable || bucket->broken)
+        return -EROFS;
+    if (fstat(bucket->fd, &status) != 0)
+        return -errno;
+    if (status.st_nlink == 0)
+        return -ENOENT;
+    return status.st_size == bucket->tail ? 0 : -ESTALE;
+}
+
 int bucket_append(struct bucket *bucket, struct batch *batch)
 {
-    if (!bucket->writable || bucket->broken) {
-        fail_records(batch, 0, -EROFS);
-        return -EROFS;
+    int error = check_file(bucket);
+    if (error != 0) {
+        fail_records(batch, 0, error);
+        return error;
     }
     for (size_t i = 0; i < batch->record_count; i++) {
         struct batch_record *record = &batch->records[i];
         batch->parts[record->first_part] = (struct iovec){record->header, RECORD_HEADER_BYTES};
     }
     uint64_t written;
-    int error = write_parts(bucket, batch->parts, batch->part_count, batch->bytes, &written);
+    error = write_parts(bucket, batch->parts, batch->part_count, batch->bytes, &written);
     size_t whole = 0;
     for (; whole < batch->record_count && batch->records[whole].bytes <= written; whole++) {
         struct batch_record *record = &batch->records[whole];

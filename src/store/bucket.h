@@ -5,6 +5,11 @@
  * goes. Invariant: every record that bucket_append reported as written lies
  * wholly below the tail, and nothing at or above the tail is ever answered.
  *
+ * Nobody else may write to the file. Before each write its status is asked for
+ * (one fstat): a file that was deleted gets no more records, for nobody would
+ * find them; nor does one that has another length than we left it with, for
+ * then an offset could come to mean two records, or foreign bytes be lost.
+ *
  * One thread at a time; in the server that is always the same worker.
  * Errors: 0 or -errno.
  */
@@ -36,7 +41,10 @@ int64_t bucket_tail(const struct bucket *bucket); /* bytes */
  * `offset` or `error` of each. A write that fails half-way is cut back to the last whole record:
  * the records before it are in the file, the others are not and carry the error. If even cutting
  * back fails the bucket takes no more appends (-EROFS) until it is opened again.
- * 0 if every record was written, otherwise the error of those that were not.
+ * 0 if every record was written, otherwise the error of those that were not:
+ *   -ENOENT   the file was deleted or replaced; nothing was written, so open it anew and try again
+ *   -ESTALE   its length was changed behind our back; nothing was written, and so it stays until
+ *             the bucket is opened again
  */
 int bucket_append(struct bucket *bucket, struct batch *batch);
 

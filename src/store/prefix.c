@@ -124,9 +124,26 @@ static int check_file(const struct root *root, const char *name, unsigned bucket
     return 0;
 }
 
+/* 0 if the directory has no bucket file (it is made if it is missing), -EUCLEAN if it has one. */
+static int check_empty(const struct root *root, const char *name)
+{
+    struct run run;
+    int fd = root_open_directory(root, name, 1);
+    int error = fd < 0 ? fd : scan_directory(fd, &run);
+    return error == 0 && run.count > 0 ? -EUCLEAN : error;
+}
+
 int prefix_complete(const struct root *root, const char *name, unsigned buckets)
 {
     int error = check_file(root, name, buckets - 1);
+    if (error == -ENOENT) {
+        error = check_empty(root, name);
+        if (error == 0)
+            return create_files(root, name, buckets);
+        /* another thread has begun meanwhile if the last is there now */
+        if (error == -EUCLEAN && check_file(root, name, buckets - 1) == 0)
+            error = 0;
+    }
     if (error != 0)
         return error;
     error = check_file(root, name, 0);

@@ -40,9 +40,10 @@ int prefix_resolve(const struct root *root, const char *name, unsigned buckets_i
                    unsigned *buckets);
 
 /*
- * Makes the missing files of a prefix with so many buckets, if its creation was cut short: then the
- * last is there and the first is not. If both are there nothing is done: a file that is missing
- * between them was lost. Several threads may do so at once. -ENOENT: the last is missing.
+ * Makes the missing files of a prefix with so many buckets, if its creation was cut short (then the
+ * last is there and the first is not) or if it was deleted (then none is there). If the first and
+ * the last are there nothing is done: a file that is missing between them was lost. Several threads
+ * may do so at once. -EUCLEAN: the last is missing, and others are there.
  */
 int prefix_complete(const struct root *root, const char *name, unsigned buckets);
 

@@ -67,8 +67,13 @@ static int open_slot(struct worker *worker, const struct job *job, bool writable
         return 0;
     struct bucket *opened;
     int error = bucket_open(root, name, job->bucket, writable, &opened);
-    if (error == -ENOENT && writable && prefix_complete(root, name, job->prefix->buckets) == 0)
-        error = bucket_open(root, name, job->bucket, writable, &opened);
+    if (error == -ENOENT && writable) {
+        error = prefix_complete(root, name, job->prefix->buckets);
+        if (error == 0)
+            error = bucket_open(root, name, job->bucket, writable, &opened);
+        if (error == -ENOENT)
+            error = -EUCLEAN; /* only this file is missing */
+    }
     if (error != 0)
         return error;
     bucket_close(slot->bucket);
@@ -79,11 +84,6 @@ static int open_slot(struct worker *worker, const struct job *job, bool writable
 static void take_append(struct worker *worker, struct job *job)
 {
     struct bucket_slot *slot = &job->prefix->slots[job->bucket];
-    int error = open_slot(worker, job, true);
-    if (error != 0) {
-        finish(worker, job, error);
-        return;
-    }
     if (slot->appends == NULL) {
         slot->appends_end = &slot->appends;
         slot->next_dirty = worker->dirty;
@@ -101,6 +101,22 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
 }
 
+/* Each record carries its own result, unless the file cannot be opened: that is answered. */
+static int write_batch(struct worker *worker, struct bucket_slot *slot)
+{
+    int error = open_slot(worker, slot->appends, true);
+    if (error != 0)
+        return error;
+    if (bucket_append(slot->bucket, &worker->batch) != -ENOENT)
+        return 0;
+    bucket_close(slot->bucket); /* its file was deleted or replaced */
+    slot->bucket = NULL;
+    error = open_slot(worker, slot->appends, true);
+    if (error == 0)
+        (void)bucket_append(slot->bucket, &worker->batch);
+    return error;
+}
+
 static void write_slot(struct worker *worker, struct bucket_slot *slot, uint64_t time_ns)
 {
     struct batch *batch = &worker->batch;
@@ -113,14 +129,14 @@ static void write_slot(struct worker *worker, struct bucket_slot *slot, uint64_t
         if (room != NULL)
             (void)evbuffer_peek(job->value, -1, NULL, room, parts);
     }
-    (void)bucket_append(slot->bucket, batch); /* each record carries its own result */
+    int error = write_batch(worker, slot);
     const struct batch_record *record = batch->records;
     struct job *next;
     for (struct job *job = slot->appends; job != NULL; job = next) {
         next = job->next;
         if (job->error == 0) {
             job->offset = record->offset;
-            job->error = record->error;
+            job->error = error != 0 ? error : record->error;
             record++;
         }
         finish(worker, job, job->error);

@@ -58,6 +58,73 @@ static void file_cut_short_behind_our_back(void **state)
     assert_int_equal(bucket_read_more(fixture->bucket, 0, 2990, buffer, 10, false), -ENODATA);
 }
 
+/* Both records of a batch must fail with this. */
+static void assert_append_fails(struct one_bucket *fixture, int error)
+{
+    batch_reset(&fixture->batch);
+    one_bucket_add(fixture, "lost", 4);
+    one_bucket_add(fixture, "lost too", 8);
+    assert_int_equal(bucket_append(fixture->bucket, &fixture->batch), error);
+    assert_int_equal(fixture->batch.records[0].error, error);
+    assert_int_equal(fixture->batch.records[1].error, error);
+}
+
+static void deleted_file_gets_no_more(void **state)
+{
+    struct one_bucket *fixture = *state;
+    assert_int_equal(one_bucket_append(fixture, "before", 6), 0);
+    assert_int_equal(unlink(one_bucket_path(fixture)), 0);
+    for (int i = 0; i < 2; i++)
+        assert_append_fails(fixture, -ENOENT);
+    assert_int_equal(bucket_tail(fixture->bucket), 22);
+    one_bucket_check(fixture, 0, "before", 6); /* the bytes that were acknowledged */
+    bucket_close(fixture->bucket);
+    fixture->bucket = NULL;
+    assert_int_equal(bucket_open(fixture->root, "p", 3, true, &fixture->bucket), -ENOENT);
+}
+
+static void replaced_file_is_taken_when_opened_anew(void **state)
+{
+    struct one_bucket *fixture = *state;
+    char spare[TEMPORARY_PATH_BYTES];
+    (void)strcpy(spare, temporary_path(fixture->directory, "spare"));
+    assert_int_equal(one_bucket_append(fixture, "same", 4), 0);
+    assert_int_equal(link(one_bucket_path(fixture), spare), 0);
+    assert_int_equal(one_bucket_append(fixture, "old", 3), 20);
+    assert_int_equal(unlink(one_bucket_path(fixture)), 0);
+    /* it still has a name, if another one: only a file without any is known to be lost */
+    assert_int_equal(one_bucket_append(fixture, "old too", 7), 39);
+
+    int fd = open(one_bucket_path(fixture), O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(unlink(spare), 0);
+    assert_append_fails(fixture, -ENOENT);
+    assert_int_equal(one_bucket_bytes(fixture), 0);
+    one_bucket_check(fixture, 20, "old", 3);
+    one_bucket_reopen(fixture, true);
+    assert_int_equal(one_bucket_error(fixture, 20, 100, false), -ENOENT);
+    assert_int_equal(one_bucket_append(fixture, "new", 3), 0);
+    one_bucket_check(fixture, 0, "new", 3);
+}
+
+static void file_of_another_length_gets_no_more(void **state)
+{
+    struct one_bucket *fixture = *state;
+    assert_int_equal(one_bucket_append(fixture, "first", 5), 0);
+    assert_int_equal(one_bucket_append(fixture, "second", 6), 21);
+    static const off_t lengths[] = {0, 21, 42, 44, 100};
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        assert_int_equal(truncate(one_bucket_path(fixture), lengths[i]), 0);
+        assert_append_fails(fixture, -ESTALE);
+        assert_int_equal(one_bucket_bytes(fixture), lengths[i]);
+    }
+    assert_int_equal(truncate(one_bucket_path(fixture), 21), 0);
+    one_bucket_reopen(fixture, true); /* somebody has said that this is how it should be */
+    assert_int_equal(one_bucket_append(fixture, "other", 5), 21);
+    one_bucket_check(fixture, 21, "other", 5);
+}
+
 static void length_past_the_end(void **state)
 {
     struct one_bucket *fixture = *state;
@@ -161,8 +228,13 @@ static void write_that_fails_half_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(offsets_that_are_no_record), TEST(file_cut_short_behind_our_back),
-        TEST(length_past_the_end),        TEST(huge_length_allocates_and_reads_nothing),
+        TEST(offsets_that_are_no_record),
+        TEST(file_cut_short_behind_our_back),
+        TEST(deleted_file_gets_no_more),
+        TEST(replaced_file_is_taken_when_opened_anew),
+        TEST(file_of_another_length_gets_no_more),
+        TEST(length_past_the_end),
+        TEST(huge_length_allocates_and_reads_nothing),
         TEST(write_that_fails_half_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

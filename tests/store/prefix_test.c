@@ -197,11 +197,11 @@ static void creation_cut_short_is_completed(void **state)
 static void prefix_can_be_completed_later(void **state)
 {
     struct fixture *fixture = *state;
-    assert_int_equal(prefix_complete(fixture->root, "p", 4), -ENOENT);
-    assert_false(exists(fixture, "p"));
     make_prefix(fixture);
-    assert_int_equal(prefix_complete(fixture->root, "p", 4), -ENOENT); /* no creation */
-    assert_int_equal(count_entries(fixture), 0);
+    make_file(fixture, "p/append.0.raw");
+    assert_int_equal(prefix_complete(fixture->root, "p", 4), -EUCLEAN); /* the last was lost */
+    assert_int_equal(count_entries(fixture), 1);
+    assert_int_equal(unlink(in(fixture, "p/append.0.raw")), 0);
     make_file(fixture, "p/append.3.raw");
     make_file(fixture, "p/append.2.raw");
     for (int round = 0; round < 2; round++) {
@@ -217,6 +217,21 @@ static void prefix_can_be_completed_later(void **state)
     assert_int_equal(prefix_complete(fixture->root, "file", 4), -ENOTDIR);
 }
 
+static void deleted_prefix_is_made_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int directory = 0; directory < 2; directory++) { /* all of it, or only the files */
+        unsigned buckets;
+        assert_int_equal(prefix_complete(fixture->root, "p", 4), 0);
+        assert_int_equal(count_entries(fixture), 4);
+        assert_int_equal(prefix_resolve(fixture->root, "p", 9, false, &buckets), 0);
+        assert_int_equal(buckets, 4);
+        assert_int_equal(temporary_empty(in(fixture, "p")), 0);
+        if (directory == 0)
+            make_prefix(fixture);
+    }
+}
+
 #define THREADS 4
 #define BUCKETS 200
 
@@ -225,13 +240,8 @@ static void *complete(void *root)
     return (void *)(intptr_t)prefix_complete(root, "p", BUCKETS);
 }
 
-static void several_threads_may_complete_a_prefix(void **state)
+static void complete_by_several_threads(struct fixture *fixture)
 {
-    struct fixture *fixture = *state;
-    char last[BUCKET_FILE_NAME_BYTES + 2];
-    (void)snprintf(last, sizeof(last), "p/append.%d.raw", BUCKETS - 1);
-    make_prefix(fixture);
-    make_file(fixture, last);
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, complete, fixture->root), 0);
@@ -244,6 +254,20 @@ static void several_threads_may_complete_a_prefix(void **state)
     unsigned buckets;
     assert_int_equal(prefix_resolve(fixture->root, "p", 1, false, &buckets), 0);
     assert_int_equal(buckets, BUCKETS);
+}
+
+static void several_threads_may_complete_a_prefix(void **state)
+{
+    struct fixture *fixture = *state;
+    char last[BUCKET_FILE_NAME_BYTES + 2];
+    (void)snprintf(last, sizeof(last), "p/append.%d.raw", BUCKETS - 1);
+    make_prefix(fixture);
+    make_file(fixture, last);
+    complete_by_several_threads(fixture);
+    for (int round = 0; round < 20; round++) { /* or make a deleted one anew */
+        assert_int_equal(temporary_empty(in(fixture, "p")), 0);
+        complete_by_several_threads(fixture);
+    }
 }
 
 static void reading_never_creates(void **state)
@@ -358,6 +382,7 @@ int main(void)
         TEST(creation_makes_the_highest_file_first),
         TEST(creation_cut_short_is_completed),
         TEST(prefix_can_be_completed_later),
+        TEST(deleted_prefix_is_made_anew),
         TEST(several_threads_may_complete_a_prefix),
         TEST(reading_never_creates),
         TEST(existing_prefix_keeps_its_number),

@@ -183,20 +183,51 @@ static void append_completes_what_a_read_has_opened(void **state)
     stop(fixture);
 }
 
-/* What was deleted under an open prefix does not come back by itself: see close. */
-static void append_to_a_deleted_directory_fails(void **state)
+/* Nothing is acknowledged into a file that nobody can find. */
+static void append_to_a_deleted_directory_makes_it_anew(void **state)
 {
     struct fixture *fixture = *state;
     start(fixture, 2, 8, 4);
-    assert_int_equal(finish_and_free(fixture, append(fixture, "p", 0, "x")), 0);
-    assert_int_equal(temporary_empty(temporary_path(fixture->directory, "p")), 0);
-    struct request *write = append(fixture, "p", 1, "x"); /* its file was not open yet */
-    assert_int_equal(finish(fixture, write), -ENOENT);
-    assert_non_null(write->job.prefix);
-    free_request(write);
-    assert_false(exists(fixture, "p"));
-    assert_int_equal(finish_and_free(fixture, close_prefix(fixture, "p")), 0);
-    assert_int_equal(finish_and_free(fixture, append(fixture, "p", 1, "x")), 0);
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(finish_and_free(fixture, append(fixture, "p", 0, "x")), 0);
+        assert_int_equal(finish_and_free(fixture, append(fixture, "p", 3, "x")), 0);
+        assert_int_equal(temporary_empty(temporary_path(fixture->directory, "p")), 0);
+        /* 1 is not open yet in the first round; all four are at work */
+        struct request *writes[8];
+        for (unsigned i = 0; i < 8; i++)
+            writes[i] = append(fixture, "p", i % 4, "new");
+        for (unsigned i = 0; i < 8; i++) {
+            assert_int_equal(finish(fixture, writes[i]), 0);
+            assert_int_equal(writes[i]->job.offset, i < 4 ? 0 : 19);
+            free_request(writes[i]);
+        }
+        assert_small(fixture, get(fixture, "p", 1, 0), "new");
+        struct stat status;
+        assert_int_equal(stat(temporary_path(fixture->directory, "p/append.3.raw"), &status), 0);
+        assert_int_equal(status.st_size, 38);
+        assert_false(exists(fixture, "p/append.4.raw"));
+        assert_int_equal(open_files(fixture),
+                         4); /* and no deleted one: they would have this name */
+    }
+    stop(fixture);
+}
+
+/* If others are there, its data may be somewhere too: nothing is made. */
+static void append_to_a_deleted_file_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, 2, 8, 4);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(finish_and_free(fixture, append(fixture, "p", i, "x")), 0);
+    static const char *const files[] = {"p/append.1.raw", "p/append.3.raw"};
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(unlink(temporary_path(fixture->directory, files[i])), 0);
+        for (int again = 0; again < 2; again++)
+            assert_int_equal(finish_and_free(fixture, append(fixture, "p", 1 + 2 * i, "y")),
+                             -EUCLEAN);
+        assert_false(exists(fixture, files[i]));
+    }
+    assert_int_equal(finish_and_free(fixture, append(fixture, "p", 2, "y")), 0);
     stop(fixture);
 }
 
@@ -352,7 +383,8 @@ int main(void)
         TEST(unknown_prefix_is_not_made_by_a_read),
         TEST(prefix_that_cannot_be_opened_can_be_later),
         TEST(append_completes_what_a_read_has_opened),
-        TEST(append_to_a_deleted_directory_fails),
+        TEST(append_to_a_deleted_directory_makes_it_anew),
+        TEST(append_to_a_deleted_file_is_refused),
         TEST(too_much_under_way_is_refused),
         TEST(close_closes_every_file),
         TEST(close_of_a_prefix_that_is_not_open),

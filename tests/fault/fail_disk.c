@@ -1,0 +1,152 @@
+/*
+ * fail_disk: a disk that fails when it is told to.
+ *
+ * Preloaded into the server under test. The file $FAIL_FILE is shared memory:
+ * one struct plan for each kind of call, written by the test (faults.py). Of
+ * the calls since the plan was made, number `nth` and `times - 1` more fail
+ * with `error`, or, if that is 0, move `bytes` bytes at most. `seen` counts
+ * the calls, so that a test that fails the Nth for N = 1, 2, ... knows when it
+ * has been through all of them.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+/* The order is that of CALLS in faults.py. */
+enum call { PWRITEV, PREADV2, FTRUNCATE, FSTAT, OPENAT, FSETXATTR, PREAD, MKDIRAT, CALLS };
+
+struct plan {
+    int32_t error, nth, times, bytes;
+    atomic_int seen;
+};
+
+#define PARTS_MAX 1024
+
+static struct plan *plans;
+
+static __attribute__((constructor)) void map_plans(void)
+{
+    const char *path = getenv("FAIL_FILE");
+    int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    void *mapped = mmap(NULL, CALLS * sizeof(*plans), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    (void)close(fd);
+    if (mapped != MAP_FAILED)
+        plans = mapped;
+}
+
+/* True: fail with errno, which is set. Otherwise `*bytes`, if it is given, may have been reduced.
+ */
+static int fails(enum call call, size_t *bytes)
+{
+    if (plans == NULL)
+        return 0;
+    struct plan *plan = &plans[call];
+    int32_t seen = atomic_fetch_add(&plan->seen, 1) + 1;
+    if (seen < plan->nth || seen - plan->nth >= plan->times)
+        return 0;
+    errno = plan->error;
+    if (plan->error == 0 && bytes != NULL && *bytes > (size_t)plan->bytes)
+        *bytes = (size_t)plan->bytes;
+    return plan->error != 0;
+}
+
+/* The parts, shortened to `bytes` bytes in all. Answers how many are left. */
+static int shorten(const struct iovec *parts, int count, size_t bytes, struct iovec *out)
+{
+    int used = 0;
+    for (; used < count && bytes > 0; used++) {
+        out[used] = parts[used];
+        if (out[used].iov_len > bytes)
+            out[used].iov_len = bytes;
+        bytes -= out[used].iov_len;
+    }
+    return used;
+}
+
+/* With _FILE_OFFSET_BITS=64 the symbols of these are pwritev64, preadv64v2, fstat64... */
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset)
+{
+    static ssize_t (*real)(int, const struct iovec *, int, off_t);
+    struct iovec shortened[PARTS_MAX];
+    size_t bytes = SIZE_MAX;
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "pwritev64");
+    if (fails(PWRITEV, &bytes))
+        return -1;
+    return real(fd, shortened, shorten(parts, count, bytes, shortened), offset);
+}
+
+ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t offset, int flags)
+{
+    static ssize_t (*real)(int, const struct iovec *, int, off_t, int);
+    struct iovec shortened[PARTS_MAX];
+    size_t bytes = SIZE_MAX;
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "preadv64v2");
+    if (fails(PREADV2, &bytes))
+        return -1;
+    return real(fd, shortened, shorten(parts, count, bytes, shortened), offset, flags);
+}
+
+ssize_t pread(int fd, void *buffer, size_t bytes, off_t offset)
+{
+    static ssize_t (*real)(int, void *, size_t, off_t);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "pread64");
+    return fails(PREAD, &bytes) ? -1 : real(fd, buffer, bytes, offset);
+}
+
+int ftruncate(int fd, off_t length)
+{
+    static int (*real)(int, off_t);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "ftruncate64");
+    return fails(FTRUNCATE, NULL) ? -1 : real(fd, length);
+}
+
+int fstat(int fd, struct stat *status)
+{
+    static int (*real)(int, struct stat *);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "fstat64");
+    return fails(FSTAT, NULL) ? -1 : real(fd, status);
+}
+
+int openat(int directory_fd, const char *name, int flags, ...)
+{
+    static int (*real)(int, const char *, int, ...);
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "openat64");
+    return fails(OPENAT, NULL) ? -1 : real(directory_fd, name, flags, mode);
+}
+
+int mkdirat(int directory_fd, const char *name, mode_t mode)
+{
+    static int (*real)(int, const char *, mode_t);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "mkdirat");
+    return fails(MKDIRAT, NULL) ? -1 : real(directory_fd, name, mode);
+}
+
+int fsetxattr(int fd, const char *name, const void *value, size_t bytes, int flags)
+{
+    static int (*real)(int, const char *, const void *, size_t, int);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "fsetxattr");
+    return fails(FSETXATTR, NULL) ? -1 : real(fd, name, value, bytes, flags);
+}

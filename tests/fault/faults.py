@@ -1,0 +1,56 @@
+"""A server whose disk fails when the test says so; see fail_disk.c."""
+import errno
+import os
+import struct
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "http"))
+import harness  # noqa: E402
+
+FAIL_DISK = os.environ["FAIL_DISK"]
+CALLS = ("pwritev", "preadv2", "ftruncate", "fstat", "openat", "fsetxattr", "pread", "mkdirat")
+PLAN = struct.Struct("<iiiii")
+EVER = 1 << 30
+
+
+class Server(harness.Server):
+    """harness.Server with fail()."""
+
+    def __init__(self, *flags, **options):
+        self.plans = tempfile.NamedTemporaryFile(prefix="rochefort-faults-")
+        self.plans.truncate(PLAN.size * len(CALLS))
+        preload = [FAIL_DISK]
+        if harness.SANITIZE in ("address", "thread"):  # its run-time must come first
+            preload.insert(0, harness.sanitizer_runtime())
+        env = {"LD_PRELOAD": " ".join(p for p in preload if p), "FAIL_FILE": self.plans.name}
+        super().__init__(*flags, env=env, **options)
+
+    def __exit__(self, *arguments):
+        self.heal()
+        super().__exit__(*arguments)
+        self.plans.close()
+
+    def plan(self, call, *fields):
+        os.pwrite(self.plans.fileno(), PLAN.pack(*fields), PLAN.size * CALLS.index(call))
+
+    def fail(self, call, error, nth=1, times=1):
+        """From now on the nth call, and times - 1 after it, fail with that errno."""
+        self.plan(call, error, nth, times, 0, 0)
+
+    def shorten(self, call, bytes, nth=1, times=1):
+        """From now on the nth call, and times - 1 after it, move that many bytes at most."""
+        self.plan(call, 0, nth, times, bytes, 0)
+
+    def seen(self, call):
+        """How many calls there were since the last fail(), shorten() or heal()."""
+        data = os.pread(self.plans.fileno(), PLAN.size, PLAN.size * CALLS.index(call))
+        return PLAN.unpack(data)[4]
+
+    def heal(self, *calls):
+        for call in calls or CALLS:
+            self.plan(call, 0, 0, 0, 0, 0)
+
+
+def name_of(error):
+    return errno.errorcode[error]
