@@ -10,13 +10,50 @@
 #include "store/prefix.h"
 #include "store/record.h"
 
+/* A record is marked when both are behind the last one: few calls, and a short way at opening. */
+#define MARK_EVERY_BYTES (1024 * 1024)
+#define MARK_EVERY_RECORDS 64
+
 struct bucket {
     int fd;
     bool writable;
     bool broken;        /* a failed write could not be cut back */
     bool waits_to_read; /* the file system knows no RWF_NOWAIT */
     int64_t tail;
+    struct tail found;
+    int64_t found_bytes;
+    int64_t unmarked_bytes, unmarked_records; /* since the last mark */
 };
+
+static int cut_back(const struct bucket *bucket)
+{
+    int result;
+    do
+        result = ftruncate(bucket->fd, bucket->tail);
+    while (result != 0 && errno == EINTR);
+    return result;
+}
+
+/* Sets the tail of a file that is opened for appending. */
+static int find_tail(struct bucket *bucket)
+{
+    struct tail *found = &bucket->found;
+    int error = tail_find(bucket->fd, bucket->found_bytes, found);
+    if (error != 0)
+        return error;
+    if (found->state == TAIL_TORN) {
+        bucket->tail = found->whole;
+        bucket->broken = cut_back(bucket) != 0;
+    }
+    /* without a mark, or with one that does not lead to the tail, the next append is marked */
+    bucket->unmarked_bytes = MARK_EVERY_BYTES;
+    bucket->unmarked_records = MARK_EVERY_RECORDS;
+    if (found->marked >= 0 && bucket->tail == found->whole) {
+        bucket->unmarked_bytes = bucket->tail - found->marked;
+        bucket->unmarked_records = 0;
+    }
+    return 0;
+}
 
 int bucket_open(const struct root *root, const char *name, unsigned index, bool writable,
                 struct bucket **out)
@@ -33,13 +70,17 @@ int bucket_open(const struct root *root, const char *name, unsigned index, bool 
         return error;
     }
     struct stat status;
-    if (fstat(bucket->fd, &status) != 0) {
-        int error = -errno;
+    int error = fstat(bucket->fd, &status) != 0 ? -errno : 0;
+    if (error == 0) {
+        bucket->writable = writable;
+        bucket->tail = bucket->found_bytes = status.st_size;
+        if (writable)
+            error = find_tail(bucket);
+    }
+    if (error != 0) {
         bucket_close(bucket);
         return error;
     }
-    bucket->writable = writable;
-    bucket->tail = status.st_size;
     *out = bucket;
     return 0;
 }
@@ -61,6 +102,12 @@ bool bucket_writable(const struct bucket *bucket)
 int64_t bucket_tail(const struct bucket *bucket)
 {
     return bucket->tail;
+}
+
+const struct tail *bucket_found(const struct bucket *bucket, int64_t *bytes)
+{
+    *bytes = bucket->found_bytes;
+    return &bucket->found;
 }
 
 /* Moves past `bytes` written bytes in the list of parts. */
@@ -103,13 +150,18 @@ static void fail_records(struct batch *batch, size_t from, int error)
         batch->records[i].error = error;
 }
 
-static int cut_back(const struct bucket *bucket)
+/* Marks the last of the records that were just written, if it is time. */
+static void mark_record(struct bucket *bucket, const struct batch *batch, size_t whole)
 {
-    int result;
-    do
-        result = ftruncate(bucket->fd, bucket->tail);
-    while (result != 0 && errno == EINTR);
-    return result;
+    if (whole == 0)
+        return;
+    const struct batch_record *last = &batch->records[whole - 1];
+    bucket->unmarked_records += (int64_t)whole;
+    bucket->unmarked_bytes += last->offset + (int64_t)last->bytes - batch->records[0].offset;
+    if (bucket->unmarked_bytes < MARK_EVERY_BYTES || bucket->unmarked_records < MARK_EVERY_RECORDS)
+        return;
+    bucket->unmarked_bytes = bucket->unmarked_records = 0;
+    tail_mark(bucket->fd, last->offset, last->header);
 }
 
 /* Whether the next record may go to the tail. */
@@ -151,6 +203,7 @@ int bucket_append(struct bucket *bucket, struct batch *batch)
         if (cut_back(bucket) != 0)
             bucket->broken = true;
     }
+    mark_record(bucket, batch, whole);
     return error;
 }
 

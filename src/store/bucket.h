@@ -22,12 +22,15 @@
 
 #include "store/batch.h"
 #include "store/root.h"
+#include "store/tail.h"
 
 struct bucket;
 
 /*
  * Opens bucket number `index` of the prefix `name`, with `writable` for appending too. -ENOENT:
  * there is no such file; it is not made here, see prefix.h. Free with bucket_close.
+ * With `writable` the beginning of an append that was cut by a crash is cut off; if that fails the
+ * bucket takes no appends.
  */
 int bucket_open(const struct root *root, const char *name, unsigned index, bool writable,
                 struct bucket **out);
@@ -35,6 +38,9 @@ void bucket_close(struct bucket *bucket);
 
 bool bucket_writable(const struct bucket *bucket);
 int64_t bucket_tail(const struct bucket *bucket); /* bytes */
+
+/* What opening for appending has found at the end of the file, and how long the file was then. */
+const struct tail *bucket_found(const struct bucket *bucket, int64_t *bytes);
 
 /*
  * Appends all records of the batch, in order, with as few calls as the kernel allows, and sets
