@@ -51,8 +51,9 @@ int main(int argc, char *argv[])
     case OPTIONS_SERVE:
         break;
     }
-    /* A client that closes in the middle of a reply must not end us. */
-    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+    /* Neither a client that closes in the middle of a reply nor a file that has reached the limit
+     * of its size must end us: both are errors of the call too. */
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR) {
         log_line("signal: %s", strerror(errno));
         return EXIT_FAILURE;
     }

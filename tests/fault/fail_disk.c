@@ -4,7 +4,8 @@
  * Preloaded into the server under test. The file $FAIL_FILE is shared memory:
  * one struct plan for each kind of call, written by the test (faults.py). Of
  * the calls since the plan was made, number `nth` and `times - 1` more fail
- * with `error`, or, if that is 0, move `bytes` bytes at most. `seen` counts
+ * with `error`, and those before move `bytes` bytes at most, if that is not 0;
+ * without an `error` it is they that move `bytes` bytes at most. `seen` counts
  * the calls, so that a test that fails the Nth for N = 1, 2, ... knows when it
  * has been through all of them.
  */
@@ -53,6 +54,8 @@ static int fails(enum call call, size_t *bytes)
         return 0;
     struct plan *plan = &plans[call];
     int32_t seen = atomic_fetch_add(&plan->seen, 1) + 1;
+    if (seen < plan->nth && plan->error != 0 && plan->bytes != 0 && bytes != NULL)
+        *bytes = (size_t)plan->bytes;
     if (seen < plan->nth || seen - plan->nth >= plan->times)
         return 0;
     errno = plan->error;

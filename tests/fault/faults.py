@@ -1,5 +1,4 @@
 """A server whose disk fails when the test says so; see fail_disk.c."""
-import errno
 import os
 import struct
 import sys
@@ -34,9 +33,10 @@ class Server(harness.Server):
     def plan(self, call, *fields):
         os.pwrite(self.plans.fileno(), PLAN.pack(*fields), PLAN.size * CALLS.index(call))
 
-    def fail(self, call, error, nth=1, times=1):
-        """From now on the nth call, and times - 1 after it, fail with that errno."""
-        self.plan(call, error, nth, times, 0, 0)
+    def fail(self, call, error, nth=1, times=1, bytes=0):
+        """From now on the nth call, and times - 1 after it, fail with that errno. The calls
+        before move that many bytes at most, if it is not 0."""
+        self.plan(call, error, nth, times, bytes, 0)
 
     def shorten(self, call, bytes, nth=1, times=1):
         """From now on the nth call, and times - 1 after it, move that many bytes at most."""
@@ -50,7 +50,3 @@ class Server(harness.Server):
     def heal(self, *calls):
         for call in calls or CALLS:
             self.plan(call, 0, 0, 0, 0, 0)
-
-
-def name_of(error):
-    return errno.errorcode[error]

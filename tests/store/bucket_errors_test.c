@@ -182,6 +182,50 @@ static void write_that_fails_is_cut_back(void **state)
     }
 }
 
+/*
+ * Each write moves some bytes and the Nth fails, for N = 1, 2, ... until all are through: what was
+ * whole by then is in the file and nothing else, and the next append follows it.
+ */
+static void every_write_fails_once(void **state)
+{
+    static const int errors[] = {ENOSPC, EDQUOT, EIO, EFBIG, ENOMEM};
+    struct one_bucket *fixture = *state;
+    int64_t base = 0;
+    unsigned failed = 0;
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        for (size_t some = 1; some <= TAIL; some++) {
+            for (size_t nth = 1, calls = 1; calls + 1 >= nth; nth++) {
+                struct step steps[TAIL + 1];
+                for (size_t step = 0; step < nth; step++)
+                    steps[step] = (struct step){step + 1 == nth ? errors[i] : 0, some};
+                for (size_t step = nth; step <= TAIL; step++)
+                    steps[step] = (struct step){0, some};
+                writes = (struct script){steps, TAIL + 1, 0};
+                int error = append(fixture);
+                calls = writes.calls;
+                assert_int_equal(error, calls < nth ? 0 : -errors[i]);
+                size_t in_file = calls < nth ? TAIL : (nth - 1) * some;
+                size_t whole = in_file < 20 ? 0 : in_file < 42 ? 1 : in_file < TAIL ? 2 : 3;
+                for (size_t record = 0; record < 3; record++) {
+                    const struct batch_record *result = &fixture->batch.records[record];
+                    assert_int_equal(result->error, record < whole ? 0 : -errors[i]);
+                    if (record < whole)
+                        assert_int_equal(result->offset, base + offsets[record]);
+                }
+                base += whole == 3 ? TAIL : offsets[whole];
+                assert_int_equal(bucket_tail(fixture->bucket), base);
+                assert_int_equal(one_bucket_bytes(fixture), base);
+                writes = (struct script){0};
+                assert_int_equal(append(fixture), 0); /* all is well again */
+                assert_readable(fixture, base);
+                base += TAIL;
+                failed += error != 0;
+            }
+        }
+    }
+    assert_true(failed > 1000);
+}
+
 static void write_of_nothing_is_an_error(void **state)
 {
     struct one_bucket *fixture = *state;
@@ -309,6 +353,7 @@ int main(void)
         TEST(short_writes_go_on),
         TEST(interrupted_write_is_tried_again),
         TEST(write_that_fails_is_cut_back),
+        TEST(every_write_fails_once),
         TEST(write_of_nothing_is_an_error),
         TEST(bucket_that_cannot_be_cut_back_takes_no_more),
         TEST(short_and_interrupted_reads_go_on),
