@@ -16,6 +16,9 @@
 #define EXIT_USAGE 2
 /* Descriptors that are not connections: sockets, events, standard streams and some open files. */
 #define OTHER_DESCRIPTORS 256
+/* Those of them that are not open files. */
+#define KEPT_DESCRIPTORS 64
+#define FILES_MAX (1 << 20)
 
 /* As many descriptors as we may have; fewer connections if even that is not enough for them. */
 static unsigned fit_connections(int64_t wanted)
@@ -33,6 +36,17 @@ static unsigned fit_connections(int64_t wanted)
     log_line("the limit of open files is %llu: at most %llu connections",
              (unsigned long long)limit.rlim_cur, (unsigned long long)most);
     return (unsigned)most;
+}
+
+/* The descriptors that connections leave are for open files. */
+static unsigned fit_files(unsigned connections)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return OTHER_DESCRIPTORS - KEPT_DESCRIPTORS;
+    uint64_t kept = (uint64_t)connections + KEPT_DESCRIPTORS;
+    uint64_t files = limit.rlim_cur > kept ? limit.rlim_cur - kept : 0;
+    return files < FILES_MAX ? (unsigned)files : FILES_MAX;
 }
 
 static const char *why_no_root(int error)
@@ -78,6 +92,7 @@ int main(int argc, char *argv[])
                      .bytes_a_second_min = (uint64_t)options.rate_bytes_a_second_min},
         .log_slower_ms = options.log_slower_ms,
     };
+    server_options.max_files = fit_files(server_options.max_connections);
     struct server *server;
     if (server_start(&server_options, &server) != 0) {
         root_close(root);

@@ -15,3 +15,5 @@ server_test(http/memory_test.py)
 set_tests_properties(http/soak_test.py PROPERTIES TIMEOUT 7200) # as long as it is told to
 server_test(fault/damage_test.py)
 server_test(fault/writes_test.py)
+server_test(fault/kill_test.py)
+server_test(fault/descriptors_test.py)

@@ -182,13 +182,20 @@ static int make_http(struct running_server *running)
     return 0;
 }
 
+static void notice(const char *line)
+{
+    log_line("%s", line);
+}
+
 static int make_router(struct running_server *running)
 {
     const struct server_options *options = &running->server.options;
     struct pool_options pool = {.root = options->root,
                                 .workers = options->workers,
                                 .max_in_flight = options->max_in_flight,
-                                .buckets_if_new = options->buckets};
+                                .buckets_if_new = options->buckets,
+                                .max_files = options->max_files,
+                                .notice = notice};
     return router_start(&pool, &running->server.router);
 }
 

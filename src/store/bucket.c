@@ -20,6 +20,8 @@ struct bucket {
     bool broken;        /* a failed write could not be cut back */
     bool waits_to_read; /* the file system knows no RWF_NOWAIT */
     int64_t tail;
+    dev_t device;
+    ino_t inode;
     struct tail found;
     int64_t found_bytes;
     int64_t unmarked_bytes, unmarked_records; /* since the last mark */
@@ -55,15 +57,20 @@ static int find_tail(struct bucket *bucket)
     return 0;
 }
 
+static int open_file(const struct root *root, const char *name, unsigned index, bool writable)
+{
+    char file[BUCKET_FILE_NAME_BYTES];
+    bucket_file_name(index, file);
+    return root_open_file(root, name, file, writable ? O_RDWR : O_RDONLY);
+}
+
 int bucket_open(const struct root *root, const char *name, unsigned index, bool writable,
                 struct bucket **out)
 {
     struct bucket *bucket = calloc(1, sizeof(*bucket));
     if (bucket == NULL)
         return -ENOMEM;
-    char file[BUCKET_FILE_NAME_BYTES];
-    bucket_file_name(index, file);
-    bucket->fd = root_open_file(root, name, file, writable ? O_RDWR : O_RDONLY);
+    bucket->fd = open_file(root, name, index, writable);
     if (bucket->fd < 0) {
         int error = bucket->fd;
         free(bucket);
@@ -73,6 +80,8 @@ int bucket_open(const struct root *root, const char *name, unsigned index, bool 
     int error = fstat(bucket->fd, &status) != 0 ? -errno : 0;
     if (error == 0) {
         bucket->writable = writable;
+        bucket->device = status.st_dev;
+        bucket->inode = status.st_ino;
         bucket->tail = bucket->found_bytes = status.st_size;
         if (writable)
             error = find_tail(bucket);
@@ -89,9 +98,43 @@ void bucket_close(struct bucket *bucket)
 {
     if (bucket == NULL)
         return;
+    if (!bucket_suspended(bucket))
+        bucket_suspend(bucket);
+    free(bucket);
+}
+
+void bucket_suspend(struct bucket *bucket)
+{
     /* Nothing is buffered here and an error of close says nothing that write did not. */
     (void)close(bucket->fd);
-    free(bucket);
+    bucket->fd = -1;
+}
+
+bool bucket_suspended(const struct bucket *bucket)
+{
+    return bucket->fd < 0;
+}
+
+int bucket_resume(struct bucket *bucket, const struct root *root, const char *name, unsigned index)
+{
+    struct stat status;
+    int fd = open_file(root, name, index, bucket->writable);
+    if (fd < 0)
+        return fd;
+    int error = fstat(fd, &status) != 0 ? -errno : 0;
+    if (error == 0 && (bucket->broken || status.st_dev != bucket->device ||
+                       status.st_ino != bucket->inode || status.st_size != bucket->tail))
+        error = -ESTALE;
+    if (error == 0)
+        bucket->fd = fd;
+    else
+        (void)close(fd);
+    return error;
+}
+
+bool bucket_broken(const struct bucket *bucket)
+{
+    return bucket->broken;
 }
 
 bool bucket_writable(const struct bucket *bucket)

@@ -36,6 +36,16 @@ int bucket_open(const struct root *root, const char *name, unsigned index, bool 
                 struct bucket **out);
 void bucket_close(struct bucket *bucket);
 
+/*
+ * Gives the descriptor up and takes one again, for a process that has too few. Between the two only
+ * bucket_close and what is asked of a bucket without an error are allowed.
+ * -ENOENT, -ESTALE: the file is not there, or not as it was left: open it anew
+ */
+void bucket_suspend(struct bucket *bucket);
+int bucket_resume(struct bucket *bucket, const struct root *root, const char *name, unsigned index);
+bool bucket_suspended(const struct bucket *bucket);
+
+bool bucket_broken(const struct bucket *bucket); /* opened for appending, but takes no appends */
 bool bucket_writable(const struct bucket *bucket);
 int64_t bucket_tail(const struct bucket *bucket); /* bytes */
 

@@ -26,10 +26,11 @@ struct router;
 
 struct bucket_slot {
     alignas(64) struct bucket
-        *bucket;         /* NULL: not open; a cache line each, neighbours differ in owner */
+        *bucket;         /* NULL: not in use; a cache line each, neighbours differ in owner */
     struct job *appends; /* of the drain at hand, in order */
     struct job **appends_end;
     struct bucket_slot *next_dirty;
+    struct bucket_slot *newer, *older; /* used after and before it; see files.h */
 };
 
 enum prefix_state {

@@ -36,6 +36,8 @@ struct pool_options {
     unsigned workers;        /* 1 .. POOL_WORKERS_MAX */
     unsigned max_in_flight;  /* for each worker, 1 .. POOL_IN_FLIGHT_MAX */
     unsigned buckets_if_new; /* for prefixes that are created from now on */
+    unsigned max_files;      /* open at a time, of all workers together; at least one of each */
+    void (*notice)(const char *line); /* worker threads: a line for the log; may be NULL */
 };
 
 /* Starts the threads. 0 or -errno. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "store/bucket.h"
+#include "work/files.h"
 #include "work/open_prefix.h"
 #include "work/reader.h"
 #include "work/ring.h"
@@ -32,6 +33,7 @@ struct worker {
     bool stopping;
     bool answered; /* something since the last signal to the loop */
     struct batch batch;
+    struct files files;
     struct bucket_slot *dirty;                /* buckets with appends in this drain */
     struct job *long_reads, **long_reads_end; /* in pieces, or waiting for the disk */
 };
@@ -57,28 +59,9 @@ static void signal_loop(struct worker *worker)
         ;
 }
 
-/* The bucket of the job, opened when it is first needed. */
 static int open_slot(struct worker *worker, const struct job *job, bool writable)
 {
-    const struct root *root = worker->options.root;
-    const char *name = job->prefix->name;
-    struct bucket_slot *slot = &job->prefix->slots[job->bucket];
-    if (slot->bucket != NULL && (bucket_writable(slot->bucket) || !writable))
-        return 0;
-    struct bucket *opened;
-    int error = bucket_open(root, name, job->bucket, writable, &opened);
-    if (error == -ENOENT && writable) {
-        error = prefix_complete(root, name, job->prefix->buckets);
-        if (error == 0)
-            error = bucket_open(root, name, job->bucket, writable, &opened);
-        if (error == -ENOENT)
-            error = -EUCLEAN; /* only this file is missing */
-    }
-    if (error != 0)
-        return error;
-    bucket_close(slot->bucket);
-    slot->bucket = opened;
-    return 0;
+    return files_open(&worker->files, job->prefix, job->bucket, writable);
 }
 
 static void take_append(struct worker *worker, struct job *job)
@@ -109,8 +92,7 @@ static int write_batch(struct worker *worker, struct bucket_slot *slot)
         return error;
     if (bucket_append(slot->bucket, &worker->batch) != -ENOENT)
         return 0;
-    bucket_close(slot->bucket); /* its file was deleted or replaced */
-    slot->bucket = NULL;
+    files_close(&worker->files, slot); /* it was deleted or replaced */
     error = open_slot(worker, slot->appends, true);
     if (error == 0)
         (void)bucket_append(slot->bucket, &worker->batch);
@@ -194,10 +176,19 @@ static void close_slots(struct worker *worker, struct job *job)
     for (unsigned i = 0; i < prefix->buckets; i++) {
         if (open_prefix_owner(prefix, i, worker->options.workers) != worker->options.index)
             continue;
-        bucket_close(prefix->slots[i].bucket);
-        prefix->slots[i].bucket = NULL;
+        files_close(&worker->files, &prefix->slots[i]);
     }
     finish(worker, job, 0);
+}
+
+static int resolve(struct worker *worker, const struct job *job)
+{
+    int error;
+    do
+        error = prefix_resolve(worker->options.root, job->prefix->name,
+                               worker->options.buckets_if_new, job->create, &job->prefix->buckets);
+    while (files_give_up_one(&worker->files, error));
+    return error;
 }
 
 static void take(struct worker *worker, struct job *job)
@@ -223,9 +214,7 @@ static void take(struct worker *worker, struct job *job)
         close_slots(worker, job);
         break;
     case JOB_RESOLVE:
-        finish(worker, job,
-               prefix_resolve(worker->options.root, job->prefix->name,
-                              worker->options.buckets_if_new, job->create, &job->prefix->buckets));
+        finish(worker, job, resolve(worker, job));
         break;
     }
 }
@@ -289,6 +278,8 @@ int worker_start(const struct worker_options *options, struct worker **out)
     if (worker == NULL)
         return -ENOMEM;
     worker->options = *options;
+    worker->files = (struct files){
+        .root = options->root, .limit = options->max_files, .notice = options->notice};
     worker->long_reads_end = &worker->long_reads;
     sleeper_init(&worker->sleeper);
     int error = sem_init(&worker->wake, 0, 0) != 0 ? -errno : 0;

@@ -27,6 +27,8 @@ struct worker_options {
     const struct root *root;
     unsigned index, workers;
     unsigned buckets_if_new;
+    unsigned max_files;               /* see files.h */
+    void (*notice)(const char *line); /* see pool.h */
     size_t ring_capacity;
     struct sleeper *loop; /* the loop's flag, and the eventfd that wakes it */
     int loop_fd;

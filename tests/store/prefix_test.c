@@ -264,7 +264,7 @@ static void several_threads_may_complete_a_prefix(void **state)
     make_prefix(fixture);
     make_file(fixture, last);
     complete_by_several_threads(fixture);
-    for (int round = 0; round < 20; round++) { /* or make a deleted one anew */
+    for (int round = 0; round < 4; round++) { /* or make a deleted one anew */
         assert_int_equal(temporary_empty(in(fixture, "p")), 0);
         complete_by_several_threads(fixture);
     }

@@ -29,6 +29,7 @@ struct fixture {
     struct root *root;
     struct router *router;
     int epoll_fd;
+    unsigned max_files;
 };
 
 /* One job and what became of it. */
@@ -46,7 +47,7 @@ static unsigned done_count;
 static inline int set_up(void **state)
 {
     static struct fixture fixture;
-    fixture = (struct fixture){.epoll_fd = -1};
+    fixture = (struct fixture){.epoll_fd = -1, .max_files = 1000};
     *state = &fixture;
     done_count = 0;
     return temporary_make(&fixture.directory) != 0 || root_open(fixture.directory, &fixture.root);
@@ -55,7 +56,8 @@ static inline int set_up(void **state)
 static inline void start(struct fixture *fixture, unsigned workers, unsigned in_flight,
                          unsigned buckets)
 {
-    const struct pool_options options = {fixture->root, workers, in_flight, buckets};
+    const struct pool_options options = {fixture->root,      workers, in_flight, buckets,
+                                         fixture->max_files, NULL};
     assert_int_equal(router_start(&options, &fixture->router), 0);
     fixture->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};

@@ -1,0 +1,128 @@
+"""More files than descriptors: the least recently used are closed, and nobody notices."""
+import errno
+import os
+import random
+import resource
+import unittest
+
+import faults
+import harness
+import records
+
+
+def limited(server, most):
+    """That many descriptors and no more, from outside."""
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (most, most))
+
+
+class Few(harness.Server):
+    """A server that starts with `ulimit -n`."""
+
+    def __init__(self, most, *flags):
+        self.most = most
+        super().__init__(*flags)
+
+    def start(self):
+        binary, directory = harness.BINARY, self.directory
+        wrapper = os.path.join(directory, "limited")
+        with open(wrapper, "w") as script:
+            script.write('#!/bin/sh\nulimit -n %d\nexec %s "$@"\n' % (self.most, binary))
+        os.chmod(wrapper, 0o755)
+        harness.BINARY = wrapper
+        try:
+            super().start()
+        finally:
+            harness.BINARY = binary
+
+
+class Descriptors(unittest.TestCase):
+    PREFIXES = int(os.environ.get("ROCHEFORT_PREFIXES", "40"))
+
+    def test_many_prefixes_with_few_descriptors(self):
+        draw = random.Random(7)
+        with Few(256, "-buckets", "128") as server, server.client() as client:
+            stored = []
+            for number in range(self.PREFIXES * 20):
+                prefix, id = "p%d" % (number % self.PREFIXES), "id %d" % draw.randrange(300)
+                value = b"%d " % number + b"v" * draw.randrange(2000)
+                stored.append((prefix, id, client.append(id, value, prefix), value))
+                if number % 3 == 0:
+                    prefix, id, offset, value = draw.choice(stored)
+                    self.assertEqual(value, client.get(id, offset, prefix))
+            self.assertGreater(len({(prefix, id) for prefix, id, _, _ in stored}), 300)
+            self.assertLess(len(server.open_files()), 128)
+            self.assertGreater(len(server.open_files()), 16)
+            # as many connections as are let in, and all of them append
+            others = [server.client() for _ in range(100)]
+            for number, other in enumerate(others):
+                prefix = "p%d" % (number % self.PREFIXES)
+                stored.append((prefix, "other", other.append("other", b"o", prefix), b"o"))
+            for other in others:
+                other.hang_up()
+            for prefix, id, offset, value in stored:
+                self.assertEqual(value, client.get(id, offset, prefix))
+            client.close("p1")
+            self.assertEqual([], server.open_files("p1"))
+            count = sum(len(file) for n in range(self.PREFIXES)
+                        for file in records.decode_prefix(server.root, "p%d" % n).values())
+            self.assertEqual(len(stored), count)
+
+    def test_the_limit_is_lowered_while_files_are_open(self):
+        """EMFILE although there should have been room: files are closed until there is."""
+        with harness.Server("-buckets", "64") as server, server.client() as client:
+            offsets = {"id %d" % n: client.append("id %d" % n, b"%d" % n) for n in range(200)}
+            used = len(os.listdir("/proc/%d/fd" % server.process.pid))
+            self.assertGreater(used, 60)
+            limited(server, used)
+            for number in range(200):
+                client.append("id %d" % number, b"p", "p%d" % (number % 9))
+            for id, offset in offsets.items():
+                self.assertEqual(id[3:].encode(), client.get(id, offset))
+            self.assertLessEqual(len(os.listdir("/proc/%d/fd" % server.process.pid)), used)
+
+    def test_every_open_fails_once(self):
+        """The Nth openat finds no descriptor, of the process or of the system: nobody notices."""
+        for error in (errno.EMFILE, errno.ENFILE):
+            with faults.Server("-buckets", "4", "-workers", "1") as server, \
+                    server.client() as client:
+                for id in "abcdefgh":
+                    client.append(id, b"there are files to be closed")
+                nth = 0
+                while True:
+                    nth += 1
+                    prefix = "p%d" % nth
+                    server.fail("openat", error, nth)
+                    self.assertEqual(0, client.append("x", b"x", prefix))
+                    seen = server.seen("openat")
+                    server.heal()
+                    self.assertEqual(b"x", client.get("x", 0, prefix))
+                    self.assertEqual(4, len(os.listdir(os.path.join(server.root, prefix))))
+                    if seen < nth:
+                        break
+                self.assertGreater(nth, 5)
+
+    def test_no_descriptor_at_all(self):
+        """Nothing of ours can be closed: an error, and all is well when there are some again."""
+        with faults.Server("-buckets", "4", "-workers", "1") as server, server.client() as client:
+            server.fail("openat", errno.ENFILE, times=faults.EVER)
+            status, _, body = client.request("POST", "/append", b"x", id="x")
+            self.assertEqual((500, True), (status, b"Too many open files" in body), body)
+            server.heal()
+            self.assertEqual(0, client.append("x", b"x"))
+
+    def test_files_that_changed_while_they_were_closed(self):
+        """A file that is not open is not watched: it is taken as it is found."""
+        with Few(64, "-buckets", "2", "-workers", "1") as server, server.client() as client:
+            client.append("x", b"v" * 10, "mine")
+            for number in range(100):
+                client.append("x", b"x", "p%d" % number)
+            self.assertEqual([], server.open_files("mine"))
+            directory = os.path.join(server.root, "mine")
+            for name in os.listdir(directory):
+                os.unlink(os.path.join(directory, name))
+            self.assertEqual(0, client.append("x", b"new", "mine"))
+            self.assertEqual(b"new", client.get("x", 0, "mine"))
+
+
+if __name__ == "__main__":
+    unittest.main()
