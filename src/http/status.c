@@ -32,6 +32,8 @@ static const struct {
     {ENODATA, 500, "the record is cut short"},
     {EROFS, 500, "the file takes no appends"},
     {ESTALE, 500, "the file was changed behind the server's back; close its prefix to go on"},
+    {EMEDIUMTYPE, 500, "not a regular file"},
+    {ELOOP, 500, "a symbolic link is in the way"},
     {EUCLEAN, 500, "the bucket files are not numbered without a gap"},
 };
 

@@ -122,7 +122,7 @@ int root_open_file(const struct root *root, const char *name, const char *file, 
         return directory_fd;
     /* O_NONBLOCK: a named pipe in the place of a file must not hold the caller up. */
     int fd = openat(directory_fd, file, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, FILE_MODE);
-    int error = fd < 0 ? -errno : 0;
+    int error = fd >= 0 ? 0 : errno == ENXIO ? -EMEDIUMTYPE : -errno; /* a socket */
     (void)close(directory_fd);
     if (error != 0)
         return error;
@@ -130,7 +130,7 @@ int root_open_file(const struct root *root, const char *name, const char *file, 
     if (fstat(fd, &status) != 0)
         error = -errno;
     else if (!S_ISREG(status.st_mode))
-        error = -EINVAL;
+        error = S_ISDIR(status.st_mode) ? -EISDIR : -EMEDIUMTYPE;
     if (error != 0) {
         (void)close(fd);
         return error;

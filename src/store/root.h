@@ -35,7 +35,8 @@ int root_open_directory(const struct root *root, const char *name, int create);
 
 /*
  * Opens `file` in the directory of a prefix with `flags` of open(2), mode 0644; the caller closes
- * it. Only regular files: anything else is an error (-ELOOP for a symbolic link), and no wait.
+ * it. Only regular files: anything else is an error (-ELOOP for a symbolic link, -EISDIR for a
+ * directory, -EMEDIUMTYPE for the rest), and no wait.
  */
 int root_open_file(const struct root *root, const char *name, const char *file, int flags);
 
