@@ -1,0 +1,207 @@
+"""close and shutdown with requests in flight: nothing is lost, nothing hangs, and the disk space
+of a closed prefix is really free."""
+import json
+import os
+import shutil
+import struct
+import sys
+import threading
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "http"))
+import harness  # noqa: E402
+import records  # noqa: E402
+
+MIB = 1 << 20
+
+
+def deleted_but_open(server):
+    base = "/proc/%d/fd" % server.process.pid
+    found = []
+    for fd in os.listdir(base):
+        try:
+            path = os.readlink(os.path.join(base, fd))
+        except FileNotFoundError:
+            continue
+        if path.endswith(" (deleted)") and path.startswith(server.root):
+            found.append(path)
+    return found
+
+
+def all_records(server, prefix):
+    return {(name, offset): value
+            for name, file in records.decode_prefix(server.root, prefix).items()
+            for offset, (_, value) in file.items()}
+
+
+class Appender(threading.Thread):
+    """Appends until told to stop or the server goes away. Keeps what was acknowledged."""
+
+    def __init__(self, server, number):
+        super().__init__()
+        self.server, self.number = server, number
+        self.stored, self.count, self.enough, self.wrong = {}, 0, False, []
+
+    def run(self):
+        try:
+            with self.server.client() as client:
+                while not self.enough:
+                    value = b"%d.%d " % (self.number, self.count) + b"v" * (self.count % 3000)
+                    status, _, body = client.request(
+                        "POST", "/append", value, id="id %d" % (self.count % 17),
+                        storagePrefix="p")
+                    if status == 200:
+                        reply = json.loads(body)
+                        self.stored[(os.path.basename(reply["file"]), reply["offset"])] = value
+                    elif status != 503:
+                        self.wrong.append((status, body))
+                    self.count += 1
+        except OSError:
+            pass  # the end of the server
+        except Exception as exception:
+            if "RemoteDisconnected" not in repr(exception) and "Incomplete" not in repr(exception):
+                self.wrong.append(exception)
+
+
+def appenders(server, count):
+    threads = [Appender(server, number) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+class Close(unittest.TestCase):
+    def check_stored(self, server, threads):
+        stored = {}
+        for thread in threads:
+            self.assertEqual([], thread.wrong)
+            self.assertFalse(stored.keys() & thread.stored.keys(), "an offset was given twice")
+            stored.update(thread.stored)
+        self.assertEqual(stored, all_records(server, "p"))
+        self.assertGreater(len(stored), 100)
+
+    def test_many_close_while_many_append(self):
+        with harness.Server("-buckets", "8") as server:
+            threads = appenders(server, 8)
+
+            def close():
+                with server.client() as client:
+                    for _ in range(50):
+                        client.close("p")
+            closers = [threading.Thread(target=close) for _ in range(8)]
+            for thread in closers:
+                thread.start()
+            for thread in closers:
+                thread.join()
+            harness.wait_for(lambda: sum(t.count for t in threads) > 200, "some appends")
+            for thread in threads:
+                thread.enough = True
+            for thread in threads:
+                thread.join()
+            with server.client() as client:
+                client.close("p")
+            self.assertEqual([], server.open_files("p"))
+            self.check_stored(server, threads)
+
+    def test_shutdown_while_many_append(self):
+        with harness.Server("-buckets", "8") as server:
+            threads = appenders(server, 16)
+            harness.wait_for(lambda: sum(t.count for t in threads) > 500, "some appends")
+            self.assertEqual(0, server.stop())
+            for thread in threads:
+                thread.join()
+            # what is in the file beyond that was under way to a client that was let go
+            found = all_records(server, "p")
+            for thread in threads:
+                self.assertEqual([], thread.wrong)
+                for place, value in thread.stored.items():
+                    self.assertEqual(value, found[place])
+
+    def test_close_waits_for_appends_at_the_disk(self):
+        with harness.Server("-buckets", "1", hold=True) as server, server.client() as client:
+            client.append("x", b"opens the file", "p")
+            server.hold_disk()
+            socks = [server.connect() for _ in range(10)]
+            for sock in socks:
+                sock.sendall(harness.request_bytes("POST", "/append?id=x&storagePrefix=p", b"v"))
+            harness.wait_for(server.disk_is_waiting, "an append to reach the disk")
+            closing = [server.connect() for _ in range(5)]
+            for sock in closing:
+                sock.sendall(harness.request_bytes("POST", "/close?storagePrefix=p", b""))
+            for sock in closing:
+                self.assertFalse(harness.is_readable(sock, 0.02))
+            server.release_disk()
+            replies = [harness.receive_reply(sock) for sock in socks]
+            offsets = sorted(json.loads(body)["offset"] for _, _, body in replies)
+            self.assertEqual([30 + 17 * n for n in range(10)], offsets)
+            for sock in closing:
+                self.assertEqual((200, b'{"success":true}'), harness.receive_reply(sock)[::2])
+            self.assertEqual([], server.open_files("p"))
+            for sock in socks + closing:
+                sock.close()
+
+    def test_close_while_a_reply_streams(self):
+        """The close waits for it; what comes after the close waits for both."""
+        with harness.Server("-buckets", "1") as server, server.client() as client:
+            values = [bytes([n]) * (2 * MIB) for n in range(8)]
+            offsets = [client.append("x", value, "p") for value in values]
+            reader = server.connect(receive_buffer=4096)
+            reader.sendall(harness.request_bytes(
+                "POST", "/getMulti?id=x&storagePrefix=p",
+                struct.pack("<8Q", *offsets), ["Connection: close"]))
+            first = reader.recv(1)
+            closing = [server.connect() for _ in range(3)]
+            for sock in closing:
+                sock.sendall(harness.request_bytes("POST", "/close?storagePrefix=p", b""))
+            for sock in closing:
+                self.assertFalse(harness.is_readable(sock, 0.02))
+            self.assertEqual(1, len(server.open_files("p")))
+            reply = first + harness.receive_all(reader)
+            reader.close()
+            for value in values:
+                self.assertIn(value[:1000], reply)
+            self.assertGreater(len(reply), 8 * 2 * MIB)
+            for sock in closing:
+                self.assertEqual((200, b'{"success":true}'), harness.receive_reply(sock)[::2])
+                sock.close()
+            self.assertEqual([], server.open_files("p"))
+            shutil.rmtree(os.path.join(server.root, "p"))
+            self.assertEqual([], deleted_but_open(server))
+
+    def test_a_reader_that_goes_away_does_not_hold_the_close_up(self):
+        with harness.Server("-buckets", "1") as server, server.client() as client:
+            offset = client.append("x", b"v" * (16 * MIB), "p")
+            reader = server.connect(receive_buffer=4096)
+            reader.sendall(harness.request_bytes(
+                "GET", "/get?id=x&storagePrefix=p&offset=%d" % offset))
+            reader.recv(1)
+            harness.reset(reader)
+            client.close("p")
+            self.assertEqual([], server.open_files("p"))
+
+    def test_space_is_free_after_close_and_delete(self):
+        with harness.Server("-buckets", "16") as server, server.client() as client:
+            for round_number in range(3):
+                for number in range(200):
+                    client.append("id %d" % number, b"v" * 10000, "p")
+                    client.get("id %d" % number, 0, "p")
+                client.close("p")
+                self.assertEqual([], server.open_files("p"))
+                shutil.rmtree(os.path.join(server.root, "p"))
+                self.assertEqual([], deleted_but_open(server))
+            # deleted without a close: let go of by the appends that notice it
+            for number in range(200):
+                client.append("id %d" % number, b"v" * 10000, "p")
+            self.assertEqual(16, len(server.open_files("p")))
+            shutil.rmtree(os.path.join(server.root, "p"))
+            self.assertEqual(16, len(deleted_but_open(server)))
+            for number in range(200):
+                client.append("id %d" % number, b"v", "p")
+            self.assertEqual([], deleted_but_open(server))
+            shutil.rmtree(os.path.join(server.root, "p"))
+            client.close("p")
+            self.assertEqual([], deleted_but_open(server))
+
+
+if __name__ == "__main__":
+    unittest.main()
