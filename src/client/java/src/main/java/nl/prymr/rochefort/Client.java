@@ -37,13 +37,17 @@ import java.util.concurrent.CompletableFuture;
  * InterruptedException as its cause, and stays interrupted. Wrong arguments are an
  * IllegalArgumentException or a NullPointerException, from the asynchronous methods as well.
  *
- * <p><b>Retries.</b> The client repeats nothing. An append is sent once, whatever the connection
- * does, and whatever {@code jdk.httpclient.enableAllMethodRetry} says: if the connection breaks
- * before the reply, {@link RochefortException#mayHaveHappened()} is true, and to send it again or
- * not is the caller's decision. That can happen on an ordinary day: a server that is stopped closes
- * the connections that the client keeps, and a request that is on its way just then gets no answer.
- * (The JDK itself may send a get a second time in that case, or with that option a request without
- * a body, and may try a second time to connect.)
+ * <p><b>Retries.</b> An append is sent once, whatever the connection does, and whatever {@code
+ * jdk.httpclient.enableAllMethodRetry} says: if the connection breaks before the reply, {@link
+ * RochefortException#mayHaveHappened()} is true, and to send it again or not is the caller's
+ * decision. That can happen on an ordinary day: a server that is stopped closes the connections
+ * that the client keeps, and a request that is on its way just then gets no answer; and seldom, on
+ * a busy machine, the JDK itself closes a connection that it has just used again, and drops the
+ * reply that came on it. A program that would rather have a value twice than not at all appends
+ * again. A read (get, getMulti) is sent a
+ * second time without asking if the connection was lost before any byte of the reply came: a get by
+ * the JDK, a getMulti by this client. Nothing else is repeated. (With that option the JDK may
+ * repeat a request without a body, and it may try a second time to connect.)
  */
 public final class Client implements AutoCloseable {
     private static final String VALUE = "application/octet-stream";

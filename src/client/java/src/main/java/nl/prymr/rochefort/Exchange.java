@@ -1,5 +1,6 @@
 package nl.prymr.rochefort;
 
+import java.io.IOException;
 import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpRequest;
@@ -27,9 +28,13 @@ abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
     /** Before, an interrupt ends only the waiting for a request (JDK-8245462). */
     private static final int JAVA_THAT_CANCELS = 16;
 
+    /** If the JDK says it in other words one day, then nothing is sent again: no harm. */
+    private static final String NO_BYTE = "received no bytes";
+
     private enum State { WAITING, SENT, ENDED }
 
     private final HttpRequest request;
+    private final Duration timeout;
     private final OnceBody body;
     private final String mediaType;
     private final AtomicReference<State> state = new AtomicReference<>(State.WAITING);
@@ -45,13 +50,18 @@ abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
 
     /** {@code body}: null for a GET. {@code mediaType}: what a 200 has to be. */
     Exchange(URI uri, OnceBody body, Duration timeout, String mediaType) {
+        this.request = request(uri, body, timeout);
+        this.timeout = timeout;
+        this.body = body;
+        this.mediaType = mediaType;
+    }
+
+    private static HttpRequest request(URI uri, OnceBody body, Duration timeout) {
         HttpRequest.Builder builder = HttpRequest.newBuilder(uri);
         if (Runtime.version().feature() < JAVA_THAT_CANCELS) {
             builder.timeout(timeout); // nothing else cuts a connection there before the reply
         } // else endIfIdle is enough, and from Java 26 on this would limit the whole reply
-        this.request = (body == null ? builder.GET() : builder.POST(body)).build();
-        this.body = body;
-        this.mediaType = mediaType;
+        return (body == null ? builder.GET() : builder.POST(body)).build();
     }
 
     /** A 200 has begun. {@code bytes} is its length, -1 if that is not known. */
@@ -73,6 +83,11 @@ abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
         return false;
     }
 
+    /** Whether it may arrive twice. A get may too, but the JDK sends that again by itself. */
+    boolean repeatable() {
+        return false;
+    }
+
     /** What callers get to see of a failure. */
     RochefortException describe(RochefortException plain) {
         return plain;
@@ -86,6 +101,24 @@ abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
     final boolean sending() {
         lastHeardNanos = System.nanoTime();
         return state.compareAndSet(State.WAITING, State.SENT);
+    }
+
+    /**
+     * Sending it failed because of {@code why}: the request to send once more, whose time-out
+     * begins now; null if there is none. There is one only if it is {@link #repeatable} and the
+     * connection was lost before any byte of the reply came.
+     */
+    final HttpRequest again(IOException why) {
+        if (!repeatable() || begun() || over() || !lostBeforeReply(why)) {
+            return null;
+        }
+        lastHeardNanos = System.nanoTime();
+        return request(request.uri(), body.copy(), timeout);
+    }
+
+    /** The JDK tells it by its message, and otherwise by asking for the body a second time. */
+    private boolean lostBeforeReply(IOException why) {
+        return body.refused() || why.getMessage() != null && why.getMessage().contains(NO_BYTE);
     }
 
     /** Once it has ended: whether it had got so far. */

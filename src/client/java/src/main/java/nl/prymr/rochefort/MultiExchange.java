@@ -66,6 +66,11 @@ final class MultiExchange extends Exchange<Void> {
     }
 
     @Override
+    boolean repeatable() {
+        return true;
+    }
+
+    @Override
     boolean waitsForCaller() {
         return sink.waitsForCaller();
     }

@@ -23,6 +23,7 @@ final class OnceBody implements HttpRequest.BodyPublisher {
 
     private final byte[] data;
     private final AtomicBoolean gone = new AtomicBoolean();
+    private volatile boolean refused;
 
     /** Does not copy: {@code data} must not change until the request is over. */
     OnceBody(byte[] data) {
@@ -44,11 +45,22 @@ final class OnceBody implements HttpRequest.BodyPublisher {
         return data.length > 0 && gone.compareAndSet(false, true);
     }
 
+    /** Whether it was asked for again, or too late. */
+    boolean refused() {
+        return refused;
+    }
+
+    /** The same bytes, to be sent once more: only for a request that may arrive twice. */
+    OnceBody copy() {
+        return new OnceBody(data);
+    }
+
     @Override
     public void subscribe(Flow.Subscriber<? super ByteBuffer> subscriber) {
         Slices slices = new Slices(subscriber);
         boolean first = gone.compareAndSet(false, true);
         slices.over = !first;
+        refused |= !first;
         subscriber.onSubscribe(slices);
         if (!first) {
             subscriber.onError(new IOException(

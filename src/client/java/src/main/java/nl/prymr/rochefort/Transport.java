@@ -2,6 +2,7 @@ package nl.prymr.rochefort;
 
 import java.io.IOException;
 import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
@@ -204,7 +205,7 @@ final class Transport {
         Throwable why = null;
         try {
             if (exchange.sending()) {
-                http.send(exchange.request(), exchange::begin);
+                sendOnceOrTwice(exchange);
             }
         } catch (IOException | InterruptedException | RuntimeException | Error e) {
             why = e;
@@ -216,6 +217,18 @@ final class Transport {
             }
         } finally {
             places.give();
+        }
+    }
+
+    private void sendOnceOrTwice(Exchange<?> exchange) throws IOException, InterruptedException {
+        try {
+            http.send(exchange.request(), exchange::begin);
+        } catch (IOException e) {
+            HttpRequest again = exchange.again(e);
+            if (again == null) {
+                throw e;
+            }
+            http.send(again, exchange::begin);
         }
     }
 
