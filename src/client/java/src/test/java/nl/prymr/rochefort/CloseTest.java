@@ -23,34 +23,36 @@ class CloseTest {
 
     @Test
     void waitsForWhatIsUnderWay() throws Exception {
-        CountDownLatch gate = new CountDownLatch(1);
-        try (RogueServer rogue = new RogueServer(connection -> {
-            while (connection.read() != null) {
-                gate.await();
-                connection.appended(1);
+        Again.scenario(() -> {
+            CountDownLatch gate = new CountDownLatch(1);
+            try (RogueServer rogue = new RogueServer(connection -> {
+                while (connection.read() != null) {
+                    gate.await();
+                    connection.appended(1);
+                }
+            })) {
+                Client client = Client.builder(rogue.url()).maxConnections(2).build();
+                List<CompletableFuture<Long>> appends = new ArrayList<>();
+                for (int i = 0; i < 10; i++) {
+                    appends.add(client.appendAsync("id", VALUE));
+                }
+                Thread closer = new Thread(client::close);
+                closer.start();
+                Until.holds("it waits", () -> closer.getState() == Thread.State.WAITING);
+                RochefortException late =
+                        assertThrows(RochefortException.class, () -> client.append("id", VALUE));
+                assertFalse(late.mayHaveHappened());
+                CompletableFuture<Long> lateAsync = client.appendAsync("id", VALUE);
+                assertThrows(ExecutionException.class, lateAsync::get);
+                gate.countDown();
+                for (CompletableFuture<Long> append : appends) {
+                    assertEquals(1, append.get());
+                }
+                closer.join();
+                Until.holds("its threads end", () -> threads() == 0);
+                client.close(); // a second time does nothing
             }
-        })) {
-            Client client = Client.builder(rogue.url()).maxConnections(2).build();
-            List<CompletableFuture<Long>> appends = new ArrayList<>();
-            for (int i = 0; i < 10; i++) {
-                appends.add(client.appendAsync("id", VALUE));
-            }
-            Thread closer = new Thread(client::close);
-            closer.start();
-            Until.holds("it waits", () -> closer.getState() == Thread.State.WAITING);
-            RochefortException late =
-                    assertThrows(RochefortException.class, () -> client.append("id", VALUE));
-            assertFalse(late.mayHaveHappened());
-            CompletableFuture<Long> lateAsync = client.appendAsync("id", VALUE);
-            assertThrows(ExecutionException.class, lateAsync::get);
-            gate.countDown();
-            for (CompletableFuture<Long> append : appends) {
-                assertEquals(1, append.get());
-            }
-            closer.join();
-            Until.holds("its threads end", () -> threads() == 0);
-            client.close(); // a second time does nothing
-        }
+        });
     }
 
     @Test

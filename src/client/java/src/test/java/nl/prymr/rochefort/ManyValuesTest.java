@@ -39,10 +39,14 @@ class ManyValuesTest {
         server.close();
     }
 
+    private static long append(String prefix, String id, byte[] value) throws Exception {
+        return Again.call(() -> client.append(prefix, id, value));
+    }
+
     @Test
     void moreThanOneRequestInOneList() throws Exception {
-        long a = client.append("list", "id", "a".getBytes(UTF_8));
-        long b = client.append("list", "id", "bb".getBytes(UTF_8));
+        long a = append("list", "id", "a".getBytes(UTF_8));
+        long b = append("list", "id", "bb".getBytes(UTF_8));
         long[] offsets = new long[REQUEST_MAX + 3];
         Arrays.fill(offsets, a);
         offsets[0] = b;
@@ -59,7 +63,7 @@ class ManyValuesTest {
     @Test
     void closeWaitsForAllRequests() throws Exception {
         long[] offsets = new long[2 * REQUEST_MAX + 1];
-        Arrays.fill(offsets, client.append("close", "id", "a".getBytes(UTF_8)));
+        Arrays.fill(offsets, append("close", "id", "a".getBytes(UTF_8)));
         Client closed = new Client(server.url());
         CompletableFuture<List<byte[]>> values = closed.getMultiAsync("close", "id", offsets);
         closed.close();
@@ -69,7 +73,7 @@ class ManyValuesTest {
 
     @Test
     void failureInTheSecondRequest() throws Exception {
-        long a = client.append("second", "id", "a".getBytes(UTF_8));
+        long a = append("second", "id", "a".getBytes(UTF_8));
         long[] offsets = new long[REQUEST_MAX + 3];
         Arrays.fill(offsets, a);
         offsets[REQUEST_MAX + 1] = a + 5;
@@ -82,7 +86,7 @@ class ManyValuesTest {
 
     @Test
     void iteratorOverTwoRequests() throws Exception {
-        long a = client.append("iterator", "id", "a".getBytes(UTF_8));
+        long a = append("iterator", "id", "a".getBytes(UTF_8));
         long[] offsets = new long[REQUEST_MAX + 2];
         Arrays.fill(offsets, a);
         int count = 0;
@@ -101,7 +105,7 @@ class ManyValuesTest {
     void iteratorInBoundedMemory() throws Exception {
         byte[] value = new byte[8 << 20];
         new Random(1).nextBytes(value);
-        long offset = client.append("memory", "id", value);
+        long offset = append("memory", "id", value);
         int count = (int) (2 * Runtime.getRuntime().maxMemory() / value.length);
         long[] offsets = new long[count];
         Arrays.fill(offsets, offset);
@@ -115,8 +119,8 @@ class ManyValuesTest {
 
     @Test
     void iteratorTellsWhatFailed() throws Exception {
-        long a = client.append("fails", "id", "a".getBytes(UTF_8));
-        long b = client.append("fails", "id", "bb".getBytes(UTF_8));
+        long a = append("fails", "id", "a".getBytes(UTF_8));
+        long b = append("fails", "id", "bb".getBytes(UTF_8));
         ValueIterator values =
                 client.getMultiIterator("fails", "id", new long[] {b, a, 3, a});
         assertArrayEquals("bb".getBytes(UTF_8), values.next());
@@ -137,7 +141,7 @@ class ManyValuesTest {
     @Test
     void iteratorThatIsNotWanted() throws Exception {
         byte[] value = new byte[1 << 20];
-        long offset = client.append("left", "id", value);
+        long offset = append("left", "id", value);
         long[] offsets = new long[64];
         Arrays.fill(offsets, offset);
         try (Client one = Client.builder(server.url()).maxConnections(1).build()) {

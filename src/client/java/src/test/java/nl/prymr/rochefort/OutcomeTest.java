@@ -167,41 +167,44 @@ class OutcomeTest {
     /** No thread can be made: the call fails, and its place is not lost. */
     @Test
     void noThread() throws Exception {
-        AtomicBoolean scarce = new AtomicBoolean();
-        ThreadPoolExecutor workers = new ThreadPoolExecutor(0, Integer.MAX_VALUE, 60,
-                TimeUnit.SECONDS, new SynchronousQueue<>(), OutcomeTest::daemon) {
-            @Override
-            public void execute(Runnable task) {
-                if (scarce.get()) {
-                    throw new OutOfMemoryError("unable to create native thread, in a test");
+        Again.scenario(() -> {
+            AtomicBoolean scarce = new AtomicBoolean();
+            ThreadPoolExecutor workers = new ThreadPoolExecutor(0, Integer.MAX_VALUE, 60,
+                    TimeUnit.SECONDS, new SynchronousQueue<>(), OutcomeTest::daemon) {
+                @Override
+                public void execute(Runnable task) {
+                    if (scarce.get()) {
+                        throw new OutOfMemoryError("unable to create native thread, in a test");
+                    }
+                    super.execute(task);
                 }
-                super.execute(task);
+            };
+            ScheduledExecutorService watch =
+                    Executors.newSingleThreadScheduledExecutor(OutcomeTest::daemon);
+            try (RogueServer rogue = new RogueServer(connection -> {
+                while (connection.read() != null) {
+                    connection.appended(7);
+                }
+            })) {
+                Client client = new Client(new Endpoint(rogue.url()),
+                        new Transport(TIMEOUT, TIMEOUT, 1, workers, watch));
+                for (int i = 0; i < 3; i++) {
+                    scarce.set(true);
+                    CompletableFuture<Long> refused = client.appendAsync("id", new byte[1]);
+                    ExecutionException e = assertThrows(ExecutionException.class,
+                            () -> refused.get(30, TimeUnit.SECONDS));
+                    assertFalse(((RochefortException) e.getCause()).mayHaveHappened());
+                    scarce.set(false);
+                    CompletableFuture<Long> append = client.appendAsync("id", new byte[1]);
+                    assertEquals(7, append.get(30, TimeUnit.SECONDS));
+                }
+                assertEquals(3, rogue.requests.size());
+                Thread closer = new Thread(client::close);
+                closer.setDaemon(true);
+                closer.start();
+                closer.join(30_000);
+                assertFalse(closer.isAlive());
             }
-        };
-        ScheduledExecutorService watch =
-                Executors.newSingleThreadScheduledExecutor(OutcomeTest::daemon);
-        try (RogueServer rogue = new RogueServer(connection -> {
-            while (connection.read() != null) {
-                connection.appended(7);
-            }
-        })) {
-            Client client = new Client(new Endpoint(rogue.url()),
-                    new Transport(TIMEOUT, TIMEOUT, 1, workers, watch));
-            for (int i = 0; i < 3; i++) {
-                scarce.set(true);
-                CompletableFuture<Long> refused = client.appendAsync("id", new byte[1]);
-                ExecutionException e = assertThrows(ExecutionException.class,
-                        () -> refused.get(30, TimeUnit.SECONDS));
-                assertFalse(((RochefortException) e.getCause()).mayHaveHappened());
-                scarce.set(false);
-                assertEquals(7, client.appendAsync("id", new byte[1]).get(30, TimeUnit.SECONDS));
-            }
-            assertEquals(3, rogue.requests.size());
-            Thread closer = new Thread(client::close);
-            closer.setDaemon(true);
-            closer.start();
-            closer.join(30_000);
-            assertFalse(closer.isAlive());
-        }
+        });
     }
 }
