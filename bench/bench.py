@@ -10,29 +10,37 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
-
-import calls
-import cold
-import examples
-import figures
-import growth
-import machine
-import plan
-import plot
-import speed
-import table
-import write
-from wire import Failure
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "tests", "http"))  # process, records, readme
+
+import calls  # noqa: E402
+import cold  # noqa: E402
+import examples  # noqa: E402
+import figures  # noqa: E402
+import growth  # noqa: E402
+import machine  # noqa: E402
+import memory  # noqa: E402
+import plan  # noqa: E402
+import plot  # noqa: E402
+import programs  # noqa: E402
+import speed  # noqa: E402
+import table  # noqa: E402
+import targets  # noqa: E402
+import write  # noqa: E402
+from process import Failure  # noqa: E402
+
 BUILD = os.path.join(HERE, "..", ".build", "release")
 PUBLISHED = os.path.join(HERE, "results")
-PUBLISHED_PLOTS = ("speed-get.svg", "connections.svg", "write.svg")
-PROGRAMS = ("wrk", "/usr/sbin/nginx", "redis-server", "redis-benchmark", "gnuplot", "strace", "fio",
-            "curl")
+PUBLISHED_PLOTS = ("speed-get.svg", "connections.svg", "write-64KiB-latency.svg")
+PROGRAMS = ("bash", "curl", "fio", "gnuplot", "nginx", "redis-benchmark", "redis-server", "strace",
+            "wrk")
+CHAPTERS = {"calls": calls.run, "memory": memory.run,
+            **{name: lambda context, name=name: growth.run(context, name)
+               for name in growth.SWEEPS},
+            "write": write.run, "read": cold.run}
 GROUPS = {"speed": speed.KINDS, "growth": tuple(growth.SWEEPS), "disk": ("write", "read")}
-NAMES = ("examples",) + speed.KINDS + ("calls",) + GROUPS["growth"] + GROUPS["disk"]
+NAMES = ("examples",) + speed.KINDS + tuple(CHAPTERS)
 
 
 def positive(text):
@@ -76,21 +84,25 @@ def parse(arguments):
     parser.add_argument("--rounds", type=positive, help="how often each run is repeated")
     parser.add_argument("--seconds", type=positive, help="how long each run lasts")
     parser.add_argument("--bytes", type=byte_count, metavar="N",
-                        help="most that the disk chapters keep on the disk at a time: 4GiB")
+                        help="what each run of the chapter write writes; if not given, a fifth "
+                             "more than the kernel lets wait, 4GiB to 8GiB")
     parser.add_argument("--peer", type=peer, action="append", default=[], metavar="NAME=URL",
                         help="another server that speaks the protocol; may be repeated")
     parser.add_argument("--out", default=os.path.join(HERE, "..", ".build", "bench"),
-                        metavar="DIR", help="for table.txt, results.json and the plots")
-    parser.add_argument("--directory", metavar="DIR", default=tempfile.gettempdir(),
-                        help="where servers keep their data; on the disk to be measured")
+                        metavar="DIR", help="for table.md, results.json and the plots: .build/bench")
+    parser.add_argument("--directory", metavar="DIR", default="/var/tmp",
+                        help="where servers keep their data, on the disk to be measured: /var/tmp")
     parser.add_argument("--publish", action="store_true",
-                        help="also put the table and some plots into bench/results")
+                        help="also put table, figures and some plots into bench/results")
     parser.add_argument("--seed", type=int, default=1, help="of the examples' mix")
     parser.add_argument("--rochefort", default=os.path.join(BUILD, "rochefort"), metavar="FILE",
                         help="the server's binary")
     parser.add_argument("--ceiling", default=os.path.join(BUILD, "bench", "ceiling"),
                         metavar="FILE", help="that of ceiling.c")
     options = parser.parse_args(arguments)
+    if options.publish and options.quick:
+        parser.error("a quick run has nothing to publish: its timings mean nothing")
+    options.arguments = arguments
     options.rochefort = os.path.abspath(options.rochefort)
     options.ceiling = os.path.abspath(options.ceiling)
     return options
@@ -98,50 +110,46 @@ def parse(arguments):
 
 def make_plan(arguments):
     chosen = plan.Plan(**plan.QUICK) if arguments.quick else plan.Plan()
-    if arguments.rounds:
-        chosen.rounds = arguments.rounds
+    chosen.rounds = arguments.rounds or chosen.rounds
+    chosen.write_bytes = arguments.bytes or chosen.write_bytes
     if arguments.seconds:
-        chosen.seconds = chosen.growth_seconds = chosen.cold_seconds = arguments.seconds
+        chosen.seconds = chosen.long_seconds = chosen.read_seconds = arguments.seconds
     return chosen
 
 
 def measure(context, only):
-    """The chapters, in order. Examples always come first: without right bytes nothing counts."""
+    """The chapters, in order; examples come first: without right bytes nothing counts."""
     chapters = {}
     if "examples" in only:
         chapters["examples"] = examples.run(context)
     kinds = [kind for kind in speed.KINDS if kind in only]
     if kinds:
         chapters["speed"] = speed.run(context, kinds)
-    for name, chapter in (("calls", calls.run), ("write", write.run), ("read", cold.run)):
-        if name == "write":
-            for sweep in growth.SWEEPS:
-                if sweep in only:
-                    chapters[sweep] = growth.run(context, sweep)
+    for name, run in CHAPTERS.items():
         if name in only:
-            chapters[name] = chapter(context)
+            chapters[name] = run(context)
     return chapters
 
 
-def store(results, out):
-    """The files, and the same table on the terminal."""
-    os.makedirs(out, exist_ok=True)
-    with open(os.path.join(out, "results.json"), "w") as file:
-        json.dump(results, file, indent=1)
-    text = table.render(results)
-    with open(os.path.join(out, "table.txt"), "w") as file:
+def store(results, out, plots):
+    """Table and figures."""
+    with open(os.path.join(out, "results.json"), "w", encoding="utf-8") as file:
+        json.dump(results, file, separators=(",", ":"))
+        file.write("\n")
+    text = table.render(results, plots)
+    with open(os.path.join(out, "table.md"), "w", encoding="utf-8") as file:
         file.write(text)
-    plots = plot.draw_all(results, out)
-    print(text)
-    print("in %s: %s" % (os.path.relpath(out), ", ".join(["table.txt", "results.json"] + plots)))
-    return plots
+    return text
 
 
-def publish(out, plots):
-    """What is kept with the source; of this run only."""
-    os.makedirs(PUBLISHED, exist_ok=True)
-    for name in ["table.txt"] + [name for name in PUBLISHED_PLOTS if name in plots]:
+def publish(results, out, plots):
+    """What is kept with the source; nothing of a run before this one stays."""
+    shutil.rmtree(PUBLISHED, ignore_errors=True)
+    os.makedirs(PUBLISHED)
+    kept = [name for name in PUBLISHED_PLOTS if name in plots]
+    for name in kept:
         shutil.copy(os.path.join(out, name), PUBLISHED)
+    store(results, PUBLISHED, kept)
 
 
 def check(results, only):
@@ -161,41 +169,53 @@ def check(results, only):
 def need_programs(options):
     """Better now than after half an hour."""
     for name in PROGRAMS + (options.rochefort, options.ceiling):
-        if shutil.which(name) is None:
+        if programs.find(name) is None:
             raise Failure("%s is missing; `sh cmake/dev bench` installs and builds all" % name)
+
+
+def carry_out(options, directory):
+    """All of it."""
+    chosen = make_plan(options)
+    need_programs(options)
+    os.makedirs(options.out, exist_ok=True)
+    context = plan.Context(chosen, options, directory, machine.raise_descriptor_limit())
+    results = {"machine": machine.describe(options.rochefort, directory),
+               "command": " ".join(["sh cmake/dev bench"] + options.arguments),
+               "quick": options.quick, "seed": options.seed, "rounds": chosen.rounds}
+    results["chapters"] = measure(context, options.only)
+    results["targets"] = targets.table(results["chapters"])
+    results["took_seconds"] = plan.elapsed_seconds()
+    check(results, options.only)
+    plan.progress("drawing")
+    plots = plot.draw_all(results, options.out)
+    text = store(results, options.out, plots)
+    if options.publish:
+        publish(results, options.out, plots)
+    plan.progress("done", end=True)
+    print(text)
+    print("in %s: %s" % (os.path.relpath(options.out),
+                         ", ".join(["table.md", "results.json"] + plots)))
 
 
 def main(arguments):
     options = parse(arguments)
-    chosen = make_plan(options)
     for signal_number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_number, lambda number, frame: sys.exit(128 + number))
-    limit = machine.raise_descriptor_limit()
-    begun = time.monotonic()
-    directory = tempfile.mkdtemp(prefix="rochefort-bench-", dir=options.directory)
+    directory = None
     try:
-        need_programs(options)
-        context = plan.Context(chosen, options, directory)
-        context.descriptors = limit
-        results = {"machine": machine.describe(options.rochefort, directory),
-                   "quick": options.quick, "seed": options.seed,
-                   "rounds": chosen.rounds, "seconds": chosen.seconds}
-        results["chapters"] = measure(context, options.only)
-        results["took_seconds"] = round(time.monotonic() - begun)
-        check(results, options.only)
-        plan.progress("done in %d s" % results["took_seconds"], end=True)
-        plots = store(results, options.out)
-        if options.publish:
-            publish(options.out, plots)
-    except Failure as failure:
-        plan.progress("", end=True)
+        directory = tempfile.mkdtemp(prefix="rochefort-bench-", dir=options.directory)
+        carry_out(options, directory)
+    except (Failure, OSError) as failure:
+        plan.progress("failed", end=True)
         print("bench: %s" % failure, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         plan.progress("stopped", end=True)
         return 130
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        if directory:
+            programs.stop_all()
+            shutil.rmtree(directory, ignore_errors=True)
     return 0
 
 

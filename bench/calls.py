@@ -2,23 +2,24 @@
 
 In runs of their own: strace stops a thread at each call, so nothing else is to be learnt from
 them. What matters is the number, and that is the better the busier the server is: one wake-up
-serves all that has come. Hence 64 connections, and 1 for the other end of the scale.
+serves all that has come. Hence 64 connections, and 1 for the other end of the scale. For long
+values the number per MiB tells how large the pieces are that the loop takes from a socket; evhttp
+as it comes is beside it.
 """
-import os
 import re
 import signal
-import subprocess
 
-import generator
-import process
+import peers
+import programs
+import speed
 import usage
-from plan import KIB, progress
+from peers import SMALL_OFFSETS
+from plan import MIB, SMALL, progress
+from process import Failure, wait_for
 from servers import Rochefort
-from wire import Failure
 
-CONNECTIONS = (64, 1)
+LONG_CONNECTIONS = 8
 SECONDS = 1
-STOP_SECONDS = 20
 LINE = re.compile(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)(?:\s+\d+)?\s+(\w+)$", re.M)
 
 
@@ -26,74 +27,84 @@ class Strace:
     """Counts the calls of one thread until it is stopped."""
 
     def __init__(self, tid, path):
-        self.path, self.log_path = path, path + ".log"
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(
-                ["strace", "-c", "-U", "time-percent,total-time,avg-time,calls,errors,name",
-                 "-o", path, "-p", str(tid)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=process.die_with_parent)
-        process.wait_for(self.attached, "strace to attach (does the kernel allow it?)")
+        self.path = path
+        self.program = programs.Program(
+            ["strace", "-c", "-U", "time-percent,total-time,avg-time,calls,errors,name", "-o", path,
+             "-p", str(tid)], path + ".log")
+        wait_for(self.attached, "strace to attach (does the kernel allow it?)")
 
     def attached(self):
-        with open(self.log_path) as log:
-            text = log.read()
-        if self.process.poll() is not None:
-            raise Failure("strace did not attach:\n" + text)
-        return "attached" in text
+        ended = self.program.popen.poll() is not None
+        if ended:
+            raise Failure("strace did not attach:\n" + self.program.log())
+        return "attached" in self.program.log()
 
     def stop(self):
         """{call: count}"""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(STOP_SECONDS)
+        self.program.stop(signal.SIGINT)
         with open(self.path) as file:
             counts = {name: int(calls) for calls, name in LINE.findall(file.read())}
         counts.pop("total", None)
         return counts
 
 
-def count(server, kind, size, connections, context):
-    """Rows: the loop, and the workers together."""
-    path = context.path("requests-calls")
-    generator.write_requests(path, server.requests(kind, size), "%s:%d" % server.address)
-    server.before(kind, size)  # making and opening files is not what a request costs
-    tids, straces = usage.threads(server.pid), []
-    try:
-        for tid in tids:
-            # without -f, which would take the other threads along: so each has its own count
-            straces.append(Strace(tid, context.path("strace-%d" % tid)))
-        result = generator.wrk(server.address, path, connections, SECONDS)
-    finally:
-        found = [strace.stop() for strace in straces]
+class TracedLane(speed.Lane):
+    """A lane whose runs are traced; each leaves what was counted in self.counts, a thread each."""
+
+    def __init__(self, contestant, context, kind, size):
+        super().__init__(contestant, context, kind, size, contestant.requests(kind, size))
+        self.context, self.counts = context, []
+
+    def load(self, connections, seconds, mode):
+        straces = []
+        try:
+            for tid in usage.threads(self.contestant.pid):
+                # without -f, which would take the other threads along: so each has its own count
+                straces.append(Strace(tid, self.context.file("strace")))
+            return super().load(connections, seconds, mode)
+        finally:
+            self.counts = [strace.stop() for strace in straces]
+
+
+def count(contestant, kind, size, connections, context):
+    """Rows: the loop, and the workers together if there are any."""
+    progress("calls: %s %d, %d connections, %s" % (kind, size, connections, contestant.name))
+    lane = TracedLane(contestant, context, kind, size)
+    requests = lane.run(connections, SECONDS)["requests"]
+    lane.done()
     rows = []
-    for name, counts in (("loop", found[:1]), ("workers", found[1:])):
-        total = {}
+    for thread, counts in (("loop", lane.counts[:1]), ("workers", lane.counts[1:])):
+        calls = {}
         for one in counts:
             for call, number in one.items():
-                total[call] = total.get(call, 0) + number / result["requests"]
-        rows.append({"workload": "%s %d, %d conns" % (kind, size, connections), "thread": name,
-                     "requests": result["requests"], "per_request": sum(total.values()),
-                     "calls": dict(sorted(total.items(), key=lambda item: -item[1]))})
-    os.unlink(path)
+                calls[call] = calls.get(call, 0) + number / requests
+        if not counts:
+            continue
+        row = {"server": contestant.name, "workload": kind, "size": size,
+               "connections": connections, "thread": thread, "requests": requests,
+               "per_request": sum(calls.values()),
+               "calls": dict(sorted(calls.items(), key=lambda item: -item[1]))}
+        if kind != "getMulti" and size > SMALL:
+            row["per_mib"] = row["per_request"] * MIB / size
+        rows.append(row)
     return rows
 
 
 def run(context):
-    quick = len(context.plan.sizes) == 1
-    workloads = [("append", 100), ("get", 100), ("getMulti", 100)]
-    if not quick:
-        workloads += [("append", 64 * KIB), ("get", 64 * KIB)]
-    rows = []
-    server = Rochefort(context.rochefort, context.fresh("calls"))
+    plan, rows = context.plan, []
+    directory = context.fresh("calls")
+    everybody = [Rochefort(context.rochefort, directory)]
     try:
-        for kind, size in workloads:
-            for connections in CONNECTIONS[:1] if quick else CONNECTIONS:
-                progress("calls: %s %d, %d connections" % (kind, size, connections))
-                rows += count(server, kind, size, connections, context)
+        for mode in ("own", "plain"):
+            everybody.append(peers.Ceiling(context.ceiling, directory, mode))
+        for kind in ("append", "get"):
+            for connections in plan.calls_small:
+                rows += count(everybody[0], kind, SMALL, connections, context)
+        rows += count(everybody[0], "getMulti", SMALL_OFFSETS, LONG_CONNECTIONS, context)
+        for size in plan.calls_sizes:
+            for contestant in everybody:
+                rows += count(contestant, "append", size, LONG_CONNECTIONS, context)
     finally:
-        server.stop()
+        for contestant in everybody:
+            contestant.stop()
     return rows

@@ -1,23 +1,19 @@
 """Figures of several rounds: medians, spreads, and ratios taken round by round."""
 import statistics
 
-FIELDS = ("per_second", "p50_us", "p99_us", "p999_us", "max_us", "generator_cpu", "cpu_us",
-          "cpu_user_us", "cpu_system_us", "cpu_loop_us", "cpu_workers_us", "switches_loop",
-          "switches_workers", "switches_voluntary", "switches_involuntary", "peak_rss_bytes")
-
 
 def spread(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
 def summarise(rounds):
-    """{field: median, min and max} of the fields that every round has."""
-    return {field: spread([r[field] for r in rounds]) for field in FIELDS
-            if all(field in r for r in rounds)}
+    """{field: median, min and max} of the numbers that every round has."""
+    return {field: spread([r[field] for r in rounds]) for field, value in rounds[0].items()
+            if isinstance(value, (int, float)) and all(field in r for r in rounds)}
 
 
 def ratio(ours, theirs, field="per_second"):
-    """How much faster we are. Each round is held against the one that ran right beside it."""
+    """Ours over theirs. Each round is held against the one that ran right beside it."""
     return spread([a[field] / b[field] for a, b in zip(ours, theirs)])
 
 

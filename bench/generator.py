@@ -11,8 +11,8 @@ import re
 import resource
 import time
 
-import process
-from wire import Failure
+import programs
+from process import Failure
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GRACE_SECONDS = 60
@@ -31,35 +31,44 @@ def write_requests(path, requests, host):
 def timed(command, seconds):
     """Runs it; answers its output, the CPU seconds that it took and the wall seconds."""
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    out = process.run(command, seconds + GRACE_SECONDS).decode()
+    out = programs.run(command, seconds + GRACE_SECONDS).decode()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return out, cpu, time.monotonic() - begun
 
 
-def wrk(address, requests_path, connections, seconds):
+def wrk_command(address, requests_path, threads, connections, seconds, *mode):
+    """See load.lua for the modes."""
+    return ["wrk", "-t%d" % threads, "-c%d" % connections, "-d%ds" % seconds, "--timeout", "20s",
+            "-s", os.path.join(HERE, "load.lua"), "http://%s:%d/" % address, "--", requests_path,
+            str(threads), *mode]
+
+
+def wrk(address, requests_path, connections, seconds, *mode):
     """One run of wrk. Any error that it counts fails the run: not one reply may be lost."""
     threads = min(THREADS, connections)
-    command = ["wrk", "-t%d" % threads, "-c%d" % connections, "-d%ds" % seconds, "--timeout", "20s",
-               "-s", os.path.join(HERE, "load.lua"), "http://%s:%d/" % address, "--", requests_path]
-    out, cpu, wall = timed(command, seconds)
+    out, cpu, wall = timed(wrk_command(address, requests_path, threads, connections, seconds,
+                                       *mode), seconds)
     result = report(out, requests_path, connections)
-    result["per_second"] = result["requests"] / result["seconds"]
     result["generator_cpu"] = cpu / wall / threads  # 1: the generator could not do more
     return result
 
 
 def report(out, requests_path, connections):
-    """What a script of ours wrote at the end of a run; a Failure if there was any error."""
+    """What load.lua wrote at the end of a run; a Failure if there was any error."""
     try:
         result = json.loads(out.strip().splitlines()[-1])
     except (ValueError, IndexError) as error:
         raise Failure("wrk did not report:\n" + out) from error
-    if any(result[kind] for kind in ERRORS):
+    result["per_second"] = result["requests"] / result["seconds"]
+    if any(result[kind] for kind in ERRORS) or not result["requests"]:
         with open(requests_path, "rb") as file:
             first = file.read(300).split(b"\n", 1)[1].split(b"\r\n", 1)[0].decode()
-        raise Failure("errors at %d connections: %s\n  request: %s, and others like it" % (
-            connections, ", ".join("%s %d" % (k, result[k]) for k in ERRORS), first))
+        raise Failure("errors at %d connections: %s, of %d\n  request: %s, and others like it" % (
+            connections, ", ".join("%s %d" % (k, result[k]) for k in ERRORS), result["requests"],
+            first))
+    for kind in ERRORS:
+        del result[kind]
     return result
 
 

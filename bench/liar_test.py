@@ -7,18 +7,24 @@ import random
 import shutil
 import socket
 import struct
+import subprocess
+import sys
 import tempfile
 import threading
 import unittest
 
-import examples
-import generator
-import ledger as protocol
-import records
-import users
-from ledger import Ledger
-from servers import Rochefort, values_of
-from wire import Failure, Request, converse
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(1, os.path.join(HERE, "..", "tests", "http"))  # process, records, readme
+
+import examples  # noqa: E402
+import generator  # noqa: E402
+import ledger as protocol  # noqa: E402
+import records  # noqa: E402
+import users  # noqa: E402
+from ledger import Ledger, count_known  # noqa: E402
+from process import Failure  # noqa: E402
+from servers import Rochefort, values_of  # noqa: E402
+from wire import Request, converse  # noqa: E402
 
 BINARY = os.environ["ROCHEFORT"]
 TIMEOUT_SECONDS = 20
@@ -72,7 +78,7 @@ def flip(reply, at):
 class Liar(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="rochefort-liar-")
-        self.server = Rochefort(BINARY, self.directory, "-buckets", "3")
+        self.server = Rochefort(BINARY, self.directory, "-buckets", "10")
         self.proxies = []
 
     def tearDown(self):
@@ -153,7 +159,7 @@ class Liar(unittest.TestCase):
         ledger = self.replay(lambda count, request, reply: reply)
         path, held = next(iter(ledger.files.items()))
         with open(path, "r+b") as file:
-            file.seek(max(held) + records.HEADER.size)
+            file.seek(max(held) + records.HEADER_BYTES)
             file.write(b"X")
         with self.assertRaisesRegex(Failure, "does not hold what was appended"):
             ledger.check_files()
@@ -175,20 +181,36 @@ class Liar(unittest.TestCase):
         values = values_of(100)[:2]
         converse(self.server.address, [users.filling_user([], "id", values, "timed")])
         directory = os.path.join(self.server.root, "timed")
-        self.assertEqual(2, records.count_known(directory, values))
+        self.assertEqual(2, count_known(directory, values))
         with self.assertRaisesRegex(Failure, "was never sent"):
-            records.count_known(directory, values[:1])
+            count_known(directory, values[:1])
 
     def test_an_append_too_few(self):
         values = values_of(100)[:2]
         converse(self.server.address, [users.filling_user([], "id", values, "timed")])
-        with self.assertRaisesRegex(Failure, "3 requests were answered, but the files hold 2"):
-            self.server.after("append", 100, {"requests": 3}, 4)
+        result = {"requests": 3, "before": 0}
+        with self.assertRaisesRegex(Failure, "must hold 3 to 7 records, but hold 2\n  request: "):
+            self.server.after("append", 100, result, 4)
 
     def test_a_curl_line(self):
         self.assertEqual(7, examples.check_curl(self.server))
         with self.assertRaisesRegex(Failure, "request: curl .*append"):
             examples.check_curl(self.server)  # the server is not fresh any more
+
+    def test_the_whole_command(self):
+        """A liar among the peers: exit 1, and the request is shown."""
+        proxy = Proxy(self.server.address, self.once(b"/get?", lambda reply: flip(reply, -1)))
+        self.proxies.append(proxy)
+        done = subprocess.run(
+            [sys.executable, "-B", os.path.join(HERE, "bench.py"), "--quick", "--only", "examples",
+             "--rochefort", BINARY, "--ceiling", BINARY, "--directory", self.directory,
+             "--out", os.path.join(self.directory, "out"),
+             "--peer", "liar=http://%s:%d" % proxy.address],
+            capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual(1, done.returncode, done.stderr)
+        self.assertRegex(done.stderr, "bench: wrong reply: byte \\d+ is not what was appended")
+        self.assertIn("request: GET /get?id=some_identifier", done.stderr)
+        self.assertFalse(os.path.exists(os.path.join(self.directory, "out", "table.md")))
 
     def test_an_encoded_record_is_readable(self):
         data = records.encode(b"some text")

@@ -6,19 +6,21 @@ import re
 import resource
 import subprocess
 
+import programs
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 DESCRIPTORS = 20000
 
 
-def first_line(command):
-    """What a program says about itself, or "" if it is not there."""
+def first_line(command, good=(0,)):
+    """What a program says about itself, or "" if it is not there or says no."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False,
                               stdin=subprocess.DEVNULL, cwd=HERE)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     lines = (done.stdout + done.stderr).strip().splitlines()
-    return lines[0].strip() if lines else ""
+    return lines[0].strip() if lines and done.returncode in good else ""
 
 
 def read(path, pattern):
@@ -45,7 +47,8 @@ def filesystem(directory):
 def describe(binary, directory):
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": first_line(["git", "describe", "--always", "--dirty", "--abbrev=12"]),
+        "commit": first_line(["git", "describe", "--always", "--dirty", "--abbrev=12"])
+        or "unknown",
         "version": first_line([binary, "-version"]),
         "cpu": read("/proc/cpuinfo", r"^model name\s*: (.*)$") or platform.machine(),
         "cores": os.cpu_count(),
@@ -54,8 +57,8 @@ def describe(binary, directory):
         "filesystem": filesystem(directory),
         "load_before": os.getloadavg()[0],
         "programs": {
-            "wrk": first_line(["wrk", "-v"]).split(" Copyright")[0],
-            "nginx": first_line(["/usr/sbin/nginx", "-v"]),
+            "wrk": first_line(["wrk", "-v"], (0, 1)).split(" Copyright")[0],
+            "nginx": first_line([programs.find("nginx"), "-v"]),
             "redis": first_line(["redis-server", "--version"]),
             "fio": first_line(["fio", "--version"]),
             "strace": first_line(["strace", "--version"]),

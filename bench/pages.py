@@ -3,9 +3,10 @@ import ctypes
 import mmap
 import os
 
-from wire import Failure
+from process import wait_for
 
 RESIDENT_MAX = 0.01
+EVICT_SECONDS = 20
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -34,22 +35,28 @@ def resident(path):
     return sum(value & 1 for value in bytes(found)) / pages
 
 
-def evict(path):
-    """
-    Gets the file out of memory. Asking for this one file is enough where nobody maps it, and does
-    no harm to others; only if it did not help, and we may, the whole cache is dropped.
-    """
+def drop(path):
+    """Asks the kernel to forget the file; answers which part of it is still in memory."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
         os.close(fd)
-    if resident(path) > RESIDENT_MAX and os.geteuid() == 0:
+    left = resident(path)
+    if left > RESIDENT_MAX and os.geteuid() == 0:
         os.sync()
         with open("/proc/sys/vm/drop_caches", "w") as file:
             file.write("1\n")
-    left = resident(path)
-    if left > RESIDENT_MAX:
-        raise Failure("%s stays in memory (%.0f%%), so no read of it would be cold"
-                      % (path, 100 * left))
+        left = resident(path)
+    return left
+
+
+def evict(path):
+    """
+    Gets the file out of memory. Asking for this one file is enough where nobody maps it, and does
+    no harm to others; only if it did not help, and we may, the whole cache is dropped. Asked again
+    for a while, as reads that were begun before may still bring pages in.
+    """
+    wait_for(lambda: drop(path) <= RESIDENT_MAX, "%s to leave the memory, so that reads are cold; "
+             "--directory must be on a disk" % path, EVICT_SECONDS)

@@ -7,9 +7,13 @@ import shutil
 import socket
 
 import ledger as protocol
-import process
-from servers import IDS, Speaker, values_of
-from wire import Failure, Request
+import programs
+from plan import SMALL
+from process import Failure, wait_for
+from servers import IDS, Contestant, values_of
+from wire import Request
+
+SMALL_OFFSETS = 100  # of the getMulti that is held against nginx
 
 
 def free_port():
@@ -19,43 +23,36 @@ def free_port():
         return sock.getsockname()[1]
 
 
-class Ceiling:
-    """Does nothing but answer; see ceiling.c."""
+class Ceiling(Contestant):
+    """Does nothing but answer SMALL bytes; see ceiling.c. Takes part for these sizes, or for
+    all."""
 
-    root = None
-
-    def __init__(self, binary, directory, mode, reply_bytes=100):
+    def __init__(self, binary, directory, mode, sizes=None):
+        self.sizes = sizes
         self.name = {"plain": "evhttp alone", "own": "evhttp, our sockets"}[mode]
-        self.process = process.Process([binary, mode, str(reply_bytes)],
-                                       os.path.join(directory, "ceiling-%s.log" % mode))
-        self.pid = self.process.pid
-        match = self.process.wait_for_log(r"listening on 127\.0\.0\.1:(\d+)\n")
+        self.program = programs.Program([binary, mode, str(SMALL)],
+                                        os.path.join(directory, "ceiling-%s.log" % mode))
+        self.pid = self.program.pid
+        match = self.program.wait_for_log(r"listening on 127\.0\.0\.1:(\d+)\n")
         self.address = "127.0.0.1", int(match.group(1))
 
     def stop(self):
-        self.process.stop()
+        self.program.stop()
 
     def requests(self, kind, size):
-        if kind == "get" and size == 100:
+        if self.sizes is not None and size not in self.sizes:
+            return None
+        if kind == "get" and size == SMALL:
             return [protocol.get("id%d" % n, 116 * n) for n in range(IDS)]
         if kind == "append":
             return [protocol.append("id%d" % (n % IDS), value)
                     for n, value in enumerate(values_of(size))]
         return None
 
-    reply_bytes = Speaker.reply_bytes
-
-    def before(self, kind, size):
-        return 0
-
-    def after(self, kind, size, result, connections):
-        pass
-
 
 class Nginx:
-    """One worker: a static file of the size for get, DAV PUT for append."""
+    """One worker. What it does is measured as NginxFile and NginxPut."""
 
-    root, name = None, "nginx"
     CONFIGURATION = """
 daemon off; pid %(directory)s/pid; error_log %(directory)s/error.log; worker_processes 1;
 %(user)s
@@ -77,39 +74,60 @@ http {
         self.www = os.path.join(directory, "www")
         os.makedirs(self.www)
         self.address = "127.0.0.1", free_port()
-        path = os.path.join(directory, "nginx.conf")
+        path, errors = (os.path.join(directory, name) for name in ("nginx.conf", "error.log"))
         with open(path, "w") as file:
             file.write(self.CONFIGURATION % {
                 "directory": directory, "port": self.address[1], "connections": 4096,
-                "files": 16384,
+                "files": 4096,
                 # the worker would become somebody who may not enter our directory
                 "user": "user root;" if os.getuid() == 0 else ""})
-        self.process = process.Process(["/usr/sbin/nginx", "-c", path, "-p", directory],
-                                       os.path.join(directory, "log"))
-        self.pid = self.process.pid
-        process.wait_for(self.listening, "nginx to start")
+        self.program = programs.Program([programs.find("nginx"), "-c", path, "-p", directory,
+                                         "-e", errors], os.path.join(directory, "log"))
+        self.pid = self.program.pid
+        wait_for(self.listening, "nginx to start")
 
     def listening(self):
+        if self.program.popen.poll() is not None:
+            raise Failure("nginx did not start:\n" + self.program.log())
         with socket.socket() as sock:
             return sock.connect_ex(self.address) == 0
 
+
+class NginxFile(Contestant):
+    """A static file of the size; also beside appends and getMulti of SMALL values, which it cannot
+    do, as what people know. Stops the server."""
+
+    name = "nginx, static file"
+
+    def __init__(self, nginx):
+        self.nginx, self.pid, self.address = nginx, nginx.pid, nginx.address
+
     def stop(self):
-        self.process.stop()
+        self.nginx.program.stop()
 
     def requests(self, kind, size):
-        if kind == "get":
-            with open(os.path.join(self.www, "%d.bin" % size), "wb") as file:
-                file.write(values_of(size)[0])
-            return [Request("GET", "/%d.bin" % size)]
-        if kind == "append":
-            return [Request("PUT", "/put%d" % (n % IDS), value)
-                    for n, value in enumerate(values_of(size))]
-        return None
+        if kind == "getMulti" and size == SMALL_OFFSETS:
+            size = SMALL
+        elif kind != "get" and (kind, size) != ("append", SMALL):
+            return None
+        with open(os.path.join(self.nginx.www, "%d.bin" % size), "wb") as file:
+            file.write(values_of(size)[0])
+        return [Request("GET", "/%d.bin" % size)]
 
-    reply_bytes = Speaker.reply_bytes
 
-    def before(self, kind, size):
-        return 0
+class NginxPut(Contestant):
+    """DAV PUT, for append: nginx writes a file and renames it."""
+
+    name = "nginx, PUT"
+
+    def __init__(self, nginx):
+        self.www, self.pid, self.address = nginx.www, nginx.pid, nginx.address
+
+    def requests(self, kind, size):
+        if kind != "append":
+            return None
+        return [Request("PUT", "/put%d" % (n % IDS), value)
+                for n, value in enumerate(values_of(size))]
 
     def after(self, kind, size, result, connections):
         for name in os.listdir(self.www):
@@ -117,15 +135,13 @@ http {
                 os.unlink(os.path.join(self.www, name))
 
 
-class Redis:
+class Redis(Contestant):
     """SET and GET, without a file or with the append-only file that is not synced."""
-
-    root = None
 
     def __init__(self, directory, append_only):
         self.append_only = append_only
         self.name = "redis, appendonly" if append_only else "redis"
-        self.directory, self.rates = directory, {}
+        self.directory = directory
         self.start()
 
     def start(self):
@@ -133,16 +149,16 @@ class Redis:
         self.address = "127.0.0.1", free_port()
         flags = {"port": self.address[1], "bind": "127.0.0.1", "dir": self.directory, "save": "",
                  "appendonly": "yes" if self.append_only else "no", "appendfsync": "no",
-                 "auto-aof-rewrite-percentage": 0, "maxclients": 5000}
+                 "auto-aof-rewrite-percentage": 0, "maxclients": 3000}
         command = ["redis-server"]
         for key, value in flags.items():
             command += ["--" + key, str(value)]
-        self.process = process.Process(command, self.directory + ".log")
-        self.pid = self.process.pid
-        self.process.wait_for_log("Ready to accept connections")
+        self.program = programs.Program(command, self.directory + ".log")
+        self.pid = self.program.pid
+        self.program.wait_for_log("Ready to accept connections")
 
     def stop(self):
-        self.process.stop()
+        self.program.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def requests(self, kind, size):
@@ -157,9 +173,6 @@ class Redis:
             self.stop()
             self.start()
         return 0
-
-    def after(self, kind, size, result, connections):
-        pass
 
     def fill(self, size):
         """Stores the keys that redis-benchmark will ask for."""

@@ -1,11 +1,17 @@
 """The figures as pictures, drawn by gnuplot."""
 import os
 
-import process
+import programs
+from peers import SMALL_OFFSETS
 from table import size_text
 
 SECONDS = 60
 COLOURS = ("#1b6ca8", "#d1495b", "#66a182", "#edae49", "#6a4c93", "#8d8d8d", "#00798c")
+
+
+def file_text(size):
+    """A size as a part of a file's name."""
+    return size_text(size).replace(" ", "")
 
 
 class Plot:
@@ -37,8 +43,8 @@ class Plot:
         return self.set("xtics (%s)" % ", ".join("'%s' %s" % (name, x) for x, name in pairs))
 
     def line(self, name, points, axis=1, bars=False):
-        """Points are (x, y), or (x, y, low, high) with bars. What is on axis 2 is dashed, and has
-        the colour of the line before it."""
+        """Points are (x, y), or (x, y, low, high) with bars; () breaks the line. What is on axis 2
+        is dashed, and has the colour of the line before it."""
         self.colours += axis == 1
         colour = COLOURS[(self.colours - 1) % len(COLOURS)]
         block = "$data%d" % len(self.data)
@@ -54,26 +60,31 @@ class Plot:
 
     def draw(self):
         script = "\n".join(self.data + self.settings + ["plot " + ", \\\n  ".join(self.lines)])
-        process.run(["gnuplot"], SECONDS, (script + "\n").encode())
+        programs.run(["gnuplot"], SECONDS, (script + "\n").encode())
         return os.path.basename(self.path)
 
 
+def points(rows, server):
+    """Over the connections: the median of values a second, with the slowest and fastest round."""
+    return [(row["connections"],) + tuple(row["values_per_second"][key]
+                                          for key in ("median", "min", "max"))
+            for row in rows if row["server"] == server]
+
+
 def speed_plots(rows, out):
-    """Requests a second over the number of connections, for the smallest values."""
+    """Values a second over the number of connections, for the smallest of each workload; of
+    getMulti for the number of offsets that has a peer."""
     drawn = []
     for kind in dict.fromkeys(row["workload"] for row in rows):
         of_kind = [row for row in rows if row["workload"] == kind]
-        size = min(row["size"] for row in of_kind)
+        size = SMALL_OFFSETS if kind == "getMulti" else min(row["size"] for row in of_kind)
         of_kind = [row for row in of_kind if row["size"] == size]
         what = "%d offsets" % size if kind == "getMulti" else size_text(size)
         plot = Plot(os.path.join(out, "speed-%s.svg" % kind), "%s of %s: medians, and the slowest "
-                    "and the fastest round" % (kind, what), "connections", "requests a second")
+                    "and the fastest round" % (kind, what), "connections", "values a second")
         plot.doubling(row["connections"] for row in of_kind)
         for server in dict.fromkeys(row["server"] for row in of_kind):
-            plot.line(server, [
-                (row["connections"],) + tuple(row["per_second"][k] for k in
-                                              ("median", "min", "max"))
-                for row in of_kind if row["server"] == server], bars=True)
+            plot.line(server, points(of_kind, server), bars=True)
         drawn.append(plot.draw())
     return drawn
 
@@ -98,28 +109,41 @@ def growth_plot(name, sweep, out):
     return plot.draw()
 
 
-def write_plot(result, out):
-    """Throughput and p99.9 of the latency, second by second."""
-    plot = Plot(os.path.join(out, "write.svg"), "appends without pause: p99.9 of each second",
-                "seconds", "p99.9, ms", "MiB/s answered")
-    for row in result["rows"]:
-        if "timeline" not in row:
-            continue
-        name = size_text(row["size"])
-        plot.line("%s, p99.9" % name, [(p["second"], p["p999_us"] / 1000)
-                                       for p in row["timeline"]])
-        plot.line("%s, MiB/s" % name, [(p["second"], p["mib"]) for p in row["timeline"]], axis=2)
-    return plot.draw()
+def write_plots(result, out):
+    """Second by second, all rounds: p99.9 of the latency, and throughput."""
+    drawn = []
+    for size in dict.fromkeys(row["size"] for row in result["rows"]):
+        for field, scale, label, name in (("p999_us", 1000, "p99.9, ms", "latency"),
+                                          ("mib", 1, "MiB answered", "rate")):
+            path = os.path.join(out, "write-%s-%s.svg" % (file_text(size), name))
+            plot = Plot(path, "appends of %s without pause: each second of all rounds"
+                        % size_text(size), "seconds", label)
+            if field == "p999_us":
+                plot.set("logscale y").set("yrange [*:*]")
+            for row in result["rows"]:
+                if row["size"] == size:
+                    points = []
+                    for found in row["rounds"]:
+                        whole = found["timeline"][:-1] or found["timeline"]  # the last is cut short
+                        points += [(p["second"], p[field] / scale) for p in whole] + [()]
+                    plot.line(row["server"], points)
+            drawn.append(plot.draw())
+    return drawn
 
 
-def cold_plot(result, out):
-    plot = Plot(os.path.join(out, "read.svg"), "cold reads of 4 KiB", "reads in flight",
-                "reads a second")
-    plot.doubling(row["connections"] for row in result["rows"])
-    for server in dict.fromkeys(row["server"] for row in result["rows"]):
-        plot.line(server, [(row["connections"], row["per_second"]) for row in result["rows"]
-                           if row["server"] == server])
-    return plot.draw()
+def read_plots(result, out):
+    drawn = []
+    rows = [row for row in result["rows"] if row["workload"] == "get"]
+    for size in dict.fromkeys(row["size"] for row in rows):
+        plot = Plot(os.path.join(out, "read-%s.svg" % file_text(size)),
+                    "cold reads of %s: medians, and the slowest and the fastest round"
+                    % size_text(size), "reads in flight", "reads a second")
+        of_size = [row for row in rows if row["size"] == size]
+        plot.doubling(row["connections"] for row in of_size)
+        for server in dict.fromkeys(row["server"] for row in of_size):
+            plot.line(server, points(of_size, server), bars=True)
+        drawn.append(plot.draw())
+    return drawn
 
 
 def draw_all(results, out):
@@ -129,9 +153,9 @@ def draw_all(results, out):
         if name == "speed":
             drawn += speed_plots(chapter, out)
         elif name == "write":
-            drawn.append(write_plot(chapter, out))
+            drawn += write_plots(chapter, out)
         elif name == "read":
-            drawn.append(cold_plot(chapter, out))
-        elif name not in ("examples", "calls"):
+            drawn += read_plots(chapter, out)
+        elif name not in ("examples", "calls", "memory"):
             drawn.append(growth_plot(name, chapter, out))
     return drawn

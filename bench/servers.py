@@ -1,77 +1,107 @@
 """Servers that speak the protocol: rochefort, started here, and any other, given as a URL.
 
-A contestant says by requests() what to send it for a workload, or None if it cannot do that; so do
-those of peers.py.
+Whoever is measured is a Contestant; those that speak something else are in peers.py.
 """
+import functools
 import os
 import random
 import shutil
 import urllib.parse
 
 import ledger as protocol
-import process
-import records
+import programs
 import users
-from wire import Failure, ask, converse
+from plan import SMALL
+from process import START_LINE, Failure, wait_for
+from wire import ask, converse, expect
 
 FILL_BYTES = 32 << 20  # so much is stored for the reads of one size
 FILL_RECORDS = 1000
 IDS = 100
-MULTI_BYTES = 100
 
 
-def values_of(size, seed=1):
+@functools.lru_cache
+def values_of(size):
     """The values that a workload of this size appends, and later reads."""
-    rng = random.Random(seed * 1000003 + size)
+    rng = random.Random(size)
     count = max(4, min(FILL_RECORDS, FILL_BYTES // size))
     return [rng.randbytes(size) for _ in range(count)]
 
 
-class Speaker:
-    """A server that speaks the protocol, at an address; perhaps not ours."""
+class Contestant:
+    """Somebody at `address` who can be measured."""
 
-    pid = root = None
-
-    def __init__(self, name, url):
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/"):
-            raise Failure("--peer %s: not of the form http://host:port" % name)
-        self.name, self.address = name, (parts.hostname, parts.port or 80)
-        self.filled = {}
+    name = address = None
+    pid = None  # None: runs elsewhere, and what it uses cannot be seen
 
     def stop(self):
-        pass
+        """Ends what was started here."""
 
-    def fill(self, size, count=None):
-        """[(id, offset, value)] of what is stored for reads of this size; once."""
-        key = size, count
-        if key not in self.filled:
-            values = values_of(size) if count is None else values_of(size)[:count]
+    def requests(self, kind, size):
+        """What to send for a workload, or None if that is not possible. `size` is that of the
+        values; for getMulti it is the number of offsets."""
+        return None
+
+    def values(self, kind, size):
+        """How many values a request of the workload is about."""
+        return 1
+
+    def reply_bytes(self, kind, request):
+        """How long each reply is, where all are equally long."""
+        if kind not in ("get", "getMulti"):
+            return None
+        reply = ask(self.address, request)
+        expect(reply.status == 200, request, reply, "expected 200")
+        if "transfer-encoding" in reply.headers:
+            return None  # in pieces, and these are as they come
+        return reply.head_bytes + len(reply.body)
+
+    def before(self, kind, size):
+        """Before each round. Answers how many appends it made."""
+        return 0
+
+    def after(self, kind, size, result, connections):
+        """After each round: checks what was stored, and lets go of it."""
+
+
+class Speaker(Contestant):
+    """A server that speaks the protocol; perhaps not ours."""
+
+    def __init__(self, name, url):
+        try:
+            parts = urllib.parse.urlsplit(url)
+            host, port = parts.hostname, parts.port or 80
+        except ValueError:
+            host = None
+        if not host or parts.scheme != "http" or parts.path not in ("", "/"):
+            raise Failure("--peer %s: %s is not of the form http://host:port" % (name, url))
+        self.name, self.address = name, (host, port)
+        self.filled = {}
+
+    def fill(self, size):
+        """[(id, offset)] of what is stored for reads of this size; once."""
+        if size not in self.filled:
+            values, prefix = values_of(size), "fill%d" % size
             ids = ["id%d" % n for n in range(min(IDS, len(values)))]
-            prefix, found, givers = "fill%d" % size, [], []
-            for n, id in enumerate(ids):
-                mine = []
-                found.append((mine, values[n::len(ids)]))
-                givers.append(users.filling_user(mine, id, values[n::len(ids)], prefix))
-            converse(self.address, givers)
-            self.filled[key] = [(id, offset, value) for mine, sent in found
-                                for (id, offset), value in zip(mine, sent)]
-        return self.filled[key]
+            found = [[] for _ in ids]
+            converse(self.address, [
+                users.filling_user(found[n], id, values[n::len(ids)], prefix)
+                for n, id in enumerate(ids)])
+            self.filled[size] = [place for places in found for place in places]
+        return self.filled[size]
 
-    def multi_places(self):
-        """(id, [offset]) of the values for getMulti: all under one id."""
+    def multi_offsets(self):
+        """Those of the values for getMulti: all under one id."""
         if "multi" not in self.filled:
             found = []
             converse(self.address,
-                     [users.filling_user(found, "multi", values_of(MULTI_BYTES), "fillmulti")])
+                     [users.filling_user(found, "multi", values_of(SMALL), "fillmulti")])
             self.filled["multi"] = [offset for _, offset in found]
-        return "multi", self.filled["multi"]
+        return self.filled["multi"]
 
     def requests(self, kind, size):
-        """The requests of a workload; `size` is the number of offsets for getMulti."""
-        prefix = "fill%d" % size
         if kind == "get":
-            return [protocol.get(id, offset, prefix) for id, offset, _ in self.fill(size)]
+            return [protocol.get(id, offset, "fill%d" % size) for id, offset in self.fill(size)]
         if kind == "append":
             return [protocol.append("id%d" % (n % IDS), value, "timed")
                     for n, value in enumerate(values_of(size))]
@@ -79,91 +109,77 @@ class Speaker:
             pairs = zip(self.requests("append", size), self.requests("get", size))
             return [request for pair in pairs for request in pair]
         if kind == "getMulti":
-            id, offsets = self.multi_places()
-            rng = random.Random(size)
-            return [protocol.get_multi(id, rng.choices(offsets, k=size), "fillmulti")
+            offsets, rng = self.multi_offsets(), random.Random(size)
+            return [protocol.get_multi("multi", rng.choices(offsets, k=size), "fillmulti")
                     for _ in range(20)]
         return None
 
-    def reply_bytes(self, kind, request):
-        """How long each reply is, where all are equally long."""
-        if kind not in ("get", "getMulti"):
-            return None
-        reply = ask(self.address, request)
-        if "transfer-encoding" in reply.headers:
-            return None  # in pieces, and these are as they come
-        return reply.head_bytes + len(reply.body)
+    def values(self, kind, size):
+        return size if kind == "getMulti" else 1
 
     def before(self, kind, size):
-        """
-        Before each round: one append an id, so that the files are made and open when it begins.
-        Answers how many.
-        """
+        """One append an id, so that the files are made and open when the round begins."""
         if kind not in ("append", "mixed"):
             return 0
         values = values_of(size)
-        ids = ["id%d" % n for n in range(min(IDS, len(values)))]
-        return converse(self.address, [users.filling_user([], id, values[:1], "timed")
-                                       for id in ids])
+        return converse(self.address, [users.filling_user([], "id%d" % n, values[:1], "timed")
+                                       for n in range(min(IDS, len(values)))])
 
     def after(self, kind, size, result, connections):
-        """After each round: checks what was stored, and lets go of it."""
         if kind in ("append", "mixed"):
             ask(self.address, protocol.close("timed"))
 
 
 class Rochefort(Speaker):
-    """Ours, started here."""
+    """Ours, started here; its data is in `root`."""
 
-    def __init__(self, binary, directory, *flags, name="rochefort"):
-        self.name, self.filled = name, {}
+    def __init__(self, binary, directory, *flags):
+        self.name, self.filled = "rochefort", {}
         os.makedirs(directory, exist_ok=True)
         self.root = os.path.join(directory, "root")
-        command = [binary, "-bind", "127.0.0.1:0", "-root", self.root, *flags]
-        self.process = process.Process(command, os.path.join(directory, "log"))
-        self.pid = self.process.pid
-        match = self.process.wait_for_log(r"starting http server on 127\.0\.0\.1:(\d+)\n")
-        self.address = "127.0.0.1", int(match.group(1))
-        self.listening_sockets = self.sockets()
-
-    def sockets(self):
-        """How many sockets it has open."""
-        base, count = "/proc/%d/fd" % self.pid, 0
-        for fd in os.listdir(base):
-            try:
-                count += os.readlink(os.path.join(base, fd)).startswith("socket:")
-            except FileNotFoundError:
-                continue
-        return count
+        self.program = programs.Program(
+            [binary, "-bind", "127.0.0.1:0", "-root", self.root, *flags],
+            os.path.join(directory, "log"))
+        self.pid = self.program.pid
+        self.address = "127.0.0.1", int(self.program.wait_for_log(START_LINE).group(1))
+        self.listening_sockets = self.program.sockets()
 
     def wait_for_clients(self):
         """What was under way when a generator broke off may still be going into a file."""
-        process.wait_for(lambda: self.sockets() <= self.listening_sockets, "clients to be let go")
+        wait_for(lambda: self.program.sockets() <= self.listening_sockets, "clients to be let go")
 
     def stop(self):
-        status = self.process.stop()
+        status = self.program.stop()
         if status != 0:
-            raise Failure("rochefort ended with %s:\n%s" % (status, self.process.log()))
+            raise Failure("rochefort ended with %s:\n%s" % (status, self.program.log()))
 
     def drop(self, prefix):
         """Closes a prefix and deletes it."""
         request = protocol.close(prefix)
         reply = ask(self.address, request)
-        if (reply.status, reply.body) != (200, b'{"success":true}'):
-            raise Failure("cannot close: %s" % reply)
+        expect((reply.status, reply.body) == (200, b'{"success":true}'), request, reply,
+               'expected 200 and {"success":true}')
         shutil.rmtree(os.path.join(self.root, prefix))
 
     def after(self, kind, size, result, connections):
         """The files must hold what was sent, and as many records as were answered."""
         if kind not in ("append", "mixed"):
             return
-        self.wait_for_clients()
-        found = records.count_known(os.path.join(self.root, "timed"), values_of(size))
         low, high = result["requests"], result["requests"] + connections
         if kind == "mixed":  # every second one is an append, whichever a thread begins with
             low, high = (low - connections) // 2, high // 2 + connections
-        before = result.get("before", 0)
-        if not before + low <= found <= before + high:
-            raise Failure("%d requests were answered, but the files hold %d records\n  request: %s"
-                          % (before + result["requests"], found, self.requests(kind, size)[0]))
+        self.check_stored(["timed"], values_of(size), result["before"] + low,
+                          result["before"] + high, self.requests(kind, size)[0])
         self.drop("timed")
+
+    def check_stored(self, prefixes, values, low, high, request, begin=0):
+        """That the files of these prefixes hold so many records, all of these values; answers the
+        number. `begin` is where the first record is."""
+        self.wait_for_clients()
+        known = set(values)
+        found = sum(protocol.count_known(os.path.join(self.root, prefix), known, begin)
+                    for prefix in prefixes)
+        if not low <= found <= high:
+            raise Failure("after what was answered the files must hold %d to %d records, but hold "
+                          "%d\n  request: %s" % (low, high, found, request))
+        return found

@@ -9,25 +9,26 @@ import figures
 import generator
 import peers
 import usage
-from plan import progress
+from plan import SMALL, progress
 from servers import Rochefort, Speaker
 
 REDIS_TRIAL = 2000
-REDIS_BYTES_MAX = 2 << 30  # of one run, of the append-only file
+REDIS_BYTES_MAX = 1 << 30  # of one run, of the append-only file
 KINDS = ("append", "get", "getMulti", "mixed")
 
 
-def start_all(context):
-    """Ours first: the others are held against it."""
+def start_all(context, everybody):
+    """Adds them to the list, ours first: the others are held against it."""
     directory = context.fresh("speed")
-    everybody = [Rochefort(context.rochefort, os.path.join(directory, "rochefort"))]
+    everybody.append(Rochefort(context.rochefort, os.path.join(directory, "rochefort")))
     everybody += [Speaker(name, url) for name, url in context.strangers]
     everybody += [peers.Ceiling(context.ceiling, directory, "own"),
-                  peers.Ceiling(context.ceiling, directory, "plain"),
-                  peers.Nginx(context.fresh("nginx")),
-                  peers.Redis(os.path.join(directory, "redis"), False),
-                  peers.Redis(os.path.join(directory, "redis-aof"), True)]
-    return everybody
+                  # what our sockets are worth for long values is told in calls.py
+                  peers.Ceiling(context.ceiling, directory, "plain", (SMALL,))]
+    nginx = peers.Nginx(context.fresh("nginx"))
+    everybody += [peers.NginxFile(nginx), peers.NginxPut(nginx)]
+    for name, append_only in (("redis", False), ("redis-aof", True)):
+        everybody.append(peers.Redis(os.path.join(directory, name), append_only))
 
 
 class Lane:
@@ -35,36 +36,41 @@ class Lane:
 
     def __init__(self, contestant, context, kind, size, requests):
         self.contestant, self.kind, self.size, self.rounds = contestant, kind, size, []
+        self.values = contestant.values(kind, size)
         self.is_redis = isinstance(contestant, peers.Redis)
         if self.is_redis:
             if kind == "get":
                 contestant.fill(size)
             return
-        self.path = os.path.join(context.directory, "requests-%d" % id(self))
+        self.path = context.file("requests")
         generator.write_requests(self.path, requests, "%s:%d" % contestant.address)
         self.first = requests[0]
-        self.reply_bytes = contestant.reply_bytes(kind, requests[0])
+        is_get = self.first.method == "GET"
+        self.reply_bytes = contestant.reply_bytes("get" if is_get else kind, self.first)
 
-    def run(self, connections, seconds):
+    def run(self, connections, seconds, *mode):
         """One round."""
         made = self.contestant.before(self.kind, self.size)
         pid = self.contestant.pid
         if pid:
             usage.reset_peak(pid)
         before = usage.snapshot(pid) if pid else {}
-        result = self.load(connections, seconds)
-        result["before"] = made
+        if self.is_redis:
+            result = self.load_redis(connections, seconds)
+        else:
+            result = self.load(connections, seconds, mode)
         if pid:
             counted = result["requests"] + result.pop("trial", 0)
             result.update(usage.between(before, usage.snapshot(pid), counted))
             result["peak_rss_bytes"] = usage.peak_rss_bytes(pid)
+        result["before"] = made
+        result["values_per_second"] = result["per_second"] * self.values
         self.contestant.after(self.kind, self.size, result, connections)
         self.rounds.append(result)
+        return result
 
-    def load(self, connections, seconds):
-        if self.is_redis:
-            return self.load_redis(connections, seconds)
-        result = generator.wrk(self.contestant.address, self.path, connections, seconds)
+    def load(self, connections, seconds, mode):
+        result = generator.wrk(self.contestant.address, self.path, connections, seconds, *mode)
         if self.reply_bytes is not None:
             generator.check_bytes(result, self.reply_bytes, connections, self.first)
         return result
@@ -92,43 +98,43 @@ def cells(plan, kinds):
     """All workloads: (kind, size or number of offsets)."""
     for kind in kinds:
         if kind == "mixed":
-            yield kind, plan.sizes[0]
+            yield kind, SMALL
         else:
             for size in plan.offsets if kind == "getMulti" else plan.sizes:
                 yield kind, size
 
 
-def measure(context, everybody, kind, size):
-    """One row a contestant and number of connections."""
+def measure(context, everybody, kind, size, connections):
+    """One row a contestant."""
+    seconds = context.plan.seconds if size <= SMALL or kind == "getMulti" else \
+        context.plan.long_seconds
+    asked = [(contestant, contestant.requests(kind, size)) for contestant in everybody]
+    lanes = [Lane(contestant, context, kind, size, requests) for contestant, requests in asked
+             if requests is not None]
+
+    def run(lane, what):
+        progress("%s %d, %d connections, %s: %s" % (kind, size, connections, what,
+                                                    lane.contestant.name))
+        lane.run(connections, seconds)
+    context.rounds(lanes, run)
     rows = []
-    for connections in context.plan.connections:
-        lanes = []
-        for contestant in everybody:
-            requests = contestant.requests(kind, size)
-            if requests is not None:
-                lanes.append(Lane(contestant, context, kind, size, requests))
-        for number in range(context.plan.rounds):
-            for lane in lanes:
-                progress("%s %d, %d connections, round %d of %d: %s" % (
-                    kind, size, connections, number + 1, context.plan.rounds,
-                    lane.contestant.name))
-                lane.run(connections, context.plan.seconds)
-        for lane in lanes:
-            row = {"workload": kind, "size": size, "connections": connections,
-                   "server": lane.contestant.name, "rounds": lane.rounds}
-            row.update(figures.summarise(lane.rounds))
-            row["ratio"] = figures.ratio(lanes[0].rounds, lane.rounds)
-            rows.append(row)
-            lane.done()
+    for lane in lanes:
+        rows.append({"workload": kind, "size": size, "connections": connections,
+                     "server": lane.contestant.name, **figures.summarise(lane.rounds),
+                     "ratio": figures.ratio(lanes[0].rounds, lane.rounds, "values_per_second"),
+                     "ratio_p50": figures.ratio(lanes[0].rounds, lane.rounds, "p50_us"),
+                     "rounds": lane.rounds})
+        lane.done()
     return rows
 
 
 def run(context, kinds=KINDS):
     everybody, rows = [], []
     try:
-        everybody = start_all(context)
+        start_all(context, everybody)
         for kind, size in cells(context.plan, kinds):
-            rows += measure(context, everybody, kind, size)
+            for connections in context.plan.connections:
+                rows += measure(context, everybody, kind, size, connections)
     finally:
         for contestant in everybody:
             contestant.stop()

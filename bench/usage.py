@@ -58,12 +58,20 @@ def reset_peak(pid):
         pass  # then the peak is that of the whole life
 
 
-def peak_rss_bytes(pid):
+def memory_bytes(pid, field):
     total = 0
     for member in family(pid):
         with open("/proc/%d/status" % member) as file:
-            total += int(re.search(r"VmHWM:\s+(\d+) kB", file.read()).group(1)) * 1024
+            total += int(re.search(field + r":\s+(\d+) kB", file.read()).group(1)) * 1024
     return total
+
+
+def rss_bytes(pid):
+    return memory_bytes(pid, "VmRSS")
+
+
+def peak_rss_bytes(pid):
+    return memory_bytes(pid, "VmHWM")
 
 
 def between(before, after, requests):
@@ -74,14 +82,10 @@ def between(before, after, requests):
         kind = KINDS[0] if pid == tid else KINDS[1]
         totals[kind] = [total + n - t for total, n, t in zip(totals[kind], now, then)]
     count = max(requests, 1)
-    figures = {
-        "cpu_user_us": sum(t[0] for t in totals.values()) * 1e6 / count,
-        "cpu_system_us": sum(t[1] for t in totals.values()) * 1e6 / count,
-        "switches_voluntary": sum(t[2] for t in totals.values()) / count,
-        "switches_involuntary": sum(t[3] for t in totals.values()) / count,
-    }
+    user, system, *switches = (sum(column) for column in zip(*totals.values()))
+    figures = {"cpu_us": (user + system) * 1e6 / count, "cpu_user_us": user * 1e6 / count,
+               "cpu_system_us": system * 1e6 / count, "switches": sum(switches) / count}
     for kind in KINDS:
         figures["cpu_%s_us" % kind] = sum(totals[kind][:2]) * 1e6 / count
         figures["switches_" + kind] = sum(totals[kind][2:]) / count
-    figures["cpu_us"] = figures["cpu_user_us"] + figures["cpu_system_us"]
     return figures

@@ -9,13 +9,11 @@ import re
 import selectors
 import socket
 
+from process import Failure
+
 SECONDS_WITHOUT_REPLY = 30
 RECEIVE_BYTES = 1 << 18
 SHOWN_BYTES = 96
-
-
-class Failure(Exception):
-    """The run is worth nothing: a wrong byte, a lost reply, a figure that is missing."""
 
 
 class Request:

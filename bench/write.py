@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 
+import figures
 import fio
 import generator
 import ledger as protocol
@@ -15,14 +16,32 @@ import pages
 import records
 import usage
 import users
-from plan import progress
+from plan import GIB, MIB, progress
+from process import Failure
 from servers import Rochefort, values_of
 from table import size_text
-from wire import Failure, converse
+from wire import converse
 
 CONNECTIONS = 8
 VALUES = 4
 SECONDS_MAX = 900
+LEAST_BYTES, MOST_BYTES = 4 * GIB, 8 * GIB
+PAST = 1.2  # times the limit
+WHO = ("rochefort", "fio")
+
+
+def total_bytes(context):
+    """How much each run writes: what was asked for, or enough to be past the kernel's limit."""
+    free = shutil.disk_usage(context.directory).free
+    if context.plan.write_bytes:
+        wanted = context.plan.write_bytes
+    else:
+        wanted = min(max(LEAST_BYTES, int(machine.dirty_limit_bytes() * PAST)), MOST_BYTES)
+    if wanted * 1.1 > free:
+        raise Failure("%s has %s free, but %s will be written there at a time; --bytes says how "
+                      "much, --directory where" % (context.directory, size_text(free),
+                                                   size_text(wanted)))
+    return wanted
 
 
 def percentile(ordered, share):
@@ -40,79 +59,80 @@ def timeline(log, value_bytes):
     begin, seconds = log[0][0], {}
     for when, took in log:
         seconds.setdefault((when - begin) // 1000000, []).append(took)
-    return [{"second": second, "mib": len(took) * value_bytes / (1 << 20),
+    return [{"second": second, "mib": len(took) * value_bytes / MIB,
              "p999_us": percentile(sorted(took), 0.999)}
             for second, took in sorted(seconds.items())]
 
 
-def flushed(directory, begun, total):
-    """MiB/s when all of it is on the disk."""
-    pages.flush(directory)
-    return total / (time.monotonic() - begun) / (1 << 20)
+def summary(log, size, seconds, synced_seconds):
+    took, total = sorted(us for _, us in log), len(log) * size / MIB
+    return {"mib": total, "seconds": seconds, "mib_per_second": total / seconds,
+            "mib_per_second_synced": total / synced_seconds,
+            "p50_us": percentile(took, 0.5), "p99_us": percentile(took, 0.99),
+            "p999_us": percentile(took, 0.999), "max_us": took[-1],
+            "timeline": timeline(log, size)}
 
 
-def append(context, size):
+def append(context, size, total):
     """One bucket, hence one file and one disk thread, as fio has."""
     directory = context.fresh("write")
     server = Rochefort(context.rochefort, directory, "-buckets", "1")
     try:
         values = values_of(size)[:VALUES]
         converse(server.address, [users.filling_user([], "id", values[:1], None)])
-        path, log_path = context.path("requests-write"), context.path("write.log")
+        path, log_path = context.file("requests"), context.file("log")
+        first = protocol.append("id", values[0])
         generator.write_requests(path, [protocol.append("id", value) for value in values],
                                  "%s:%d" % server.address)
-        quota = max(1, context.bytes // (size + records.HEADER.size) // CONNECTIONS)
-        command = ["wrk", "-t%d" % CONNECTIONS, "-c%d" % CONNECTIONS, "-d%ds" % SECONDS_MAX,
-                   "--timeout", "60s", "-s", os.path.join(generator.HERE, "timeline.lua"),
-                   "http://%s:%d/" % server.address, "--", path, str(quota), log_path]
+        quota = max(1, total // (size + records.HEADER_BYTES) // CONNECTIONS)
+        command = generator.wrk_command(server.address, path, CONNECTIONS, CONNECTIONS,
+                                        SECONDS_MAX, "log", str(quota), log_path)
         before, begun = usage.snapshot(server.pid), time.monotonic()
         out, generator_cpu, wall = generator.timed(command, SECONDS_MAX)
-        result = generator.report(out, path, CONNECTIONS)
-        used = usage.between(before, usage.snapshot(server.pid), result["requests"])
-        log = read_log(log_path)
+        used = usage.between(before, usage.snapshot(server.pid), 1)
+        result, log = generator.report(out, path, CONNECTIONS), read_log(log_path)
         server.wait_for_clients()
-        synced = flushed(server.root, begun, len(log) * size)
-        found = records.count_known(os.path.join(server.root, "default"), values)
-        found -= 1  # the first one made the file
-        if not len(log) <= found <= len(log) + CONNECTIONS or result["requests"] > found:
-            raise Failure("%d appends were answered, but the file holds %d records\n"
-                                    "  request: %s" % (len(log), found,
-                                                       protocol.append("id", values[0])))
+        pages.flush(server.root)
+        synced = time.monotonic() - begun
+        least = max(len(log), result["requests"]) + 1  # the first one made the file
+        server.check_stored(["default"], values, least, least + CONNECTIONS, first)
     finally:
         server.stop()
         shutil.rmtree(directory, ignore_errors=True)
-    took = sorted(us for _, us in log)
     seconds = (log[-1][0] - log[0][0] + log[0][1]) / 1e6
-    return {"server": "rochefort", "size": size, "bytes": len(log) * size, "seconds": seconds,
-            "mib_per_second": len(log) * size / seconds / (1 << 20),
-            "generator_cores": generator_cpu / wall, **used,
-            "server_cores": used["cpu_us"] * result["requests"] / 1e6 / wall,
-            "mib_per_second_synced": synced, "max_us": took[-1],
-            "p50_us": percentile(took, 0.5), "p99_us": percentile(took, 0.99),
-            "p999_us": percentile(took, 0.999), "timeline": timeline(log, size)}
+    return {**summary(log, size, seconds, synced), "generator_cores": generator_cpu / wall,
+            "server_cores": used["cpu_us"] / 1e6 / wall}
 
 
-def fio_write(context, size):
+def fio_write(context, size, total):
     directory = context.fresh("fio")
     try:
         begun = time.monotonic()
-        row = fio.write(os.path.join(directory, "file"), size, context.bytes // size * size)
-        row.update(server="fio", size=size,
-                   mib_per_second=row["bytes"] / row["seconds"] / (1 << 20),
-                   mib_per_second_synced=flushed(directory, begun, row["bytes"]))
+        seconds, log = fio.write(os.path.join(directory, "file"), size, total // size * size,
+                                 context.file("log"))
+        pages.flush(directory)
+        return summary(log, size, seconds, time.monotonic() - begun)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    return row
 
 
 def run(context):
-    rows, limit = [], machine.dirty_limit_bytes()
-    for size in context.plan.write_sizes:
-        for make in (append, fio_write):
-            progress("write: %s of %s, %s" % (size_text(context.bytes), size_text(size),
-                                              make.__name__))
-            rows.append(make(context, size))
-    reached = "past" if context.bytes > limit else "NOT past; --bytes raises it"
+    rows, limit, total = [], machine.dirty_limit_bytes(), total_bytes(context)
+    rounds = {(size, who): [] for size in context.plan.write_sizes for who in WHO}
+
+    def run_one(lane, what):
+        size, who = lane
+        progress("write: %s of %s, %s: %s" % (size_text(total), size_text(size), what, who))
+        make = append if who == "rochefort" else fio_write
+        rounds[lane].append(make(context, size, total))
+    context.rounds(list(rounds), run_one)
+    for (size, who), found in rounds.items():
+        ours = rounds[size, "rochefort"]
+        rows.append({"server": who, "size": size, **figures.summarise(found),
+                     "ratio": figures.ratio(ours, found, "mib_per_second"),
+                     "ratio_synced": figures.ratio(ours, found, "mib_per_second_synced"),
+                     "rounds": found})
+    reached = "past" if total > limit else "NOT past; --bytes raises it"
     return {"rows": rows, "dirty_limit_bytes": limit, "note":
-            "%d connections, one file; the kernel's limit for unwritten pages is about %s: %s"
-            % (CONNECTIONS, size_text(limit), reached)}
+            "%s a run, %d connections, one file; the kernel's limit for unwritten pages is about "
+            "%s: %s" % (size_text(total), CONNECTIONS, size_text(limit), reached)}

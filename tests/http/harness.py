@@ -1,8 +1,7 @@
 """Starts the real server for a test, and speaks to it with raw sockets.
 
 Every server listens on a free port of the loopback, keeps its data in a fresh
-directory and is stopped by its own process id. Nothing sleeps for a fixed
-time: wait_for() polls a condition, with a bound.
+directory and is stopped by its own process id.
 """
 import http.client
 import json
@@ -15,25 +14,14 @@ import socket
 import struct
 import subprocess
 import tempfile
-import time
 import urllib.parse
+
+import process
+from process import TIMEOUT_SECONDS, wait_for  # noqa: F401 -- for the tests
 
 BINARY = os.environ["ROCHEFORT"]
 HOLD_DISK = os.environ.get("HOLD_DISK", "")
 SANITIZE = os.environ.get("ROCHEFORT_SANITIZE", "none")
-TIMEOUT_SECONDS = 60
-
-
-def wait_for(condition, what, seconds=TIMEOUT_SECONDS):
-    """Polls until condition() is true and answers its value."""
-    limit = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > limit:
-            raise AssertionError("timed out waiting for " + what)
-        time.sleep(0.005)
 
 
 class Server:
@@ -59,23 +47,14 @@ class Server:
                 preload.insert(0, sanitizer_runtime())
             env["LD_PRELOAD"] = " ".join(p for p in preload if p)
             env["HOLD_FILE"] = self.hold_file
-        with open(self.log_path, "ab") as log:
-            begin = log.tell()
-            self.process = subprocess.Popen(
-                [BINARY, "-bind", "127.0.0.1:0", "-root", self.root] + self.flags,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env=env)
-        pattern = re.compile(r"starting http server on 127\.0\.0\.1:(\d+)\n")
-
-        def started():
-            if self.process.poll() is not None:
-                raise AssertionError("the server did not start:\n" + self.log())
-            return pattern.search(self.log(begin))
-        self.port = int(wait_for(started, "the start line").group(1))
+        started = process.Process(
+            [BINARY, "-bind", "127.0.0.1:0", "-root", self.root] + self.flags, self.log_path, env)
+        self.process = started.popen
+        self.sockets = started.sockets  # how many it has open, listening ones included
+        self.port = int(started.wait_for_log(process.START_LINE).group(1))
 
     def log(self, begin=0):
-        with open(self.log_path, "rb") as log:
-            log.seek(begin)
-            return log.read().decode(errors="replace")
+        return process.read_log(self.log_path, begin)
 
     def stop(self, signal_number=signal.SIGTERM):
         """Ends the process and answers its exit status."""
@@ -141,17 +120,6 @@ class Server:
                     path == self.root or path.endswith("/.rochefort.lock")):
                 paths.append(path)
         return paths
-
-    def sockets(self):
-        """How many sockets the server has open, listening ones included."""
-        base = "/proc/%d/fd" % self.process.pid
-        count = 0
-        for fd in os.listdir(base):
-            try:
-                count += os.readlink(os.path.join(base, fd)).startswith("socket:")
-            except FileNotFoundError:
-                continue
-        return count
 
     # Requests
 

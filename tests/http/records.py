@@ -4,34 +4,51 @@ A record is a header of 16 bytes, little-endian, and the value:
     value length u32, time in ns since 1970 u64, crc32 of these 12 bytes u32
 Records follow each other with no gap.
 """
+import functools
+import mmap
 import os
 import struct
 import zlib
 
-HEADER_BYTES = 16
+from process import Failure
+
+HEADER = struct.Struct("<IQI")
+HEADER_BYTES = HEADER.size
+TIME_NS = 1518264381000000000
 
 
-def encode(value, time_ns=1518264381000000000):
-    head = struct.pack("<IQ", len(value), time_ns)
-    return head + struct.pack("<I", zlib.crc32(head)) + value
+@functools.lru_cache
+def header(value_bytes, time_ns):
+    head = struct.pack("<IQ", value_bytes, time_ns)
+    return head + struct.pack("<I", zlib.crc32(head))
+
+
+def encode(value, time_ns=TIME_NS):
+    return header(len(value), time_ns) + value
+
+
+def walk(path, offset=0):
+    """(offset, time_ns, value) of each record from there on; fails unless they tile the file."""
+    size = os.path.getsize(path)
+    if size == 0:
+        return
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        while offset < size:
+            begin = offset + HEADER_BYTES
+            if begin > size:
+                raise Failure("%s: the header at %d is cut short" % (path, offset))
+            length, time_ns, crc = HEADER.unpack_from(data, offset)
+            if crc != zlib.crc32(data[offset:offset + 12]) or length == 0:
+                raise Failure("%s: no record at %d" % (path, offset))
+            if begin + length > size:
+                raise Failure("%s: the record at %d is cut short" % (path, offset))
+            yield offset, time_ns, data[begin:begin + length]
+            offset = begin + length
 
 
 def decode_file(path):
     """All records as {offset: (time_ns, value)}; fails unless they tile the file exactly."""
-    with open(path, "rb") as file:
-        data = file.read()
-    records = {}
-    offset = 0
-    while offset < len(data):
-        head = data[offset:offset + HEADER_BYTES]
-        assert len(head) == HEADER_BYTES, "%s: %d: header cut short" % (path, offset)
-        length, time_ns, crc = struct.unpack("<IQI", head)
-        assert crc == zlib.crc32(head[:12]), "%s: %d: no header" % (path, offset)
-        value = data[offset + HEADER_BYTES:offset + HEADER_BYTES + length]
-        assert len(value) == length > 0, "%s: %d: value cut short" % (path, offset)
-        records[offset] = (time_ns, value)
-        offset += HEADER_BYTES + length
-    return records
+    return {offset: (time_ns, value) for offset, time_ns, value in walk(path)}
 
 
 def decode_prefix(root, prefix):
@@ -40,13 +57,18 @@ def decode_prefix(root, prefix):
     return {name: decode_file(os.path.join(directory, name)) for name in os.listdir(directory)}
 
 
-def write_bucket(root, prefix, values, index=0):
-    """Makes a bucket file of these values and answers their offsets."""
+def write_bucket(root, prefix, values, index=0, hole_bytes=0):
+    """
+    Makes a bucket file of these values and answers their offsets. With hole_bytes it begins with a
+    hole, which takes no room on the disk.
+    """
     directory = os.path.join(root, prefix)
     os.makedirs(directory, exist_ok=True)
-    offsets = []
+    offsets, offset = [], hole_bytes
     with open(os.path.join(directory, "append.%d.raw" % index), "wb") as file:
+        file.truncate(hole_bytes)
+        file.seek(hole_bytes)
         for value in values:
-            offsets.append(file.tell())
-            file.write(encode(value))
+            offsets.append(offset)
+            offset += file.write(encode(value))
     return offsets

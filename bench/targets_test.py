@@ -1,0 +1,61 @@
+"""Every target has its figure in a full run, and is compared the right way round."""
+import os
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(1, os.path.join(HERE, "..", "tests", "http"))  # process, records, readme
+
+import cold  # noqa: E402
+import plan  # noqa: E402
+import speed  # noqa: E402
+import targets  # noqa: E402
+from plan import SMALL  # noqa: E402
+
+
+def spread(value):
+    return {"median": value, "min": value, "max": value}
+
+
+def full_run(figure):
+    """The rows of a full plan, as far as targets look at them; all figures are the same."""
+    chosen, chapters = plan.Plan(), {}
+    chapters["speed"] = [
+        {"workload": kind, "size": size, "connections": n, "server": server,
+         "ratio": spread(figure), "ratio_p50": spread(figure)}
+        for kind, size in speed.cells(chosen, speed.KINDS) for n in chosen.connections
+        for server in ("rochefort", targets.OWN, targets.NGINX)]
+    chapters["calls"] = [
+        {"server": "rochefort", "workload": kind, "size": SMALL, "connections": n,
+         "thread": "loop", "per_request": figure}
+        for kind in ("append", "get") for n in chosen.calls_small]
+    chapters["memory"] = {
+        "idle": [{"server": "rochefort", "bytes_per_connection": spread(figure)}],
+        "busy": [{"workload": "mixed", "size": SMALL, "connections": 256,
+                  "peak_rss_bytes": spread(figure * plan.MIB)}]}
+    chapters["read"] = {"rows": [
+        {"server": who, "workload": kind, "size": size, "connections": n, "ratio": spread(figure)}
+        for who in cold.WHO for size in chosen.read_sizes
+        for kind, n in [("get", n) for n in chosen.read_connections] + [("getMulti", 1)]]}
+    return chapters
+
+
+class Targets(unittest.TestCase):
+    def test_a_full_run_has_the_figure_of_each(self):
+        rows = targets.table(full_run(1))
+        self.assertEqual(22, len(rows))
+        self.assertEqual([], [row["name"] for row in rows if "median" not in row])
+        self.assertEqual(22, len({row["name"] for row in rows}))
+
+    def test_more_is_better_or_worse(self):
+        for figure, comparison in ((0, targets.AT_MOST), (1e9, targets.AT_LEAST)):
+            for row in targets.table(full_run(figure)):
+                self.assertEqual(row["comparison"] == comparison, row["met"], row)
+
+    def test_what_was_not_measured_is_neither_met_nor_missed(self):
+        for row in targets.table({}):
+            self.assertNotIn("met", row)
+
+
+if __name__ == "__main__":
+    unittest.main()
