@@ -1,4 +1,5 @@
-"""Every target has its figure in a full run, and is compared the right way round."""
+"""Every target has its figure in a full run, is compared the right way round; figures that are no
+numbers are found."""
 import os
 import sys
 import unittest
@@ -6,11 +7,13 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(1, os.path.join(HERE, "..", "tests", "http"))  # process, records, readme
 
+import bench  # noqa: E402
 import cold  # noqa: E402
 import plan  # noqa: E402
 import speed  # noqa: E402
 import targets  # noqa: E402
 from plan import SMALL  # noqa: E402
+from process import Failure  # noqa: E402
 
 
 def spread(value):
@@ -55,6 +58,19 @@ class Targets(unittest.TestCase):
     def test_what_was_not_measured_is_neither_met_nor_missed(self):
         for row in targets.table({}):
             self.assertNotIn("met", row)
+
+    def test_a_figure_that_is_not_there(self):
+        good = {"chapters": {"calls": [{"per_request": 2.5}]}}
+        bench.check(good, ["calls"])
+        for bad, only, where in ((good, ["calls", "read"], "missing: read"),
+                                 (good, ["get"], "missing: get"),
+                                 ({"chapters": {"calls": []}}, ["calls"], "missing: calls"),
+                                 ({"chapters": {"calls": [{"per_request": None}]}}, ["calls"],
+                                  r"chapters.calls\[0\].per_request"),
+                                 ({"chapters": {"calls": [{"per_request": float("nan")}]}},
+                                  ["calls"], r"chapters.calls\[0\].per_request")):
+            with self.assertRaisesRegex(Failure, where):
+                bench.check(bad, only)
 
 
 if __name__ == "__main__":

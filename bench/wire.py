@@ -128,7 +128,10 @@ class Conversation:
     def __init__(self, address, user, selector):
         self.user, self.selector, self.parser = user, selector, Parser()
         self.host = "%s:%d" % address
-        self.socket = socket.create_connection(address, SECONDS_WITHOUT_REPLY)
+        try:
+            self.socket = socket.create_connection(address, SECONDS_WITHOUT_REPLY)
+        except OSError as error:
+            raise Failure("cannot connect to %s: %s" % (self.host, error)) from error
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.request, self.out, self.replies = None, memoryview(b""), 0
