@@ -190,8 +190,9 @@ static inline unsigned open_files(const struct fixture *fixture)
     assert_non_null(directory);
     while ((entry = readdir(directory)) != NULL) {
         (void)snprintf(name, sizeof(name), "/proc/self/fd/%s", entry->d_name);
-        ssize_t bytes = readlink(name, target, sizeof(target));
-        count += bytes > 0 && strncmp(target, below, strlen(below)) == 0;
+        ssize_t bytes = readlink(name, target, sizeof(target) - 1);
+        target[bytes > 0 ? bytes : 0] = '\0';
+        count += strncmp(target, below, strlen(below)) == 0;
     }
     (void)closedir(directory);
     return count;

@@ -206,8 +206,7 @@ static void append_to_a_deleted_directory_makes_it_anew(void **state)
         assert_int_equal(stat(temporary_path(fixture->directory, "p/append.3.raw"), &status), 0);
         assert_int_equal(status.st_size, 38);
         assert_false(exists(fixture, "p/append.4.raw"));
-        assert_int_equal(open_files(fixture),
-                         4); /* and no deleted one: they would have this name */
+        assert_int_equal(open_files(fixture), 4); /* a deleted one would count too */
     }
     stop(fixture);
 }
