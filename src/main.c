@@ -12,6 +12,7 @@
 #include "http/server.h"
 #include "options.h"
 #include "store/root.h"
+#include "tools/tools.h"
 
 #define EXIT_USAGE 2
 /* Descriptors that are not connections: sockets, events, standard streams and some open files. */
@@ -56,6 +57,8 @@ static const char *why_no_root(int error)
 
 int main(int argc, char *argv[])
 {
+    if (tools_command(argc, argv))
+        return tools_run(argc, argv);
     struct options options;
     switch (options_parse(argc, argv, &options)) {
     case OPTIONS_WRONG:

@@ -10,6 +10,7 @@
 #include "http/listener.h"
 #include "store/prefix.h"
 #include "store/record.h"
+#include "tools/tools.h"
 #include "work/pool.h"
 
 #define MIB (1024 * 1024)
@@ -63,7 +64,7 @@ static void print_help(void)
         int width = 24 - (int)strlen(flags[i].name);
         (void)printf("  -%s %-*s %s\n", flags[i].name, width, flags[i].value, flags[i].help);
     }
-    (void)printf("  -version\n  -help\n");
+    (void)printf("  -version\n  -help\n\n%s", tools_help);
 }
 
 static const struct flag *find_flag(const char *name, size_t bytes)

@@ -1,0 +1,223 @@
+/*
+ * repair: a copy with the whole records only, each at the offset it had.
+ *
+ * What is damaged becomes a gap (store/gap.h) of the same length, a torn tail
+ * at the end too: so no offset ever means another record than before, also not
+ * after the server has appended to the copy. Cutting the tail off would let the
+ * next append have the offset of a record that was lost. A gap has no content,
+ * so it takes no room on the disk; the damaged bytes are in the original, which
+ * is only read.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/gap.h"
+#include "tools/output.h"
+#include "tools/say.h"
+#include "tools/scan.h"
+#include "tools/targets.h"
+#include "tools/tools.h"
+
+#define COPY_BYTES (1024 * 1024)
+#define ZEROS_BYTES 4096
+
+struct repair {
+    const char *path;
+    int fd;
+    struct output output;
+    uint8_t *buffer;
+    int64_t copy_from, end; /* records not copied yet; where the next part starts */
+    uint64_t records, record_bytes, places, place_bytes, gap_bytes;
+    bool output_failed; /* otherwise it was the reading */
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal_number)
+{
+    interrupted = signal_number;
+}
+
+static int put(struct repair *repair, const void *bytes, size_t count, int64_t offset)
+{
+    int error = output_write(&repair->output, bytes, count, offset);
+    repair->output_failed = error != 0;
+    return error;
+}
+
+/* Pieces of zeros are not written: what is sparse stays so. */
+static int write_unless_zero(struct repair *repair, size_t count, int64_t offset)
+{
+    static const uint8_t zeros[ZEROS_BYTES];
+    size_t from = 0; /* not written yet */
+    for (size_t at = 0; at < count; at += ZEROS_BYTES) {
+        size_t some = count - at < ZEROS_BYTES ? count - at : ZEROS_BYTES;
+        if (memcmp(repair->buffer + at, zeros, some) != 0)
+            continue;
+        int error = put(repair, repair->buffer + from, at - from, offset + (int64_t)from);
+        if (error != 0)
+            return error;
+        from = at + some;
+    }
+    return put(repair, repair->buffer + from, count - from, offset + (int64_t)from);
+}
+
+/* Copies the records that are waiting to be copied. */
+static int copy_records(struct repair *repair)
+{
+    while (repair->copy_from < repair->end) {
+        if (interrupted != 0)
+            return -EINTR;
+        int64_t left = repair->end - repair->copy_from;
+        size_t some = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
+        ssize_t got = pread(repair->fd, repair->buffer, some, repair->copy_from);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got < 0 ? -errno : -ENODATA;
+        int error = write_unless_zero(repair, (size_t)got, repair->copy_from);
+        if (error != 0)
+            return error;
+        repair->copy_from += got;
+    }
+    return 0;
+}
+
+static int make_gap(struct repair *repair, int64_t bytes)
+{
+    uint8_t header[RECORD_HEADER_BYTES];
+    int error = copy_records(repair);
+    if (error != 0)
+        return error;
+    unsigned count = gap_encode((uint64_t)bytes, header);
+    error = put(repair, header, count, repair->end);
+    repair->end += bytes;
+    repair->copy_from = repair->end;
+    return error;
+}
+
+static int drop(struct repair *repair, const struct scan_part *part, const char *what)
+{
+    say_no_progress();
+    (void)printf("%s: offset %" PRId64 ": dropped: %s, %" PRId64 " bytes\n", repair->path,
+                 part->offset, what, part->bytes);
+    repair->places++;
+    repair->place_bytes += (uint64_t)part->bytes;
+    return make_gap(repair, part->bytes);
+}
+
+static int take(void *context, const struct scan_part *part)
+{
+    struct repair *repair = context;
+    if (interrupted != 0)
+        return -EINTR;
+    switch (part->kind) {
+    case SCAN_GAP:
+        repair->gap_bytes += (uint64_t)part->bytes;
+        return make_gap(repair, part->bytes);
+    case SCAN_HOLE:
+        return drop(repair, part, "hole");
+    case SCAN_TAIL:
+        return drop(repair, part, "torn tail");
+    case SCAN_RECORD:
+        break;
+    }
+    if (part->unreadable_bytes > 0)
+        return drop(repair, part, "a record that the disk cannot read");
+    repair->records++;
+    repair->record_bytes += (uint64_t)part->bytes;
+    repair->end += part->bytes;
+    return repair->end - repair->copy_from >= COPY_BYTES ? copy_records(repair) : 0;
+}
+
+static void progress(void *context, int64_t done, int64_t size)
+{
+    const struct repair *repair = context;
+    say_progress(repair->path, done, size);
+}
+
+/* An interrupted copy is removed before we go. */
+static int catch_signals(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        struct sigaction action = {.sa_handler = signals[i] == SIGPIPE ? SIG_IGN : interrupt};
+        if (sigaction(signals[i], &action, NULL) != 0)
+            return -errno;
+    }
+    /* A limit of the file size is an error to report (EFBIG), not an end. */
+    return signal(SIGXFSZ, SIG_IGN) == SIG_ERR ? -errno : 0;
+}
+
+static int copy_to(struct repair *repair, const char *out)
+{
+    struct stat status;
+    if (fstat(repair->fd, &status) != 0)
+        return -errno;
+    int error = output_open(&repair->output, out, &status);
+    repair->output_failed = error != 0;
+    struct scan scan = {.fd = repair->fd,
+                        .read_values = true,
+                        .part = take,
+                        .progress = progress,
+                        .context = repair};
+    if (error == 0)
+        error = scan_run(&scan);
+    if (error == 0)
+        error = copy_records(repair);
+    if (error == 0) {
+        error = output_finish(&repair->output, repair->end);
+        repair->output_failed = error != 0;
+    }
+    output_close(&repair->output);
+    return error;
+}
+
+int repair_run(int count, char *const arguments[])
+{
+    const char *path = arguments[0];
+    char *out = NULL;
+    int made =
+        count == 2 ? asprintf(&out, "%s", arguments[1]) : asprintf(&out, "%s.repaired", path);
+    struct repair repair = {.path = path, .fd = -1, .output = {.fd = -1}};
+    repair.buffer = malloc(COPY_BYTES);
+    int error = made < 0 || repair.buffer == NULL ? -ENOMEM : catch_signals();
+    int status = TOOLS_DAMAGED;
+    if (made < 0)
+        out = NULL;
+    if (error != 0) {
+        say("%s: %s", path, strerror(-error));
+    } else if ((repair.fd = targets_open(path, true)) < 0) {
+        status = TOOLS_USAGE;
+    } else {
+        if (targets_in_use(path))
+            say("%s: a rochefort is using it: what it appends from now on is not in the copy",
+                path);
+        error = copy_to(&repair, out);
+        if (error == -EINTR)
+            say("%s: interrupted, and removed", out);
+        else if (error == -EEXIST)
+            say("%s or %s.partial exists, and is not written over", out, out);
+        else if (error != 0)
+            say("%s: %s", repair.output_failed ? out : path, strerror(-error));
+        if (error == 0)
+            status = TOOLS_WHOLE;
+        else if (!repair.output_failed && error != -EINTR)
+            status = TOOLS_USAGE;
+    }
+    if (status == TOOLS_WHOLE)
+        (void)printf("%s: kept %" PRIu64 " records of %" PRIu64 " bytes, dropped %" PRIu64
+                     " places of %" PRIu64 " bytes; all offsets are as before\n",
+                     out, repair.records, repair.record_bytes, repair.places, repair.place_bytes);
+    if (repair.fd >= 0)
+        (void)close(repair.fd);
+    free(repair.buffer);
+    free(out);
+    return tools_finish_output(status);
+}

@@ -1,0 +1,257 @@
+#include "tools/targets.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/prefix.h"
+#include "tools/say.h"
+
+#define LOCK_NAME ".rochefort.lock" /* as in store/root.c */
+
+static int add(struct targets *targets, char *path)
+{
+    if (targets->count == targets->capacity) {
+        size_t larger = targets->capacity == 0 ? 64 : targets->capacity * 2;
+        char **grown = reallocarray(targets->paths, larger, sizeof(*grown));
+        if (grown == NULL)
+            return -1;
+        targets->paths = grown;
+        targets->capacity = larger;
+    }
+    targets->paths[targets->count++] = path;
+    return 0;
+}
+
+void targets_free(struct targets *targets)
+{
+    for (size_t i = 0; i < targets->count; i++)
+        free(targets->paths[i]);
+    free(targets->paths);
+    *targets = (struct targets){0};
+}
+
+/* The number in append.<N>.raw, or -1. */
+static long number_of(const char *name)
+{
+    unsigned number;
+    char spelled[BUCKET_FILE_NAME_BYTES];
+    if (sscanf(name, "append.%5u", &number) != 1 || number >= PREFIX_BUCKETS_MAX)
+        return -1;
+    bucket_file_name(number, spelled);
+    return strcmp(name, spelled) == 0 ? (long)number : -1;
+}
+
+static char *join(const char *directory, const char *name)
+{
+    char *path;
+    size_t length = strlen(directory);
+    const char *slash = length > 0 && directory[length - 1] == '/' ? "" : "/";
+    return asprintf(&path, "%s%s%s", directory, slash, name) < 0 ? NULL : path;
+}
+
+/* Says which numbers are not there. The lowest may be: then the creation was cut short. */
+static void check_numbers(struct targets *targets, const char *directory, const bool *there,
+                          long top)
+{
+    long lowest = 0;
+    while (!there[lowest])
+        lowest++;
+    if (lowest > 0)
+        say("%s: append.0.raw to append.%ld.raw are missing: lost, or never made because the "
+            "creation of the prefix was cut short",
+            directory, lowest - 1);
+    for (long number = lowest; number < top; number++) {
+        if (there[number])
+            continue;
+        say("%s/append.%ld.raw: missing", directory, number);
+        targets->missing++;
+    }
+}
+
+/* The names in a directory; -1 if it cannot be read. */
+static int read_directory(struct targets *targets, const char *directory, struct dirent ***names,
+                          int *count)
+{
+    *count = scandir(directory, names, NULL, alphasort);
+    if (*count >= 0)
+        return 0;
+    say("%s: %s", directory, strerror(errno));
+    targets->unreadable = true;
+    return -1;
+}
+
+static int add_prefix(struct targets *targets, const char *directory)
+{
+    struct dirent **names;
+    int count;
+    if (read_directory(targets, directory, &names, &count) != 0)
+        return 0;
+    static bool there[PREFIX_BUCKETS_MAX];
+    memset(there, 0, sizeof(there));
+    long top = -1;
+    for (int i = 0; i < count; i++) {
+        long number = number_of(names[i]->d_name);
+        if (number >= 0)
+            there[number] = true;
+        if (number > top)
+            top = number;
+        free(names[i]);
+    }
+    free(names);
+    int error = 0;
+    for (long number = 0; number <= top && error == 0; number++) {
+        if (!there[number])
+            continue;
+        char name[BUCKET_FILE_NAME_BYTES];
+        bucket_file_name((unsigned)number, name);
+        char *path = join(directory, name);
+        if (path == NULL || add(targets, path) != 0) {
+            free(path);
+            error = -1;
+        }
+    }
+    if (top >= 0)
+        check_numbers(targets, directory, there, top);
+    return error;
+}
+
+/* A directory below the root: 1 yes, 0 no. A link to one is said: the server refuses it. */
+static bool is_prefix(struct targets *targets, const char *path, const char *name)
+{
+    struct stat status;
+    if (!prefix_name_valid(name, strlen(name)))
+        return false;
+    if (lstat(path, &status) != 0) {
+        say("%s: %s", path, strerror(errno));
+        targets->unreadable = true;
+        return false;
+    }
+    if (S_ISLNK(status.st_mode) && stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+        say("%s: not followed: a symbolic link", path);
+        targets->unreadable = true;
+        return false;
+    }
+    return S_ISDIR(status.st_mode);
+}
+
+static int add_root(struct targets *targets, const char *root)
+{
+    struct dirent **names;
+    int count, error = 0;
+    if (read_directory(targets, root, &names, &count) != 0)
+        return 0;
+    for (int i = 0; i < count; i++) {
+        char *path = error == 0 ? join(root, names[i]->d_name) : NULL;
+        if (error == 0 && path == NULL)
+            error = -1;
+        if (path != NULL && is_prefix(targets, path, names[i]->d_name))
+            error = add_prefix(targets, path);
+        free(path);
+        free(names[i]);
+    }
+    free(names);
+    return error;
+}
+
+/* A root has a lock file as soon as a server has used it, even if nothing was appended. */
+static bool has_lock_file(const char *directory)
+{
+    struct stat status;
+    char *lock = join(directory, LOCK_NAME);
+    bool has = lock != NULL && lstat(lock, &status) == 0;
+    free(lock);
+    return has;
+}
+
+int targets_find(const char *path, struct targets *targets)
+{
+    struct stat status;
+    *targets = (struct targets){0};
+    if (stat(path, &status) != 0) {
+        say("%s: %s", path, strerror(errno));
+        return -1;
+    }
+    int error;
+    if (S_ISDIR(status.st_mode)) {
+        error = add_prefix(targets, path);
+        if (error == 0)
+            error = add_root(targets, path);
+    } else {
+        char *copy = strdup(path);
+        error = copy == NULL ? -1 : add(targets, copy);
+        if (error != 0)
+            free(copy);
+    }
+    if (error != 0) {
+        say("%s: %s", path, strerror(ENOMEM));
+        return -1;
+    }
+    if (targets->count == 0 && !targets->unreadable && !has_lock_file(path)) {
+        say("%s: no append.<N>.raw in it or in its directories", path);
+        return -1;
+    }
+    return 0;
+}
+
+int targets_open(const char *path, bool follow)
+{
+    struct stat status;
+    /* O_NONBLOCK: a named pipe must not hold us up. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
+    if (fd < 0) {
+        say("%s: %s", path, errno == ELOOP ? "a symbolic link" : strerror(errno));
+        return -1;
+    }
+    const char *why = NULL;
+    if (fstat(fd, &status) != 0)
+        why = strerror(errno);
+    else if (!S_ISREG(status.st_mode))
+        why = S_ISDIR(status.st_mode) ? "a directory" : "not a regular file";
+    if (why != NULL) {
+        say("%s: %s", path, why);
+        (void)close(fd);
+        return -1;
+    }
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* only a hint */
+    return fd;
+}
+
+static bool is_locked(const char *directory)
+{
+    char *lock = join(directory, LOCK_NAME);
+    if (lock == NULL)
+        return false;
+    int fd = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    free(lock);
+    if (fd < 0)
+        return false;
+    /* A shared lock is had for a moment only, so as not to keep a server from starting. */
+    bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    (void)close(fd);
+    return locked;
+}
+
+bool targets_in_use(const char *path)
+{
+    char absolute[PATH_MAX];
+    if (realpath(path, absolute) == NULL)
+        return false;
+    /* The root itself, a prefix in it, or a file in that. */
+    for (int level = 0; level < 3; level++) {
+        if (is_locked(absolute))
+            return true;
+        char *slash = strrchr(absolute, '/');
+        if (slash == NULL || slash == absolute)
+            return false;
+        *slash = '\0';
+    }
+    return false;
+}

@@ -1,0 +1,77 @@
+#include "tools/tools.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/say.h"
+
+const char tools_help[] =
+    "rochefort verify DIR|FILE...    checks files: records, bytes, holes, torn tails\n"
+    "rochefort dump FILE [OFFSET]... a line for each record, or the values at these offsets\n"
+    "rochefort repair FILE [OUT]     copies the whole records, each to its own offset\n";
+
+static const struct command {
+    const char *name, *usage;
+    int least, most;
+    int (*run)(int count, char *const arguments[]);
+} commands[] = {
+    {"verify", "usage: rochefort verify DIR|FILE...", 1, -1, verify_run},
+    {"dump", "usage: rochefort dump FILE [OFFSET]...", 1, -1, dump_run},
+    {"repair", "usage: rochefort repair FILE [OUT]", 1, 2, repair_run},
+};
+
+static const struct command *find(int argc, char *const argv[])
+{
+    for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+bool tools_command(int argc, char *const argv[])
+{
+    return find(argc, argv) != NULL;
+}
+
+static bool is_help(const char *argument)
+{
+    static const char *const spellings[] = {"-help", "--help", "-h", "--h"};
+    for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++)
+        if (strcmp(argument, spellings[i]) == 0)
+            return true;
+    return false;
+}
+
+int tools_finish_output(int status)
+{
+    say_no_progress();
+    if (fflush(stdout) == 0 && ferror(stdout) == 0)
+        return status;
+    if (errno != EPIPE) /* whoever read it has enough */
+        say("standard output: %s", strerror(errno));
+    return TOOLS_DAMAGED;
+}
+
+int tools_run(int argc, char *const argv[])
+{
+    const struct command *command = find(argc, argv);
+    int first = 2;
+    if (first < argc && is_help(argv[first])) {
+        (void)puts(command->usage);
+        return tools_finish_output(TOOLS_WHOLE);
+    }
+    if (first < argc && strcmp(argv[first], "--") == 0) {
+        first++;
+    } else if (first < argc && argv[first][0] == '-') {
+        say("%s: unknown flag; %s", argv[first], command->usage);
+        return TOOLS_USAGE;
+    }
+    int count = argc - first;
+    if (count < command->least || (command->most >= 0 && count > command->most)) {
+        say("%s", command->usage);
+        return TOOLS_USAGE;
+    }
+    return command->run(count, argv + first);
+}

@@ -1,0 +1,33 @@
+/*
+ * tools: verify, dump and repair, the commands that work on files, not over HTTP.
+ *
+ * Main thread, no server in the process. Results go to standard output,
+ * everything else to standard error.
+ */
+#ifndef ROCHEFORT_TOOLS_TOOLS_H
+#define ROCHEFORT_TOOLS_TOOLS_H
+
+#include <stdbool.h>
+
+#define TOOLS_WHOLE 0
+#define TOOLS_DAMAGED 1 /* or the result could not be written */
+#define TOOLS_USAGE 2   /* or something could not be read */
+
+/* Whether argv[1] names a command. */
+bool tools_command(int argc, char *const argv[]);
+
+/* Runs it and answers the exit status. */
+int tools_run(int argc, char *const argv[]);
+
+/* What -help says of them. */
+extern const char tools_help[];
+
+/* One for each command: what follows its name, without options. */
+int verify_run(int count, char *const arguments[]);
+int dump_run(int count, char *const arguments[]);
+int repair_run(int count, char *const arguments[]);
+
+/* Sends standard output on its way; `status`, or TOOLS_DAMAGED if that fails, which is said. */
+int tools_finish_output(int status);
+
+#endif
