@@ -103,11 +103,11 @@ class Liar(unittest.TestCase):
         return str(caught.exception)
 
     def once(self, target, change):
-        """A lie about the third reply to such a request."""
+        """A lie about the third good reply to such a request."""
         seen = []
 
         def lie(count, request, reply):
-            if target in request.split(b"\r\n")[0]:
+            if target in request.split(b"\r\n")[0] and reply.startswith(b"HTTP/1.1 200 "):
                 seen.append(count)
                 if len(seen) == 3:
                     return change(reply)
