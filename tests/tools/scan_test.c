@@ -394,6 +394,41 @@ static void value_made_to_waste_time_does_not(void **state)
     assert_int_equal(close(fd), 0);
 }
 
+struct growing {
+    struct parts parts;
+    const struct file *file;
+    int fd;
+};
+
+/* The append that was under way is done when the scan has come to the record before it. */
+static int keep_and_grow(void *context, const struct scan_part *part)
+{
+    struct growing *growing = context;
+    if (part->offset == 0)
+        assert_int_equal(pwrite(growing->fd, growing->file->bytes, growing->file->count, 0),
+                         growing->file->count);
+    return keep(&growing->parts, part);
+}
+
+static void append_under_way_is_looked_at_again(void **state)
+{
+    struct file file = {.count = 0};
+    (void)add_letters(&file, 'a', 20);
+    int64_t last = add_letters(&file, 'b', 40);
+    for (size_t there = (size_t)last + 1; there < file.count; there++) {
+        int fd = open(temporary_path(*state, "f"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, file.bytes, there), there);
+        struct growing growing = {.parts = {.count = 0}, .file = &file, .fd = fd};
+        struct scan scan = {.fd = fd, .part = keep_and_grow, .context = &growing};
+        assert_int_equal(scan_run(&scan), 0);
+        assert_int_equal(growing.parts.count, 2);
+        assert_int_equal(growing.parts.all[1].kind, SCAN_RECORD);
+        assert_int_equal(growing.parts.all[1].bytes, 56);
+        assert_int_equal(close(fd), 0);
+    }
+}
+
 static int stop(void *context, const struct scan_part *part)
 {
     (void)part;
@@ -440,6 +475,7 @@ int main(void)
         TEST(gaps_of_every_size_are_stepped_over),
         TEST(holes_of_a_sparse_file_take_no_time),
         TEST(value_made_to_waste_time_does_not),
+        TEST(append_under_way_is_looked_at_again),
         TEST(the_callback_can_stop_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

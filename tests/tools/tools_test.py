@@ -404,21 +404,32 @@ class Repair(Case):
         self.assertIn("File too large", err)
         self.assertEqual(["append.0.raw"], os.listdir(self.directory))
 
-    def test_interrupted(self):
-        path = self.path()
-        with open(path, "wb") as file:  # a value that is one hole: long to read, quick to make
+    def start_long_repair(self):
+        """Of a value that is one hole: long to read, quick to make. Answers (process, OUT)."""
+        with open(self.path(), "wb") as file:
             file.write(header_of((1 << 32) - 1))
             file.truncate(file.tell() + (1 << 32) - 1)
         out = self.path("out")
-        process = subprocess.Popen([harness.BINARY, "repair", path, out],
+        process = subprocess.Popen([harness.BINARY, "repair", self.path(), out],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(process.stderr.close)
         harness.wait_for(lambda: os.path.exists(out + ".partial"), "the output")
+        return process, out
+
+    def test_interrupted(self):
+        process, _ = self.start_long_repair()
         process.send_signal(signal.SIGTERM)
-        err = process.stderr.read().decode()
-        process.stderr.close()
-        self.assertEqual(1, process.wait(harness.TIMEOUT_SECONDS), err)
-        self.assertIn("interrupted", err)
+        self.assertEqual(1, process.wait(harness.TIMEOUT_SECONDS))
+        self.assertIn("interrupted", process.stderr.read().decode())
         self.assertEqual(["append.0.raw"], os.listdir(self.directory))
+
+    def test_file_that_appears_meanwhile_is_not_written_over(self):
+        process, out = self.start_long_repair()
+        self.write(b"precious", "out")
+        self.assertEqual(1, process.wait(harness.TIMEOUT_SECONDS))
+        self.assertIn(out, process.stderr.read().decode())
+        self.assertEqual(b"precious", read(out))
+        self.assertEqual({"append.0.raw", "out"}, set(os.listdir(self.directory)))
 
     def test_sparse_stays_sparse(self):
         path, out = self.path(), self.path("out")
