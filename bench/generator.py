@@ -61,7 +61,7 @@ def report(out, requests_path, connections):
     except (ValueError, IndexError) as error:
         raise Failure("wrk did not report:\n" + out) from error
     result["per_second"] = result["requests"] / result["seconds"]
-    if any(result[kind] for kind in ERRORS) or not result["requests"]:
+    if any(result[kind] for kind in ERRORS):
         with open(requests_path, "rb") as file:
             first = file.read(300).split(b"\n", 1)[1].split(b"\r\n", 1)[0].decode()
         raise Failure("errors at %d connections: %s, of %d\n  request: %s, and others like it" % (

@@ -96,7 +96,8 @@ def busy_rows(context):
         server = Rochefort(context.rochefort, context.fresh("busy"))
         try:
             loaded = speed.Lane(server, context, kind, size, server.requests(kind, size))
-            result = loaded.run(BUSY_CONNECTIONS, context.plan.long_seconds)
+            result = loaded.run(BUSY_CONNECTIONS,
+                                context.plan.seconds_of(kind, size, BUSY_CONNECTIONS))
             loaded.done()
         finally:
             server.stop()

@@ -8,6 +8,7 @@ import time
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 SMALL = 100  # bytes; the size that most figures are about
+UNDER_WAY_BYTES = 64 * MIB  # for each second of a run
 BEGUN = time.monotonic()
 
 
@@ -37,6 +38,12 @@ class Plan:
     read_sizes: tuple = (SMALL, 4 * KIB)
     read_connections: tuple = (1, 8, 64)
     read_seconds: int = 3
+
+    def seconds_of(self, kind, size, connections):
+        """How long a run is: longer where much is under way, for at its end that is lost."""
+        if kind == "getMulti" or size <= SMALL:
+            return self.seconds
+        return self.long_seconds * max(1, connections * size // UNDER_WAY_BYTES)
 
 
 QUICK = {

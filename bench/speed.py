@@ -10,10 +10,12 @@ import generator
 import peers
 import usage
 from plan import SMALL, progress
+from process import Failure
 from servers import Rochefort, Speaker
 
 REDIS_TRIAL = 2000
 REDIS_BYTES_MAX = 1 << 30  # of one run, of the append-only file
+SECONDS_MAX = 60
 KINDS = ("append", "get", "getMulti", "mixed")
 
 
@@ -49,7 +51,18 @@ class Lane:
         self.reply_bytes = contestant.reply_bytes("get" if is_get else kind, self.first)
 
     def run(self, connections, seconds, *mode):
-        """One round."""
+        """One round; once more and longer if not one request was answered in its time."""
+        result = self.attempt(connections, seconds, mode)
+        while not result["requests"]:
+            seconds *= 2
+            if seconds > SECONDS_MAX:
+                raise Failure("nothing was answered in %d s\n  request: %s" % (seconds / 2,
+                                                                               self.first))
+            result = self.attempt(connections, seconds, mode)
+        self.rounds.append(result)
+        return result
+
+    def attempt(self, connections, seconds, mode):
         made = self.contestant.before(self.kind, self.size)
         pid = self.contestant.pid
         if pid:
@@ -66,7 +79,6 @@ class Lane:
         result["before"] = made
         result["values_per_second"] = result["per_second"] * self.values
         self.contestant.after(self.kind, self.size, result, connections)
-        self.rounds.append(result)
         return result
 
     def load(self, connections, seconds, mode):
@@ -106,8 +118,7 @@ def cells(plan, kinds):
 
 def measure(context, everybody, kind, size, connections):
     """One row a contestant."""
-    seconds = context.plan.seconds if size <= SMALL or kind == "getMulti" else \
-        context.plan.long_seconds
+    seconds = context.plan.seconds_of(kind, size, connections)
     asked = [(contestant, contestant.requests(kind, size)) for contestant in everybody]
     lanes = [Lane(contestant, context, kind, size, requests) for contestant, requests in asked
              if requests is not None]
