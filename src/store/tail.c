@@ -8,6 +8,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "store/gap.h"
+
 #define MARK_NAME "user.rochefort.record"
 #define MARK_OFFSET_BYTES 8
 #define MARK_BYTES (MARK_OFFSET_BYTES + RECORD_HEADER_BYTES)
@@ -55,6 +57,18 @@ static int move_window(int fd, struct window *window, int64_t offset)
     return got < RECORD_HEADER_BYTES ? -EIO : 0;
 }
 
+/* Fewer bytes than a header are left: the beginning of one, or a gap that repair has put there. */
+static int judge_short_end(int fd, int64_t bytes, struct tail *tail)
+{
+    uint8_t end[RECORD_HEADER_BYTES];
+    unsigned count = (unsigned)(bytes - tail->whole);
+    ssize_t got = read_at(fd, end, count, tail->whole);
+    if (got != (ssize_t)count)
+        return got < 0 ? (int)got : -EIO;
+    tail->state = gap_is_small(end, count) ? TAIL_STRANGE : TAIL_TORN;
+    return 0;
+}
+
 /* Follows the headers from tail->whole, where a record starts, to the end. */
 static int follow(int fd, int64_t bytes, unsigned reads_left, struct tail *tail)
 {
@@ -64,9 +78,8 @@ static int follow(int fd, int64_t bytes, unsigned reads_left, struct tail *tail)
     while (tail->whole < bytes) {
         int64_t left = bytes - tail->whole - RECORD_HEADER_BYTES;
         struct record_header header;
-        tail->state = TAIL_TORN;
         if (left < 0)
-            return 0;
+            return judge_short_end(fd, bytes, tail);
         if (tail->whole + RECORD_HEADER_BYTES > window.begin + (int64_t)window.bytes) {
             tail->state = TAIL_FAR;
             if (reads_left-- == 0)

@@ -13,8 +13,8 @@
  * way begins at offset 0, and is given up if it is long.
  *
  * What is found is cut off only if it cannot be anything but the beginning of
- * an append: less than a header, or a valid header whose value is cut short,
- * right after a whole record. All else is left as it is.
+ * an append: less than a header (and no gap, see gap.h), or a valid header
+ * whose value is cut short, right after a whole record. All else is left as it is.
  *
  * Any thread. Errors: 0 or -errno.
  */

@@ -97,6 +97,23 @@ static void every_cut_of_the_last_record(void **state)
     }
 }
 
+/* What `rochefort repair` puts in the place of a torn tail: nobody may get an offset in it. */
+static void a_gap_at_the_end_stays(void **state)
+{
+    struct one_bucket *fixture = *state;
+    static const uint8_t gap[15] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                    255, 255, 255, 255, 255, 255, 255};
+    int64_t end = one_bucket_append(fixture, "before", 6) + 22;
+    for (size_t bytes = 1; bytes <= sizeof(gap); bytes++) {
+        cut_file(fixture, end);
+        scribble(fixture, gap, bytes, end);
+        assert_found(fixture, TAIL_STRANGE, end + (int64_t)bytes);
+    }
+    cut_file(fixture, end);
+    scribble(fixture, "\xff\xff\xff\x01", 4, end);
+    assert_found(fixture, TAIL_TORN, end);
+}
+
 /* One write of many records, cut at every byte: the whole ones stay. */
 static void every_cut_of_a_batch(void **state)
 {
@@ -280,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(whole_files_stay),
         TEST(every_cut_of_the_last_record),
+        TEST(a_gap_at_the_end_stays),
         TEST(every_cut_of_a_batch),
         TEST(what_is_no_append_stays),
         TEST(records_after_a_damaged_one_stay),
