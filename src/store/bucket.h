@@ -6,7 +6,7 @@
  * wholly below the tail, and nothing at or above the tail is ever answered.
  *
  * Nobody else may write to the file. Before each write its status is asked for
- * (one fstat): a file that was deleted gets no more records, for nobody would
+ * (one statx): a file that was deleted gets no more records, for nobody would
  * find them; nor does one that has another length than we left it with, for
  * then an offset could come to mean two records, or foreign bytes be lost.
  *

@@ -296,6 +296,7 @@ class Opening(OneFile):
         tried = 0
         for call, error, want in (("openat", errno.EIO, 500), ("openat", errno.ENOSPC, 507),
                                   ("openat", errno.EDQUOT, 507), ("fstat", errno.EIO, 500),
+                                  ("statx", errno.EIO, 500),
                                   ("mkdirat", errno.ENOSPC, 507), ("mkdirat", errno.EIO, 500)):
             nth = 0
             while True:

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 /* The order is that of CALLS in faults.py. */
-enum call { PWRITEV, PREADV2, FTRUNCATE, FSTAT, OPENAT, FSETXATTR, PREAD, MKDIRAT, CALLS };
+enum call { PWRITEV, PREADV2, FTRUNCATE, FSTAT, OPENAT, FSETXATTR, PREAD, MKDIRAT, STATX, CALLS };
 
 struct plan {
     int32_t error, nth, times, bytes;
@@ -124,6 +124,15 @@ int fstat(int fd, struct stat *status)
     if (real == NULL)
         *(void **)&real = dlsym(RTLD_NEXT, "fstat64");
     return fails(FSTAT, NULL) ? -1 : real(fd, status);
+}
+
+int statx(int fd, const char *restrict name, int flags, unsigned mask,
+          struct statx *restrict status)
+{
+    static int (*real)(int, const char *, int, unsigned, struct statx *);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "statx");
+    return fails(STATX, NULL) ? -1 : real(fd, name, flags, mask, status);
 }
 
 int openat(int directory_fd, const char *name, int flags, ...)
