@@ -38,6 +38,7 @@ struct job {
     void (*done)(struct job *job); /* loop thread */
 
     /* request */
+    const void *client;       /* who asks; only compared, see pool.h on lone clients */
     uint64_t id_hash;         /* picks the bucket */
     struct evbuffer *value;   /* JOB_APPEND: 1 .. RECORD_VALUE_BYTES_MAX bytes, only read */
     struct evbuffer *offsets; /* JOB_READ_MULTI: little-endian u64 each; drained as they are read */
@@ -61,6 +62,7 @@ struct job {
     struct open_prefix *prefix; /* once done: NULL if no bucket was tried */
     unsigned worker;
     void (*arrived)(struct job *job);
+    bool lone;   /* from a lone client */
     bool create; /* JOB_RESOLVE: make the prefix if it is missing */
     struct job *next;
 

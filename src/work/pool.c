@@ -1,12 +1,23 @@
 #include "work/pool.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "work/spin.h"
 #include "work/wake.h"
 #include "work/worker.h"
+
+/* So many jobs are worth a wake-up; fewer wait for a turn that brings none. */
+#define BURST_JOBS 32
+/* A client is alone after so many jobs in a row. */
+#define LONE_JOBS 16
+/* A worker's answer takes less than this if nothing has to be waited for; the next request of a
+ * client on the same machine not much more. */
+#define LOOP_SPIN_NS 50000
+#define WORKER_SPIN_NS 100000
 
 struct place {
     struct worker *worker;
@@ -17,8 +28,20 @@ struct pool {
     unsigned workers, max_in_flight;
     int event_fd;
     struct sleeper loop;
+    unsigned with_workers;              /* jobs that are not back */
+    unsigned pushed, pushed_a_turn_ago; /* since the last wake-up */
+    const void *client;                 /* of the last job, and how many before it were its too */
+    unsigned jobs_in_a_row;
+    struct spin spin;
     struct place places[];
 };
+
+/* On a single core the other side could not do anything meanwhile. */
+static bool has_cores(void)
+{
+    cpu_set_t cores;
+    return sched_getaffinity(0, sizeof(cores), &cores) == 0 && CPU_COUNT(&cores) > 1;
+}
 
 int pool_start(const struct pool_options *options, struct pool **out)
 {
@@ -28,6 +51,8 @@ int pool_start(const struct pool_options *options, struct pool **out)
     pool->workers = options->workers;
     pool->max_in_flight = options->max_in_flight;
     sleeper_init(&pool->loop);
+    bool spins = has_cores();
+    pool->spin.most_ns = spins ? LOOP_SPIN_NS : 0;
     int error = 0;
     pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (pool->event_fd < 0)
@@ -43,6 +68,7 @@ int pool_start(const struct pool_options *options, struct pool **out)
             .ring_capacity = 2 * (size_t)options->max_in_flight,
             .loop = &pool->loop,
             .loop_fd = pool->event_fd,
+            .spin_ns = spins ? WORKER_SPIN_NS : 0,
         };
         error = worker_start(&worker, &pool->places[i].worker);
     }
@@ -88,8 +114,21 @@ void pool_release(struct pool *pool, unsigned worker)
     pool->places[worker].in_flight--;
 }
 
+static bool is_lone(struct pool *pool, const void *client)
+{
+    if (client != pool->client)
+        pool->jobs_in_a_row = 0;
+    else if (pool->jobs_in_a_row < LONE_JOBS)
+        pool->jobs_in_a_row++;
+    pool->client = client;
+    return pool->jobs_in_a_row == LONE_JOBS;
+}
+
 void pool_push(struct pool *pool, struct job *job)
 {
+    job->lone = is_lone(pool, job->client);
+    pool->with_workers++;
+    pool->pushed++;
     worker_push(pool->places[job->worker].worker, job);
 }
 
@@ -99,6 +138,7 @@ void pool_collect(struct pool *pool)
         struct worker *worker = pool->places[i].worker;
         for (size_t answers = worker_answers(worker); answers > 0; answers--) {
             struct job *job = worker_pop(worker);
+            pool->with_workers--;
             job->arrived(job);
         }
     }
@@ -106,20 +146,41 @@ void pool_collect(struct pool *pool)
 
 void pool_wake(struct pool *pool)
 {
+    unsigned before = pool->pushed_a_turn_ago;
+    pool->pushed_a_turn_ago = pool->pushed;
+    if (pool->pushed > 1 && pool->pushed > before && pool->pushed < BURST_JOBS)
+        return;
+    pool->pushed = pool->pushed_a_turn_ago = 0;
     for (unsigned i = 0; i < pool->workers; i++)
         worker_wake(pool->places[i].worker);
 }
 
+static bool has_answers(const void *argument)
+{
+    const struct pool *pool = argument;
+    unsigned i = 0;
+    while (i < pool->workers && worker_answers(pool->places[i].worker) == 0)
+        i++;
+    return i < pool->workers;
+}
+
+/* One job, and the client has sent all those before it. */
+static bool lone_client_waits(const struct pool *pool)
+{
+    return pool->with_workers == 1 && pool->jobs_in_a_row == LONE_JOBS;
+}
+
 bool pool_may_sleep(struct pool *pool)
 {
+    if (pool->pushed > 0)
+        return false;
+    if (lone_client_waits(pool) && spin_until(&pool->spin, has_answers, pool))
+        return false;
     sleeper_announce(&pool->loop);
-    for (unsigned i = 0; i < pool->workers; i++) {
-        if (worker_answers(pool->places[i].worker) > 0) {
-            sleeper_stay(&pool->loop);
-            return false;
-        }
-    }
-    return true;
+    if (!has_answers(pool))
+        return true;
+    sleeper_stay(&pool->loop);
+    return false;
 }
 
 void pool_awake(struct pool *pool)

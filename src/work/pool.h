@@ -10,7 +10,14 @@
  * come in; collect answered jobs; then wake those workers that were given
  * something and sleep. A worker drains its ring, answers everything, then
  * signals the loop's eventfd, but only if the loop has said that it is about
- * to sleep. So each side pays at most one wake-up for a burst.
+ * to sleep. So each side pays at most one wake-up for a burst. A few jobs wait
+ * for one more turn, which does not sleep: more of the burst may be in it.
+ *
+ * A lone client, one that sends request after request and is the only one to
+ * do so, waits for two wake-ups each time: the worker's and the loop's. For it
+ * alone both look on for a moment before they sleep (spin.h). With more clients
+ * there is more to do in one turn, and looking on would only take the core from
+ * those that have something to do.
  *
  * Admission: each worker has at most `max_in_flight` requests under way, and
  * its rings have room for all of them and for one control message for each
@@ -63,10 +70,12 @@ void pool_push(struct pool *pool, struct job *job);
  */
 void pool_collect(struct pool *pool);
 
-/* Wakes the workers that were given something since the last call. */
+/* Wakes the workers that were given something, if not just a few jobs came in this very turn. To be
+ * called at the end of each turn; pool_may_sleep knows about those that were not woken. */
 void pool_wake(struct pool *pool);
 
-/* Before the loop sleeps: false if jobs wait to be collected, then it must not. */
+/* Before the loop sleeps: false if jobs wait to be collected or workers to be woken, then it must
+ * not. Looks on for a moment if a lone client waits. */
 bool pool_may_sleep(struct pool *pool);
 
 /* After the loop has slept. */

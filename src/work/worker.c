@@ -15,6 +15,7 @@
 #include "work/open_prefix.h"
 #include "work/reader.h"
 #include "work/ring.h"
+#include "work/spin.h"
 
 #define NS_PER_SECOND 1000000000ULL
 
@@ -32,6 +33,8 @@ struct worker {
     struct job stop; /* pushed last */
     bool stopping;
     bool answered; /* something since the last signal to the loop */
+    bool lone;     /* so is the client of the last job */
+    struct spin spin;
     struct batch batch;
     struct files files;
     struct bucket_slot *dirty;                /* buckets with appends in this drain */
@@ -193,6 +196,7 @@ static int resolve(struct worker *worker, const struct job *job)
 
 static void take(struct worker *worker, struct job *job)
 {
+    worker->lone = job->lone;
     if (job == &worker->stop) {
         worker->stopping = true;
         return;
@@ -219,8 +223,15 @@ static void take(struct worker *worker, struct job *job)
     }
 }
 
+static bool has_jobs(const void *ring)
+{
+    return ring_count(ring) > 0;
+}
+
 static void sleep_until_pushed(struct worker *worker)
 {
+    if (worker->lone && spin_until(&worker->spin, has_jobs, worker->in))
+        return;
     sleeper_announce(&worker->sleeper);
     if (ring_count(worker->in) > 0) {
         sleeper_stay(&worker->sleeper);
@@ -281,6 +292,7 @@ int worker_start(const struct worker_options *options, struct worker **out)
     worker->files = (struct files){
         .root = options->root, .limit = options->max_files, .notice = options->notice};
     worker->long_reads_end = &worker->long_reads;
+    worker->spin = (struct spin){.most_ns = options->spin_ns, .offers = true};
     sleeper_init(&worker->sleeper);
     int error = sem_init(&worker->wake, 0, 0) != 0 ? -errno : 0;
     if (error != 0) {

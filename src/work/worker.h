@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "store/root.h"
 #include "work/job.h"
@@ -32,6 +33,7 @@ struct worker_options {
     size_t ring_capacity;
     struct sleeper *loop; /* the loop's flag, and the eventfd that wakes it */
     int loop_fd;
+    uint64_t spin_ns; /* how long to look on after a job of a lone client, see pool.h */
 };
 
 /* Starts the thread. 0 or -errno. */
