@@ -9,6 +9,7 @@
 
 #include "store/prefix.h"
 #include "store/record.h"
+#include "store/writeback.h"
 
 /* A record is marked when both are behind the last one: few calls, and a short way at opening. */
 #define MARK_EVERY_BYTES (1024 * 1024)
@@ -25,6 +26,7 @@ struct bucket {
     struct tail found;
     int64_t found_bytes;
     int64_t unmarked_bytes, unmarked_records; /* since the last mark */
+    struct writeback writeback;
 };
 
 static int cut_back(const struct bucket *bucket)
@@ -249,7 +251,13 @@ int bucket_append(struct bucket *bucket, struct batch *batch)
             bucket->broken = true;
     }
     mark_record(bucket, batch, whole);
+    writeback_move(&bucket->writeback, bucket->fd, bucket->tail);
     return error;
+}
+
+void bucket_write_behind(struct bucket *bucket, int64_t every_bytes)
+{
+    writeback_start(&bucket->writeback, every_bytes, bucket->tail);
 }
 
 /*

@@ -64,6 +64,13 @@ const struct tail *bucket_found(const struct bucket *bucket, int64_t *bytes);
  */
 int bucket_append(struct bucket *bucket, struct batch *batch);
 
+/*
+ * From now on, for a bucket that takes appends: after each so many bytes appended the kernel is
+ * told to begin with writing them to the disk; see writeback.h. 0, and so it is until this is
+ * called: it is left alone.
+ */
+void bucket_write_behind(struct bucket *bucket, int64_t every_bytes);
+
 /* What bucket_read found. */
 struct bucket_value {
     uint32_t value_bytes; /* length of the whole value */
