@@ -195,7 +195,8 @@ static int make_router(struct running_server *running)
                                 .max_in_flight = options->max_in_flight,
                                 .buckets_if_new = options->buckets,
                                 .max_files = options->max_files,
-                                .notice = notice};
+                                .notice = notice,
+                                .write_behind_bytes = options->write_behind_bytes};
     return router_start(&pool, &running->server.router);
 }
 

@@ -22,7 +22,8 @@ struct server_options {
     unsigned workers, buckets, max_connections, max_in_flight, max_files;
     uint64_t max_value_bytes, max_buffered_bytes;
     struct patience patience;
-    int64_t log_slower_ms; /* -1: no request is logged */
+    int64_t log_slower_ms;      /* -1: no request is logged */
+    int64_t write_behind_bytes; /* see bucket_write_behind */
 };
 
 /* What handlers see of a server. */

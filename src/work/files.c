@@ -123,8 +123,10 @@ int files_open(struct files *files, struct open_prefix *prefix, unsigned index, 
     files_close(files, slot); /* if it was open for reading */
     slot->bucket = opened;
     link_newest(files, slot);
-    if (writable)
+    if (writable) {
+        bucket_write_behind(opened, files->write_behind_bytes);
         tell(files, prefix->name, index, opened);
+    }
     return 0;
 }
 

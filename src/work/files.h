@@ -21,6 +21,7 @@ struct files {
     const struct root *root;
     unsigned limit, open;
     void (*notice)(const char *line); /* what opening has mended or found wrong; may be NULL */
+    int64_t write_behind_bytes;       /* of the files that are opened for appending */
     struct bucket_slot *newest, *oldest;
 };
 

@@ -65,6 +65,7 @@ int pool_start(const struct pool_options *options, struct pool **out)
             .buckets_if_new = options->buckets_if_new,
             .max_files = options->max_files / options->workers + 1,
             .notice = options->notice,
+            .write_behind_bytes = options->write_behind_bytes,
             .ring_capacity = 2 * (size_t)options->max_in_flight,
             .loop = &pool->loop,
             .loop_fd = pool->event_fd,

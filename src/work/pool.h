@@ -45,6 +45,7 @@ struct pool_options {
     unsigned buckets_if_new; /* for prefixes that are created from now on */
     unsigned max_files;      /* open at a time, of all workers together; at least one of each */
     void (*notice)(const char *line); /* worker threads: a line for the log; may be NULL */
+    int64_t write_behind_bytes;       /* see bucket_write_behind */
 };
 
 /* Starts the threads. 0 or -errno. */

@@ -289,8 +289,10 @@ int worker_start(const struct worker_options *options, struct worker **out)
     if (worker == NULL)
         return -ENOMEM;
     worker->options = *options;
-    worker->files = (struct files){
-        .root = options->root, .limit = options->max_files, .notice = options->notice};
+    worker->files = (struct files){.root = options->root,
+                                   .limit = options->max_files,
+                                   .notice = options->notice,
+                                   .write_behind_bytes = options->write_behind_bytes};
     worker->long_reads_end = &worker->long_reads;
     worker->spin = (struct spin){.most_ns = options->spin_ns, .offers = true};
     sleeper_init(&worker->sleeper);

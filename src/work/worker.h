@@ -30,6 +30,7 @@ struct worker_options {
     unsigned buckets_if_new;
     unsigned max_files;               /* see files.h */
     void (*notice)(const char *line); /* see pool.h */
+    int64_t write_behind_bytes;       /* see bucket_write_behind */
     size_t ring_capacity;
     struct sleeper *loop; /* the loop's flag, and the eventfd that wakes it */
     int loop_fd;

@@ -9,7 +9,7 @@ import harness  # noqa: E402
 
 FAIL_DISK = os.environ["FAIL_DISK"]
 CALLS = ("pwritev", "preadv2", "ftruncate", "fstat", "openat", "fsetxattr", "pread", "mkdirat",
-         "statx")
+         "statx", "sync_file_range")
 PLAN = struct.Struct("<iiiii")
 EVER = 1 << 30
 

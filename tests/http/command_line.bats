@@ -60,6 +60,9 @@ fails() {
     wrong -max-connections 0
     wrong -max-in-flight 0
     wrong -log-slower-than -2
+    wrong -write-behind -1
+    wrong -write-behind 4MB
+    wrong -write-behind 9223372036854775808
     wrong -root ''
     for bind in '' 8001 :65536 :x :80x ::1 '[::1' '[::1]' : localhost:; do
         wrong -bind "$bind"
@@ -67,7 +70,8 @@ fails() {
 }
 
 @test "values at the ends of their ranges are taken, with = or a space, the last one counts" {
-    start_server --buckets=65536 -buckets=1 -max-value 4294967295 --max-value=1GiB -workers=64
+    start_server --buckets=65536 -buckets=1 -max-value 4294967295 --max-value=1GiB -workers=64 \
+        -write-behind 0 -write-behind 9223372036854775807
     expect 200 application/json -d v "$URL/append?id=x"
     [ "$(cat "$body")" = '{"offset":0,"file":"'"$ROOT"'/default/append.0.raw"}' ]
 }

@@ -57,7 +57,7 @@ static inline void start(struct fixture *fixture, unsigned workers, unsigned in_
                          unsigned buckets)
 {
     const struct pool_options options = {fixture->root,      workers, in_flight, buckets,
-                                         fixture->max_files, NULL};
+                                         fixture->max_files, NULL,    0};
     assert_int_equal(router_start(&options, &fixture->router), 0);
     fixture->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
