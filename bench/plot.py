@@ -112,21 +112,23 @@ def growth_plot(name, sweep, out):
 def write_plots(result, out):
     """Second by second, all rounds: p99.9 of the latency, and throughput."""
     drawn = []
-    for size in dict.fromkeys(row["size"] for row in result["rows"]):
+    for size, beside in dict.fromkeys((row["size"], row["beside"]) for row in result["rows"]):
+        of_size = [row for row in result["rows"] if (row["size"], row["beside"]) == (size, beside)]
+        alone = beside == "nobody"
         for field, scale, label, name in (("p999_us", 1000, "p99.9, ms", "latency"),
                                           ("mib", 1, "MiB answered", "rate")):
-            path = os.path.join(out, "write-%s-%s.svg" % (file_text(size), name))
-            plot = Plot(path, "appends of %s without pause: each second of all rounds"
-                        % size_text(size), "seconds", label)
+            path = os.path.join(out, "write-%s%s-%s.svg" % (
+                file_text(size), "" if alone else "-beside-" + beside, name))
+            plot = Plot(path, "appends of %s without pause%s: each second of all rounds" % (
+                size_text(size), "" if alone else " beside " + beside), "seconds", label)
             if field == "p999_us":
                 plot.set("logscale y").set("yrange [*:*]")
-            for row in result["rows"]:
-                if row["size"] == size:
-                    points = []
-                    for found in row["rounds"]:
-                        whole = found["timeline"][:-1] or found["timeline"]  # the last is cut short
-                        points += [(p["second"], p[field] / scale) for p in whole] + [()]
-                    plot.line(row["server"], points)
+            for row in of_size:
+                points = []
+                for found in row["rounds"]:
+                    whole = found["timeline"][:-1] or found["timeline"]  # the last is cut short
+                    points += [(p["second"], p[field] / scale) for p in whole] + [()]
+                plot.line(row["server"], points)
             drawn.append(plot.draw())
     return drawn
 

@@ -136,19 +136,20 @@ def growth_lines(sweep):
 
 
 def write_lines(result):
-    table = [["who", "size", "MiB/s answered", "min", "max", "ours/its", "min", "max",
-              "MiB/s on disk", "ours/its", "p50 ms", "p99 ms", "p99.9 ms", "max ms",
+    table = [["who", "size", "beside", "MiB/s answered", "min", "max", "ours/its", "min", "max",
+              "MiB/s on disk", "ours/its", "p50 ms", "p99 ms", "p99.9 ms", "min", "max", "max ms",
               "server cores", "generator cores"]]
     for row in result["rows"]:
         cores = [ratio(row[k]["median"]) if k in row else "-"
                  for k in ("server_cores", "generator_cores")]
-        table.append([row["server"], size_text(row["size"])]
+        table.append([row["server"], size_text(row["size"]), row["beside"]]
                      + three(row["mib_per_second"], number) + three(row["ratio"], ratio)
                      + [number(row["mib_per_second_synced"]["median"]),
                         ratio(row["ratio_synced"]["median"])]
                      + [milliseconds(row[k]["median"])
-                        for k in ("p50_us", "p99_us", "p999_us", "max_us")] + cores)
-    return align(table, 2) + ["", result["note"] + "."]
+                        for k in ("p50_us", "p99_us")] + three(row["p999_us"], milliseconds)
+                     + [milliseconds(row["max_us"]["median"])] + cores)
+    return align(table, 3) + ["", result["note"] + "."]
 
 
 def read_lines(result):

@@ -1,7 +1,8 @@
 """Appends without pause, past what the page cache takes, beside fio writing one file.
 
 Both write through the page cache and neither syncs, as the server promises no more. What is on the
-disk at the end, after an fsync that is timed with the rest, is a figure of its own.
+disk at the end, after an fsync that is timed with the rest, is a figure of its own. The server does
+it as it comes and with `-write-behind 0`, alone and beside dd, see neighbour.py.
 """
 import os
 import shutil
@@ -16,6 +17,7 @@ import pages
 import records
 import usage
 import users
+from neighbour import Neighbour
 from plan import GIB, MIB, progress
 from process import Failure
 from servers import Rochefort, values_of
@@ -27,7 +29,9 @@ VALUES = 4
 SECONDS_MAX = 900
 LEAST_BYTES, MOST_BYTES = 4 * GIB, 8 * GIB
 PAST = 1.2  # times the limit
-WHO = ("rochefort", "fio")
+BESIDE_PART = 4  # of that is enough where somebody else gets the kernel to its limit
+WRITERS = {"rochefort": (), "rochefort -write-behind 0": ("-write-behind", "0"), "fio": None}
+ALONE, DD = "nobody", "dd"
 
 
 def total_bytes(context):
@@ -73,10 +77,10 @@ def summary(log, size, seconds, synced_seconds):
             "timeline": timeline(log, size)}
 
 
-def append(context, size, total):
+def append(context, size, total, flags, beside):
     """One bucket, hence one file and one disk thread, as fio has."""
     directory = context.fresh("write")
-    server = Rochefort(context.rochefort, directory, "-buckets", "1")
+    server = Rochefort(context.rochefort, directory, "-buckets", "1", *flags)
     try:
         values = values_of(size)[:VALUES]
         converse(server.address, [users.filling_user([], "id", values[:1], None)])
@@ -87,6 +91,7 @@ def append(context, size, total):
         quota = max(1, total // (size + records.HEADER_BYTES) // CONNECTIONS)
         command = generator.wrk_command(server.address, path, CONNECTIONS, CONNECTIONS,
                                         SECONDS_MAX, "log", str(quota), log_path)
+        neighbour = Neighbour(context, beside) if beside is not None else None
         before, begun = usage.snapshot(server.pid), time.monotonic()
         out, generator_cpu, wall = generator.timed(command, SECONDS_MAX)
         used = usage.between(before, usage.snapshot(server.pid), 1)
@@ -94,6 +99,7 @@ def append(context, size, total):
         server.wait_for_clients()
         pages.flush(server.root)
         synced = time.monotonic() - begun
+        lasted = neighbour.stop() if neighbour else True
         least = max(len(log), result["requests"]) + 1  # the first one made the file
         server.check_stored(["default"], values, least, least + CONNECTIONS, first)
     finally:
@@ -101,7 +107,7 @@ def append(context, size, total):
         shutil.rmtree(directory, ignore_errors=True)
     seconds = (log[-1][0] - log[0][0] + log[0][1]) / 1e6
     return {**summary(log, size, seconds, synced), "generator_cores": generator_cpu / wall,
-            "server_cores": used["cpu_us"] / 1e6 / wall}
+            "server_cores": used["cpu_us"] / 1e6 / wall, "neighbour_lasted": float(lasted)}
 
 
 def fio_write(context, size, total):
@@ -118,21 +124,32 @@ def fio_write(context, size, total):
 
 def run(context):
     rows, limit, total = [], machine.dirty_limit_bytes(), total_bytes(context)
-    rounds = {(size, who): [] for size in context.plan.write_sizes for who in WHO}
+    rounds = {(size, beside, who): [] for size in context.plan.write_sizes
+              for beside in (ALONE, DD) for who in WRITERS if who != "fio" or beside == ALONE}
 
     def run_one(lane, what):
-        size, who = lane
-        progress("write: %s of %s, %s: %s" % (size_text(total), size_text(size), what, who))
-        make = append if who == "rochefort" else fio_write
-        rounds[lane].append(make(context, size, total))
+        size, beside, who = lane
+        part = total if beside == ALONE else total // BESIDE_PART
+        progress("write: %s of %s, %s: %s, beside %s" % (size_text(part), size_text(size), what,
+                                                         who, beside))
+        if who == "fio":
+            found = fio_write(context, size, part)
+        else:
+            found = append(context, size, part, WRITERS[who],
+                           min(limit, total) if beside == DD else None)
+        rounds[lane].append(found)
     context.rounds(list(rounds), run_one)
-    for (size, who), found in rounds.items():
-        ours = rounds[size, "rochefort"]
-        rows.append({"server": who, "size": size, **figures.summarise(found),
+    for (size, beside, who), found in rounds.items():
+        ours = rounds[size, beside, "rochefort"]
+        rows.append({"server": who, "beside": beside, "size": size, **figures.summarise(found),
                      "ratio": figures.ratio(ours, found, "mib_per_second"),
                      "ratio_synced": figures.ratio(ours, found, "mib_per_second_synced"),
                      "rounds": found})
     reached = "past" if total > limit else "NOT past; --bytes raises it"
+    short = sum(not found.get("neighbour_lasted", 1.0) for row in rows for found in row["rounds"])
     return {"rows": rows, "dirty_limit_bytes": limit, "note":
-            "%s a run, %d connections, one file; the kernel's limit for unwritten pages is about "
-            "%s: %s" % (size_text(total), CONNECTIONS, size_text(limit), reached)}
+            "%s a run, %s beside dd, %d connections, one file; the kernel's limit for unwritten "
+            "pages is about %s: %s%s" % (size_text(total), size_text(total // BESIDE_PART),
+                                         CONNECTIONS, size_text(limit), reached,
+                                         "; dd ended before %d of the runs did" % short
+                                         if short else "")}
