@@ -130,6 +130,7 @@ def run(context):
     def run_one(lane, what):
         size, beside, who = lane
         part = total if beside == ALONE else total // BESIDE_PART
+        os.sync()  # what the one before left to be written is not for this one to wait for
         progress("write: %s of %s, %s: %s, beside %s" % (size_text(part), size_text(size), what,
                                                          who, beside))
         if who == "fio":

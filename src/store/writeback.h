@@ -6,7 +6,9 @@
  * limit is reached, and then the kernel holds up whoever writes, us or anybody
  * else on the machine. So after each `every_bytes` appended it is told to begin
  * with them. That is all: nobody waits until they are on the disk, and nothing
- * is promised of them.
+ * is promised of them. Even to begin can take long, though, if the queue of the
+ * disk is full of what others write. Then telling is of little use, so of our
+ * time it may take an eighth at most; what was not told of is told of later.
  *
  * Only whole pages are told of. The last page, which the next append goes on
  * with, would be written twice, and the append might have to wait for the first.
@@ -21,7 +23,8 @@
 struct writeback {
     int64_t every_bytes; /* 0: the kernel is left alone */
     int64_t page_bytes;
-    int64_t told; /* offset: below it the kernel was told, or it is not ours to tell */
+    int64_t told;          /* offset: below it the kernel was told, or it is not ours to tell */
+    int64_t not_before_ns; /* CLOCK_MONOTONIC */
 };
 
 /* For a file of which all below `tail` is the kernel's own business. */

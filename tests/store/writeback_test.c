@@ -1,6 +1,7 @@
 /*
  * Tests of store/writeback and of buckets that use it: this program brings its
- * own sync_file_range, which writes down what it is asked for, or fails.
+ * own sync_file_range, which writes down what it is asked for, or fails, and
+ * takes as long as the test wishes, by a clock of its own.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/one_bucket.h"
@@ -28,13 +30,22 @@ static struct call {
 } calls[CALLS_MAX];
 static size_t call_count;
 static int fail_with; /* errno, 0: all is well */
+static int64_t clock_ns, call_takes_ns;
 
 int sync_file_range(int fd, off_t offset, off_t bytes, unsigned flags)
 {
     assert_true(call_count < CALLS_MAX);
     calls[call_count++] = (struct call){fd, offset, bytes, flags};
+    clock_ns += call_takes_ns;
     errno = fail_with;
     return fail_with != 0 ? -1 : 0;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    (void)clock;
+    *now = (struct timespec){clock_ns / 1000000000, clock_ns % 1000000000};
+    return 0;
 }
 
 static int64_t page;
@@ -44,6 +55,7 @@ static int set_up(void **state)
     page = sysconf(_SC_PAGESIZE);
     call_count = 0;
     fail_with = 0;
+    clock_ns = call_takes_ns = 0;
     return one_bucket_set_up(state);
 }
 
@@ -152,6 +164,28 @@ static void failure_is_not_tried_again(void **state)
     assert_told(1, 2 * page, 2 * page);
 }
 
+/* So it takes an eighth of the time at most, and what was left out is told of in the end. */
+static void long_call_is_followed_by_a_pause(void **state)
+{
+    struct writeback writeback;
+    (void)state;
+    writeback_start(&writeback, 2 * page, 0);
+    int64_t tail = 0, told = 0;
+    for (size_t seen = 0; seen < 5; seen++) {
+        call_takes_ns = 1000 * (int64_t)seen + 900000000; /* begins and ends in other seconds */
+        tail += 2 * page;
+        writeback_move(&writeback, FD, tail);
+        assert_int_equal(call_count, seen + 1);
+        assert_told(seen, told, tail - told);
+        told = tail;
+        clock_ns += 7 * call_takes_ns - 1;
+        tail += 3 * page;
+        writeback_move(&writeback, FD, tail);
+        assert_int_equal(call_count, seen + 1);
+        clock_ns++;
+    }
+}
+
 /* Appends until the kernel was told `times` times more. */
 static void append_until_told(struct one_bucket *fixture, size_t times)
 {
@@ -226,6 +260,7 @@ int main(void)
         TEST(zero_leaves_the_kernel_alone),
         TEST(what_was_taken_back_is_told_of_anew),
         TEST(failure_is_not_tried_again),
+        TEST(long_call_is_followed_by_a_pause),
         TEST(bucket_tells_as_it_grows),
         TEST(bucket_begins_at_the_tail),
         TEST(failure_is_not_the_append_s),
