@@ -4,6 +4,7 @@ include_directories(${CMAKE_CURRENT_SOURCE_DIR})
 
 unit_test(store/record store)
 unit_test(store/root store)
+unit_test(store/names store)
 unit_test(store/prefix store)
 unit_test(store/batch store)
 unit_test(store/tail store)

@@ -260,6 +260,23 @@ void bucket_write_behind(struct bucket *bucket, int64_t every_bytes)
     writeback_start(&bucket->writeback, every_bytes, bucket->tail);
 }
 
+int bucket_sync(struct bucket *bucket)
+{
+    /* EINTR is an error too. Whoever is interrupted does not know how far it has come, and the
+     * kernel may have crossed off an error of the disk on the way: a second call could then
+     * succeed. Nothing is lost by it: workers block all signals. */
+    return fdatasync(bucket->fd) != 0 ? -errno : 0;
+}
+
+void bucket_take_back(struct bucket *bucket, int64_t tail)
+{
+    bucket->tail = tail;
+    bucket->unmarked_bytes = MARK_EVERY_BYTES; /* the mark may be of a record that is no more */
+    bucket->unmarked_records = MARK_EVERY_RECORDS;
+    if (cut_back(bucket) != 0)
+        bucket->broken = true;
+}
+
 /*
  * preadv at `position` until `bytes` bytes are there, the end of the file, or, with `cached_only`,
  * the first byte that is not in memory. Answers the number of bytes, or -errno.

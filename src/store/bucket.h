@@ -71,6 +71,19 @@ int bucket_append(struct bucket *bucket, struct batch *batch);
  */
 void bucket_write_behind(struct bucket *bucket, int64_t every_bytes);
 
+/*
+ * Brings all that was appended to the disk, with one fdatasync. An error means that nobody can say
+ * what of it is there, now or later: the kernel tells of it once, so a second call could succeed
+ * with nothing written, and must not be made. The file's name is another matter: root_sync_names.
+ */
+int bucket_sync(struct bucket *bucket);
+
+/*
+ * Takes back what was appended since the tail was `tail`: it could not be synced, and nobody was
+ * told that it is there. If cutting the file fails it takes no more appends, as in bucket_append.
+ */
+void bucket_take_back(struct bucket *bucket, int64_t tail);
+
 /* What bucket_read found. */
 struct bucket_value {
     uint32_t value_bytes; /* length of the whole value */

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,9 +15,18 @@
 #define DIRECTORY_MODE 0755
 #define FILE_MODE 0644
 
+/* What is known of names on the disk. Two threads must not sync a directory at a time: one would be
+ * told of an error, and the other, told of none, could be the first to answer. */
+struct names {
+    pthread_mutex_t lock;
+    unsigned parents; /* of the root's directory, upwards: not synced yet */
+    int error;        /* of the first fsync that failed, of the root or its parents */
+};
+
 struct root {
     int directory_fd;
     int lock_fd;
+    struct names *names;
     char path[PATH_MAX];
 };
 
@@ -42,7 +53,8 @@ static int absolute_path(const char *dir, char out[PATH_MAX])
     return 0;
 }
 
-static int make_directories(const char *path)
+/* Makes them where they are missing, and counts those. */
+static int make_directories(const char *path, unsigned *made)
 {
     char partial[PATH_MAX];
     memcpy(partial, path, strlen(path) + 1);
@@ -50,11 +62,33 @@ static int make_directories(const char *path)
         slash = strchrnul(slash + 1, '/');
         char end = *slash;
         *slash = '\0';
-        if (mkdir(partial, DIRECTORY_MODE) != 0 && errno != EEXIST)
+        if (mkdir(partial, DIRECTORY_MODE) == 0)
+            ++*made;
+        else if (errno != EEXIST)
             return -errno;
         *slash = end;
     }
     return 0;
+}
+
+static int make_names(struct names **out)
+{
+    struct names *names = calloc(1, sizeof(*names));
+    if (names == NULL)
+        return -ENOMEM;
+    int error = pthread_mutex_init(&names->lock, NULL);
+    if (error == 0)
+        *out = names;
+    else
+        free(names);
+    return -error;
+}
+
+static void free_names(struct names *names)
+{
+    if (names != NULL)
+        (void)pthread_mutex_destroy(&names->lock);
+    free(names);
 }
 
 int root_open(const char *dir, struct root **out)
@@ -63,13 +97,15 @@ int root_open(const char *dir, struct root **out)
     if (root == NULL)
         return -ENOMEM;
     root->directory_fd = root->lock_fd = -1;
-    int error = absolute_path(dir, root->path);
+    int error = make_names(&root->names);
+    if (error == 0)
+        error = absolute_path(dir, root->path);
     if (error != 0)
         goto fail;
     const char *path = root->path[0] != '\0' ? root->path : "/";
     struct stat status;
     if (stat(path, &status) != 0) {
-        error = errno == ENOENT ? make_directories(root->path) : -errno;
+        error = errno == ENOENT ? make_directories(root->path, &root->names->parents) : -errno;
         if (error != 0)
             goto fail;
     }
@@ -99,6 +135,7 @@ void root_close(struct root *root)
         (void)close(root->lock_fd); /* the lock goes with it */
     if (root->directory_fd >= 0)
         (void)close(root->directory_fd);
+    free_names(root->names);
     free(root);
 }
 
@@ -136,4 +173,48 @@ int root_open_file(const struct root *root, const char *name, const char *file, 
         return error;
     }
     return fd;
+}
+
+/* The directories that root_open has made are each a name in the one above. */
+static int sync_parents(const struct root *root, bool *failed)
+{
+    struct names *names = root->names;
+    int fd = root->directory_fd, error = 0;
+    for (unsigned level = 0; error == 0 && level < names->parents; level++) {
+        int parent = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        error = parent < 0 ? -errno : 0;
+        if (fd != root->directory_fd)
+            (void)close(fd);
+        fd = parent;
+        *failed = error == 0 && fsync(fd) != 0;
+        if (*failed)
+            error = -errno;
+    }
+    if (fd >= 0 && fd != root->directory_fd)
+        (void)close(fd);
+    if (error == 0)
+        names->parents = 0;
+    return error;
+}
+
+int root_sync_names(const struct root *root, int directory_fd, int *kept)
+{
+    struct names *names = root->names;
+    int error = pthread_mutex_lock(&names->lock);
+    if (error != 0)
+        return -error;
+    bool failed = false;
+    error = names->error != 0 ? names->error : *kept;
+    if (error == 0 && fsync(directory_fd) != 0)
+        *kept = error = -errno;
+    if (error == 0 && fsync(root->directory_fd) != 0) {
+        failed = true;
+        error = -errno;
+    }
+    if (error == 0)
+        error = sync_parents(root, &failed);
+    if (failed)
+        names->error = error;
+    (void)pthread_mutex_unlock(&names->lock);
+    return error;
 }

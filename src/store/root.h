@@ -7,7 +7,8 @@
  * never through a symbolic link.
  *
  * Threads: root_open and root_close belong to the main thread; between them
- * the object is constant and every function may be called from any thread.
+ * every function may be called from any thread. The object is constant then,
+ * but for what root_sync_names keeps under a lock of its own.
  *
  * Errors: 0 or a descriptor on success, -errno otherwise.
  */
@@ -39,5 +40,17 @@ int root_open_directory(const struct root *root, const char *name, int create);
  * directory, -EMEDIUMTYPE for the rest), and no wait.
  */
 int root_open_file(const struct root *root, const char *name, const char *file, int flags);
+
+/*
+ * Brings names to the disk that a power cut must not lose: those in the directory of a prefix, the
+ * prefix's own in the root, and those of the directories that root_open has made, each with an
+ * fsync. `directory_fd` is from root_open_directory.
+ *
+ * An fsync that failed is never tried again: the kernel tells of an error once, so the second call
+ * could succeed with nothing written. An error of the prefix's directory is kept in `*kept` (0 at
+ * first, the same for all calls for that prefix), one of the others in the root, and answered from
+ * then on. -EMFILE, -ENFILE: no fsync has failed, a descriptor was wanting; try again.
+ */
+int root_sync_names(const struct root *root, int directory_fd, int *kept);
 
 #endif

@@ -12,6 +12,12 @@
  * one (another program's file, or a file system that knows no attributes) the
  * way begins at offset 0, and is given up if it is long.
  *
+ * So no mark is ever synced. After a power cut it may be older than the file:
+ * then the way is longer. Or newer, of a record that came after the last sync:
+ * then its header is there, and nothing before it is looked at or cut; or it is
+ * not, and there is no mark. All that a sync has brought to the disk is whole,
+ * so no way ends in the middle of it, and nothing of it can be cut off.
+ *
  * What is found is cut off only if it cannot be anything but the beginning of
  * an append: less than a header (and no gap, see gap.h), or a valid header
  * whose value is cut short, right after a whole record. All else is left as it is.

@@ -1,7 +1,7 @@
 /*
  * Tests of store/bucket with a kernel that misbehaves: this program brings
- * its own pwritev, preadv2 and ftruncate, which are cut short, interrupted or
- * fail as the test wishes and otherwise do what the real ones do.
+ * its own pwritev, preadv2, ftruncate and fdatasync, which are cut short,
+ * interrupted or fail as the test wishes and otherwise do what the real ones do.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +27,7 @@ struct script {
     size_t count, calls;
 };
 
-static struct script writes, reads, cuts;
+static struct script writes, reads, cuts, syncs;
 static unsigned waiting_reads; /* reads without RWF_NOWAIT */
 
 #define SCRIPT(...)                                                                                \
@@ -100,9 +100,21 @@ int ftruncate(int fd, off_t length)
     return real(fd, length);
 }
 
+int fdatasync(int fd)
+{
+    int (*real)(int);
+    *(void **)&real = dlsym(RTLD_NEXT, "fdatasync");
+    struct step step = next_step(&syncs);
+    if (step.error != 0) {
+        errno = step.error;
+        return -1;
+    }
+    return real(fd);
+}
+
 static int set_up(void **state)
 {
-    writes = reads = cuts = (struct script){0};
+    writes = reads = cuts = syncs = (struct script){0};
     waiting_reads = 0;
     return one_bucket_set_up(state);
 }
@@ -345,6 +357,48 @@ static void read_error_is_told(void **state)
     }
 }
 
+/* Above all not one that was interrupted. */
+static void sync_is_tried_once(void **state)
+{
+    static const int errors[] = {EINTR, EIO, ENOSPC, EROFS, EINVAL};
+    struct one_bucket *fixture = *state;
+    assert_int_equal(append(fixture), 0);
+    assert_int_equal(bucket_sync(fixture->bucket), 0);
+    assert_int_equal(syncs.calls, 1);
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        syncs = SCRIPT({errors[i], 0});
+        assert_int_equal(bucket_sync(fixture->bucket), -errors[i]);
+        assert_int_equal(syncs.calls, 1);
+    }
+}
+
+static void what_is_taken_back_is_gone(void **state)
+{
+    struct one_bucket *fixture = *state;
+    char buffer[16];
+    struct bucket_value found;
+    assert_int_equal(append(fixture), 0);
+    assert_int_equal(append(fixture), 0);
+    cuts = SCRIPT({EINTR, 0});
+    bucket_take_back(fixture->bucket, TAIL);
+    assert_int_equal(cuts.calls, 2);
+    assert_int_equal(bucket_tail(fixture->bucket), TAIL);
+    assert_int_equal(one_bucket_bytes(fixture), TAIL);
+    assert_int_equal(bucket_read(fixture->bucket, TAIL, buffer, sizeof(buffer), false, &found),
+                     -ENOENT);
+    assert_int_equal(append(fixture), 0);
+    assert_readable(fixture, TAIL);
+
+    cuts = SCRIPT({EIO, 0});
+    bucket_take_back(fixture->bucket, TAIL);
+    assert_true(bucket_broken(fixture->bucket));
+    assert_int_equal(bucket_tail(fixture->bucket), TAIL); /* it is in the file, but not answered */
+    assert_int_equal(bucket_read(fixture->bucket, TAIL, buffer, sizeof(buffer), false, &found),
+                     -ENOENT);
+    assert_int_equal(append(fixture), -EROFS);
+    assert_readable(fixture, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, one_bucket_tear_down)
 
 int main(void)
@@ -361,6 +415,8 @@ int main(void)
         TEST(file_system_without_nowait_is_waited_for),
         TEST(last_value_is_read_in_one_call),
         TEST(read_error_is_told),
+        TEST(sync_is_tried_once),
+        TEST(what_is_taken_back_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,6 +97,27 @@ static void every_cut_of_the_last_record(void **state)
     }
 }
 
+/* The mark may be of a record that could not be synced: the next append is marked in its place. */
+static void a_record_that_is_taken_back_leaves_no_mark(void **state)
+{
+    struct one_bucket *fixture = *state;
+    needs_attributes(fixture);
+    assert_int_equal(one_bucket_append(fixture, "first", 5), 0);
+    for (int i = 0; i < 63; i++)
+        (void)one_bucket_append(fixture, "some", 4);
+    int64_t end = bucket_tail(fixture->bucket);
+    assert_int_equal(one_bucket_append(fixture, large, sizeof(large)), end);
+    assert_int_equal(mark_of(fixture), end);
+    bucket_take_back(fixture->bucket, end);
+    assert_int_equal(one_bucket_append(fixture, "next", 4), end);
+    assert_int_equal(mark_of(fixture), end);
+    int64_t bytes;
+    one_bucket_reopen(fixture, true);
+    const struct tail *found = bucket_found(fixture->bucket, &bytes);
+    assert_int_equal(found->state, TAIL_WHOLE);
+    assert_int_equal(found->marked, end);
+}
+
 /* What `rochefort repair` puts in the place of a torn tail: nobody may get an offset in it. */
 static void a_gap_at_the_end_stays(void **state)
 {
@@ -297,6 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(whole_files_stay),
         TEST(every_cut_of_the_last_record),
+        TEST(a_record_that_is_taken_back_leaves_no_mark),
         TEST(a_gap_at_the_end_stays),
         TEST(every_cut_of_a_batch),
         TEST(what_is_no_append_stays),
