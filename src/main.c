@@ -95,6 +95,7 @@ int main(int argc, char *argv[])
                      .bytes_a_second_min = (uint64_t)options.rate_bytes_a_second_min},
         .log_slower_ms = options.log_slower_ms,
         .write_behind_bytes = options.write_behind_bytes,
+        .sync_after_ms = (int)options.sync_after_ms,
     };
     server_options.max_files = fit_files(server_options.max_connections);
     struct server *server;

@@ -15,10 +15,12 @@
 
 #define MIB (1024 * 1024)
 #define SECONDS_MAX (24 * 60 * 60)
+#define SYNC_MS_MAX (60 * 60 * 1000)
+#define SYNC_INTERVAL "interval:"
 #define BUFFERED_BYTES_MOST (1024LL * MIB)
 #define BUFFERED_PART_OF_RAM 4
 
-enum kind { TEXT, ADDRESS, NUMBER, BYTES };
+enum kind { TEXT, ADDRESS, NUMBER, BYTES, SYNC };
 
 static const struct flag {
     const char *name, *value, *help;
@@ -52,6 +54,8 @@ static const struct flag {
      offsetof(struct options, rate_window_seconds), 1, SECONDS_MAX},
     {"write-behind", "BYTES", "appended to a file: begin to write them to disk; 0 never (2MiB)",
      BYTES, offsetof(struct options, write_behind_bytes), 0, INT64_MAX},
+    {"sync", "WHEN", "never, interval:MS (appends are on the disk by then) or always (never)", SYNC,
+     offsetof(struct options, sync_after_ms), 1, SYNC_MS_MAX},
     {"log-slower-than", "MS", "log each request slower than this; 0 all, -1 none (-1)", NUMBER,
      offsetof(struct options, log_slower_ms), -1, INT32_MAX},
 };
@@ -107,6 +111,18 @@ static bool parse_number(const struct flag *flag, const char *text, int64_t *out
     return true;
 }
 
+static bool parse_sync(const struct flag *flag, const char *text, int64_t *out)
+{
+    if (strcmp(text, "never") == 0)
+        *out = -1;
+    else if (strcmp(text, "always") == 0)
+        *out = 0;
+    else
+        return strncmp(text, SYNC_INTERVAL, strlen(SYNC_INTERVAL)) == 0 &&
+               parse_number(flag, text + strlen(SYNC_INTERVAL), out);
+    return true;
+}
+
 static bool set_flag(const struct flag *flag, const char *text, struct options *options)
 {
     void *field = (char *)options + flag->field;
@@ -116,6 +132,15 @@ static bool set_flag(const struct flag *flag, const char *text, struct options *
         if (!good)
             (void)fprintf(stderr, "rochefort: -%s: \"%s\" is not of the form %s\n", flag->name,
                           text, flag->kind == TEXT ? "DIR" : "host:port, :port or [v6]:port");
+        return good;
+    }
+    if (flag->kind == SYNC) {
+        bool good = parse_sync(flag, text, field);
+        if (!good)
+            (void)fprintf(stderr,
+                          "rochefort: -%s: \"%s\" is not never, always or interval:MS, with MS "
+                          "from %lld to %lld\n",
+                          flag->name, text, (long long)flag->least, (long long)flag->most);
         return good;
     }
     if (parse_number(flag, text, field))
@@ -150,6 +175,7 @@ enum options_result options_parse(int argc, char *const argv[], struct options *
                                 .max_connections = 4096,
                                 .max_in_flight = 4096,
                                 .log_slower_ms = -1,
+                                .sync_after_ms = -1,
                                 .max_buffered_bytes = default_buffered_bytes(),
                                 .idle_seconds = 75,
                                 .head_seconds = 20,

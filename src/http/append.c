@@ -41,6 +41,7 @@ void append_handle(struct exchange *exchange)
     } else {
         exchange->job.kind = JOB_APPEND;
         exchange->job.value = value;
+        exchange->job.sync = exchange->query.sync;
         exchange->job.done = append_done;
         router_submit(exchange->server->router, exchange->query.prefix, &exchange->job);
     }

@@ -8,7 +8,7 @@
 /* A query is part of a head, so nothing in it is longer than that. */
 #define DECODED_BYTES_MAX FRAMING_HEAD_BYTES_MAX
 
-enum parameter { ID, OFFSET, STORAGE_PREFIX, PARAMETERS };
+enum parameter { ID, OFFSET, STORAGE_PREFIX, SYNC, PARAMETERS };
 
 static const struct {
     const char *name, *twice;
@@ -16,6 +16,7 @@ static const struct {
     [ID] = {"id", "id given twice"},
     [OFFSET] = {"offset", "offset given twice"},
     [STORAGE_PREFIX] = {"storagePrefix", "storagePrefix given twice"},
+    [SYNC] = {"sync", "sync given twice"},
 };
 
 struct decoded {
@@ -84,6 +85,14 @@ static const char *take_prefix(const struct decoded *value, struct query *query)
     return NULL;
 }
 
+static const char *take_sync(const struct decoded *value, struct query *query)
+{
+    if (value->bytes != 1 || (value->text[0] != '0' && value->text[0] != '1'))
+        return "sync must be 0 or 1";
+    query->sync = value->text[0] == '1';
+    return NULL;
+}
+
 static const char *take(enum parameter parameter, const struct decoded *value, struct query *query)
 {
     switch (parameter) {
@@ -95,6 +104,8 @@ static const char *take(enum parameter parameter, const struct decoded *value, s
         return take_offset(value, query);
     case STORAGE_PREFIX:
         return take_prefix(value, query);
+    case SYNC:
+        return take_sync(value, query);
     case PARAMETERS:
         break;
     }
@@ -114,7 +125,7 @@ const char *query_parse(const char *text, struct query *query)
 {
     struct decoded decoded;
     bool seen[PARAMETERS] = {false};
-    query->has_id = query->has_offset = false;
+    query->has_id = query->has_offset = query->sync = false;
     query->id_hash = 0;
     query->offset = 0;
     memcpy(query->prefix, QUERY_DEFAULT_PREFIX, sizeof(QUERY_DEFAULT_PREFIX));

@@ -21,13 +21,14 @@ struct query {
     uint64_t id_hash;
     bool has_offset;
     int64_t offset; /* 0 .. INT64_MAX */
+    bool sync;
     char prefix[PREFIX_NAME_BYTES_MAX + 1];
 };
 
 /*
  * Parses `text` (NULL: no query). Unknown parameters are ignored. NULL if all is well, otherwise
  * what is wrong, one line for the client: a bad escape, %00, a known parameter given twice, an
- * offset that is no number, a prefix that is no valid name.
+ * offset that is no number, a prefix that is no valid name, a sync that is neither 0 nor 1.
  */
 const char *query_parse(const char *text, struct query *query);
 

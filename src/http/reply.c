@@ -144,7 +144,13 @@ int reply_describe(const struct exchange *exchange, char *out, size_t bytes)
     const char *meaning, *root = root_path(exchange->server->options.root);
     const char *prefix = exchange->query.prefix;
     int status = status_of_error(job->error, &meaning);
-    if (job->kind == JOB_APPEND && job->error == -ENOENT) {
+    const char *what = "";
+    if (job->kind == JOB_APPEND && job->sync) {
+        /* not what the error means for a write; the record was taken out again */
+        status = HTTP_INTERNAL;
+        what = "could not be synced: ";
+        meaning = strerror(-job->error);
+    } else if (job->kind == JOB_APPEND && job->error == -ENOENT) {
         /* not a record that is missing, but a directory that was there a moment ago */
         status = HTTP_INTERNAL;
         meaning = strerror(ENOENT);
@@ -156,7 +162,7 @@ int reply_describe(const struct exchange *exchange, char *out, size_t bytes)
     else if (job->prefix == NULL)
         (void)snprintf(out, bytes, "%s: %s/%s", meaning, root, prefix);
     else if (job->kind == JOB_APPEND)
-        (void)snprintf(out, bytes, "%s: %s/%s/%s", meaning, root, prefix, file);
+        (void)snprintf(out, bytes, "%s%s: %s/%s/%s", what, meaning, root, prefix, file);
     else
         (void)snprintf(out, bytes, "%s: offset %" PRIu64 " of %s/%s/%s", meaning,
                        (uint64_t)job->offset, root, prefix, file);

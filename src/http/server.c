@@ -195,8 +195,9 @@ static int make_router(struct running_server *running)
                                 .max_in_flight = options->max_in_flight,
                                 .buckets_if_new = options->buckets,
                                 .max_files = options->max_files,
-                                .notice = notice,
-                                .write_behind_bytes = options->write_behind_bytes};
+                                .sync_after_ms = options->sync_after_ms,
+                                .write_behind_bytes = options->write_behind_bytes,
+                                .notice = notice};
     return router_start(&pool, &running->server.router);
 }
 
@@ -304,6 +305,26 @@ static void free_event(struct event *event)
         event_free(event);
 }
 
+static void exit_at_once(int signal_number)
+{
+    (void)signal_number;
+    _exit(EXIT_SIGNALLED_TWICE);
+}
+
+/* From here on no loop looks at signals, and the last syncs may take their time. */
+static void leave_signals(struct running_server *running)
+{
+    struct event **events[] = {&running->terminate, &running->interrupt};
+    static const int signals[] = {SIGTERM, SIGINT};
+    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+        if (*events[i] == NULL)
+            continue;
+        event_free(*events[i]); /* gives the signal back, so ours comes after it */
+        *events[i] = NULL;
+        (void)signal(signals[i], exit_at_once);
+    }
+}
+
 void server_stop(struct server *server)
 {
     struct running_server *running = (struct running_server *)server;
@@ -313,9 +334,8 @@ void server_stop(struct server *server)
         evhttp_free(running->http);
     connections_free(running->connections);
     free_event(running->woken); /* before its descriptor is closed */
+    leave_signals(running);
     router_stop(server->router);
-    free_event(running->terminate);
-    free_event(running->interrupt);
     free_event(running->deadline);
     if (running->base != NULL)
         event_base_free(running->base);

@@ -32,6 +32,9 @@ static const struct {
     {ENODATA, 500, "the record is cut short"},
     {EROFS, 500, "the file takes no appends"},
     {ESTALE, 500, "the file was changed behind the server's back; close its prefix to go on"},
+    {ENOTRECOVERABLE, 500,
+     "an earlier sync of this file failed; until its prefix is closed or the server restarts it "
+     "takes no more appends that are to be synced"},
     {EMEDIUMTYPE, 500, "not a regular file"},
     {ELOOP, 500, "a symbolic link is in the way"},
     {EUCLEAN, 500, "the bucket files are not numbered without a gap"},

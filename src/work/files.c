@@ -4,10 +4,23 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "store/bucket.h"
 
 #define NOTICE_BYTES (PATH_MAX + PREFIX_NAME_BYTES_MAX + 256)
+#define NS_PER_SECOND 1000000000ULL
+#define NS_PER_MS 1000000ULL
+
+void files_init(struct files *files, const struct root *root, unsigned limit, int sync_after_ms,
+                void (*notice)(const char *line))
+{
+    *files = (struct files){
+        .root = root, .limit = limit, .sync_after_ms = sync_after_ms, .notice = notice};
+    files->unsynced_end = &files->unsynced;
+}
 
 static void unlink_slot(struct files *files, struct bucket_slot *slot)
 {
@@ -40,6 +53,8 @@ static bool suspend_oldest(struct files *files)
     struct bucket_slot *slot = files->oldest;
     if (slot == NULL)
         return false;
+    if (slot->unsynced)
+        (void)files_sync(files, slot);
     unlink_slot(files, slot);
     bucket_suspend(slot->bucket);
     return true;
@@ -122,6 +137,8 @@ int files_open(struct files *files, struct open_prefix *prefix, unsigned index, 
         return error;
     files_close(files, slot); /* if it was open for reading */
     slot->bucket = opened;
+    slot->prefix = prefix;
+    slot->named = false;
     link_newest(files, slot);
     if (writable) {
         bucket_write_behind(opened, files->write_behind_bytes);
@@ -134,8 +151,129 @@ void files_close(struct files *files, struct bucket_slot *slot)
 {
     if (slot->bucket == NULL)
         return;
+    if (slot->unsynced)
+        (void)files_sync(files, slot);
     if (!bucket_suspended(slot->bucket))
         unlink_slot(files, slot);
     bucket_close(slot->bucket);
     slot->bucket = NULL;
+}
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
+void files_appended(struct files *files, struct bucket_slot *slot)
+{
+    if (files->sync_after_ms <= 0 || slot->unsynced)
+        return;
+    slot->unsynced = true;
+    slot->next_unsynced = NULL;
+    *files->unsynced_end = slot;
+    files->unsynced_end = &slot->next_unsynced;
+    if (files->unsynced_count++ == files->unsynced_due)
+        files->due_ns = monotonic_ns() + (unsigned)files->sync_after_ms * NS_PER_MS;
+}
+
+/* An fdatasync comes with it, beside which the way along the list is short. */
+static void forget_unsynced(struct files *files, struct bucket_slot *slot)
+{
+    struct bucket_slot **link = &files->unsynced;
+    unsigned place = 0;
+    for (; *link != slot; link = &(*link)->next_unsynced)
+        place++;
+    *link = slot->next_unsynced;
+    if (files->unsynced_end == &slot->next_unsynced)
+        files->unsynced_end = link;
+    files->unsynced_count--;
+    files->unsynced_due -= place < files->unsynced_due;
+    slot->unsynced = false;
+}
+
+/* No sync of this bucket is tried any more. */
+static void refuse(struct files *files, struct bucket_slot *slot, const char *what, int error)
+{
+    char file[BUCKET_FILE_NAME_BYTES], line[NOTICE_BYTES];
+    slot->sync_refused = true;
+    if (files->notice == NULL)
+        return;
+    bucket_file_name((unsigned)(slot - slot->prefix->slots), file);
+    (void)snprintf(line, sizeof(line),
+                   "%s/%s/%s: %s could not be synced: %s; until its prefix is closed it takes no "
+                   "more appends that are to be synced",
+                   root_path(files->root), slot->prefix->name, file, what, strerror(-error));
+    files->notice(line);
+}
+
+int files_sync(struct files *files, struct bucket_slot *slot)
+{
+    bool promised = slot->unsynced;
+    if (promised)
+        forget_unsynced(files, slot);
+    int error = bucket_sync(slot->bucket);
+    if (error != 0)
+        refuse(files, slot, promised ? "appends that were answered" : "it", error);
+    return error;
+}
+
+uint64_t files_due_ns(const struct files *files)
+{
+    if (files->unsynced == NULL)
+        return 0;
+    return files->unsynced_due > 0 ? 1 : files->due_ns;
+}
+
+void files_sync_due(struct files *files)
+{
+    if (files->unsynced == NULL)
+        return;
+    if (files->unsynced_due == 0 && monotonic_ns() >= files->due_ns)
+        files->unsynced_due = files->unsynced_count;
+    if (files->unsynced_due > 0)
+        (void)files_sync(files, files->unsynced);
+}
+
+void files_sync_all(struct files *files)
+{
+    while (files->unsynced != NULL)
+        (void)files_sync(files, files->unsynced);
+}
+
+/* 0 or -errno; without a descriptor for the directory others are given up, but not this one. */
+static int sync_names(struct files *files, struct bucket_slot *slot)
+{
+    struct open_prefix *prefix = slot->prefix;
+    int error;
+    unlink_slot(files, slot);
+    do {
+        int fd = root_open_directory(files->root, prefix->name, 0);
+        error = fd < 0 ? fd : root_sync_names(files->root, fd, &prefix->names_error);
+        if (fd >= 0)
+            (void)close(fd);
+    } while (files_give_up_one(files, error));
+    link_newest(files, slot);
+    return error;
+}
+
+int files_open_to_sync(struct files *files, struct open_prefix *prefix, unsigned index,
+                       bool *of_sync)
+{
+    struct bucket_slot *slot = &prefix->slots[index];
+    *of_sync = false;
+    if (slot->sync_refused)
+        return -ENOTRECOVERABLE;
+    int error = files_open(files, prefix, index, true);
+    if (error == 0 && slot->sync_refused) /* it was found replaced, and its last sync failed */
+        return -ENOTRECOVERABLE;
+    if (error != 0 || slot->named)
+        return error;
+    error = sync_names(files, slot);
+    slot->named = error == 0;
+    *of_sync = !slot->named;
+    if (error != 0 && error != -EMFILE && error != -ENFILE)
+        refuse(files, slot, "its name", error);
+    return error;
 }

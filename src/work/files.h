@@ -6,6 +6,13 @@
  * descriptor left, the one that was not used for longest is closed; it is opened
  * again when it is needed, and if it is as it was left nothing else is done.
  *
+ * It also knows which of them were promised to be synced, and by when: with
+ * `sync_after_ms` over 0 what was appended is on the disk so long after it, and
+ * the time that the disk takes, at the latest. A file is never closed before.
+ *
+ * A sync that failed is not tried again, see bucket_sync. What it was for is
+ * refused until the prefix is closed: all appends whose sync was promised.
+ *
  * Belongs to the worker's thread. It keeps its lists in the slots of the open
  * prefixes; see open_prefix.h on who may touch them.
  */
@@ -13,6 +20,7 @@
 #define ROCHEFORT_WORK_FILES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "store/root.h"
 #include "work/open_prefix.h"
@@ -20,10 +28,17 @@
 struct files {
     const struct root *root;
     unsigned limit, open;
+    int sync_after_ms; /* -1: only what asks for it is synced; 0: each append before its answer */
     void (*notice)(const char *line); /* what opening has mended or found wrong; may be NULL */
     int64_t write_behind_bytes;       /* of the files that are opened for appending */
     struct bucket_slot *newest, *oldest;
+    struct bucket_slot *unsynced, **unsynced_end; /* in the order of their first appends */
+    unsigned unsynced_count, unsynced_due;        /* the first so many are to be synced now */
+    uint64_t due_ns;                              /* CLOCK_MONOTONIC: when the others will be */
 };
+
+void files_init(struct files *files, const struct root *root, unsigned limit, int sync_after_ms,
+                void (*notice)(const char *line));
 
 /*
  * Makes sure that the bucket of a slot is open, for appending too if `writable`. Stays so until the
@@ -31,6 +46,28 @@ struct files {
  * also if with `writable` only this file is missing.
  */
 int files_open(struct files *files, struct open_prefix *prefix, unsigned bucket, bool writable);
+
+/*
+ * As files_open, for an append that is or will be synced: its name is on the disk then.
+ * -ENOTRECOVERABLE: an earlier sync has failed. `*of_sync`: the error is that of a sync.
+ */
+int files_open_to_sync(struct files *files, struct open_prefix *prefix, unsigned bucket,
+                       bool *of_sync);
+
+/* Syncs the bucket of a slot. 0 or -errno: then the log was told, and it is refused from now on. */
+int files_sync(struct files *files, struct bucket_slot *slot);
+
+/* Something was appended to the bucket of a slot and not synced: with an interval it will be. */
+void files_appended(struct files *files, struct bucket_slot *slot);
+
+/* CLOCK_MONOTONIC: when files_sync_due has something to do; 0 if nothing waits for it. */
+uint64_t files_due_ns(const struct files *files);
+
+/* Syncs one bucket whose time has come, if there is one. */
+void files_sync_due(struct files *files);
+
+/* Syncs all that wait for it. */
+void files_sync_all(struct files *files);
 
 /* Closes the bucket of a slot for good; nothing happens if it is not open. */
 void files_close(struct files *files, struct bucket_slot *slot);

@@ -43,6 +43,7 @@ struct job {
     struct evbuffer *value;   /* JOB_APPEND: 1 .. RECORD_VALUE_BYTES_MAX bytes, only read */
     struct evbuffer *offsets; /* JOB_READ_MULTI: little-endian u64 each; drained as they are read */
     bool header_only;         /* JOB_READ: only the length is wanted */
+    bool sync;      /* JOB_APPEND: done when it is on the disk; result: the error is of the sync */
     int64_t offset; /* JOB_READ: where; JOB_APPEND: result; JOB_READ_MULTI: the one at hand */
 
     /* result */

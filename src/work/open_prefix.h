@@ -9,6 +9,7 @@
 #ifndef ROCHEFORT_WORK_OPEN_PREFIX_H
 #define ROCHEFORT_WORK_OPEN_PREFIX_H
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,14 +25,20 @@
 struct bucket;
 struct router;
 
+/* A cache line each, for neighbours differ in owner. */
 struct bucket_slot {
-    alignas(64) struct bucket
-        *bucket;         /* NULL: not in use; a cache line each, neighbours differ in owner */
-    struct job *appends; /* of the drain at hand, in order */
-    struct job **appends_end;
+    alignas(64) struct bucket *bucket; /* NULL: not in use */
+    struct job *appends; /* of the drain at hand: the last of a ring, its `next` is the first */
     struct bucket_slot *next_dirty;
     struct bucket_slot *newer, *older; /* used after and before it; see files.h */
+    struct open_prefix *prefix;        /* set when the bucket is opened */
+    struct bucket_slot *next_unsynced;
+    bool unsynced;     /* appended to, and to be synced within the interval */
+    bool named;        /* its name was synced since it was opened */
+    bool sync_refused; /* a sync has failed: it is not tried again until the prefix is closed */
 };
+
+static_assert(sizeof(struct bucket_slot) == 64, "one cache line");
 
 enum prefix_state {
     PREFIX_SHUT,    /* not resolved; a job waits in `parked`, or the entry is freed */
@@ -47,6 +54,7 @@ struct open_prefix {
     uint64_t hash;
     unsigned buckets;
     struct bucket_slot *slots;
+    int names_error; /* see root_sync_names, whose lock guards it */
 
     /* loop thread */
     struct router *router;

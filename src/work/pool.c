@@ -64,6 +64,7 @@ int pool_start(const struct pool_options *options, struct pool **out)
             .workers = options->workers,
             .buckets_if_new = options->buckets_if_new,
             .max_files = options->max_files / options->workers + 1,
+            .sync_after_ms = options->sync_after_ms,
             .notice = options->notice,
             .write_behind_bytes = options->write_behind_bytes,
             .ring_capacity = 2 * (size_t)options->max_in_flight,

@@ -180,6 +180,7 @@ static void close_arrived(struct job *control)
     }
     free(prefix->slots);
     prefix->slots = NULL;
+    prefix->names_error = 0;
     prefix->state = PREFIX_SHUT;
     answer(router, prefix->closer, 0);
     prefix->closer = NULL;

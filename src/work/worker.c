@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <event2/buffer.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -11,13 +10,14 @@
 #include <unistd.h>
 
 #include "store/bucket.h"
+#include "work/appends.h"
 #include "work/files.h"
 #include "work/open_prefix.h"
 #include "work/reader.h"
 #include "work/ring.h"
 #include "work/spin.h"
 
-#define NS_PER_SECOND 1000000000ULL
+#define NS_PER_SECOND 1000000000
 
 struct worker {
     struct worker_options options;
@@ -35,9 +35,8 @@ struct worker {
     bool answered; /* something since the last signal to the loop */
     bool lone;     /* so is the client of the last job */
     struct spin spin;
-    struct batch batch;
     struct files files;
-    struct bucket_slot *dirty;                /* buckets with appends in this drain */
+    struct appends appends;
     struct job *long_reads, **long_reads_end; /* in pieces, or waiting for the disk */
 };
 
@@ -67,77 +66,20 @@ static int open_slot(struct worker *worker, const struct job *job, bool writable
     return files_open(&worker->files, job->prefix, job->bucket, writable);
 }
 
-static void take_append(struct worker *worker, struct job *job)
+static void finish_appends(struct worker *worker, struct job *job)
 {
-    struct bucket_slot *slot = &job->prefix->slots[job->bucket];
-    if (slot->appends == NULL) {
-        slot->appends_end = &slot->appends;
-        slot->next_dirty = worker->dirty;
-        worker->dirty = slot;
-    }
-    job->next = NULL;
-    *slot->appends_end = job;
-    slot->appends_end = &job->next;
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
-}
-
-/* Each record carries its own result, unless the file cannot be opened: that is answered. */
-static int write_batch(struct worker *worker, struct bucket_slot *slot)
-{
-    int error = open_slot(worker, slot->appends, true);
-    if (error != 0)
-        return error;
-    if (bucket_append(slot->bucket, &worker->batch) != -ENOENT)
-        return 0;
-    files_close(&worker->files, slot); /* it was deleted or replaced */
-    error = open_slot(worker, slot->appends, true);
-    if (error == 0)
-        (void)bucket_append(slot->bucket, &worker->batch);
-    return error;
-}
-
-static void write_slot(struct worker *worker, struct bucket_slot *slot, uint64_t time_ns)
-{
-    struct batch *batch = &worker->batch;
-    batch_reset(batch);
-    for (struct job *job = slot->appends; job != NULL; job = job->next) {
-        int parts = evbuffer_peek(job->value, -1, NULL, NULL, 0);
-        struct iovec *room =
-            batch_add(batch, time_ns, (uint32_t)evbuffer_get_length(job->value), (size_t)parts);
-        job->error = room == NULL ? -ENOMEM : 0;
-        if (room != NULL)
-            (void)evbuffer_peek(job->value, -1, NULL, room, parts);
-    }
-    int error = write_batch(worker, slot);
-    const struct batch_record *record = batch->records;
-    struct job *next;
-    for (struct job *job = slot->appends; job != NULL; job = next) {
+    for (struct job *next; job != NULL; job = next) {
         next = job->next;
-        if (job->error == 0) {
-            job->offset = record->offset;
-            job->error = error != 0 ? error : record->error;
-            record++;
-        }
         finish(worker, job, job->error);
     }
-    slot->appends = NULL;
 }
 
 static void write_appends(struct worker *worker)
 {
-    if (worker->dirty == NULL)
-        return;
-    uint64_t time_ns = now_ns();
-    while (worker->dirty != NULL) {
-        struct bucket_slot *slot = worker->dirty;
-        worker->dirty = slot->next_dirty;
-        write_slot(worker, slot, time_ns);
+    finish_appends(worker, appends_write(&worker->appends));
+    while (worker->appends.synced != NULL) {
+        signal_loop(worker); /* what is answered does not wait for the sync of others */
+        finish_appends(worker, appends_write_synced(&worker->appends));
     }
 }
 
@@ -203,7 +145,7 @@ static void take(struct worker *worker, struct job *job)
     }
     switch (job->kind) {
     case JOB_APPEND:
-        take_append(worker, job);
+        appends_take(&worker->appends, job);
         break;
     case JOB_READ:
         if (job->more)
@@ -228,6 +170,19 @@ static bool has_jobs(const void *ring)
     return ring_count(ring) > 0;
 }
 
+/* Or until a bucket is to be synced. A wake-up that comes at that very moment is for the next wait,
+ * which then ends for nothing. */
+static void wait_for_wake(struct worker *worker)
+{
+    uint64_t due_ns = files_due_ns(&worker->files);
+    const struct timespec due = {.tv_sec = (time_t)(due_ns / NS_PER_SECOND),
+                                 .tv_nsec = (long)(due_ns % NS_PER_SECOND)};
+    while ((due_ns == 0 ? sem_wait(&worker->wake)
+                        : sem_clockwait(&worker->wake, CLOCK_MONOTONIC, &due)) != 0 &&
+           errno == EINTR)
+        ;
+}
+
 static void sleep_until_pushed(struct worker *worker)
 {
     if (worker->lone && spin_until(&worker->spin, has_jobs, worker->in))
@@ -237,8 +192,7 @@ static void sleep_until_pushed(struct worker *worker)
         sleeper_stay(&worker->sleeper);
         return;
     }
-    while (sem_wait(&worker->wake) != 0 && errno == EINTR)
-        ;
+    wait_for_wake(worker);
     sleeper_stay(&worker->sleeper);
 }
 
@@ -251,6 +205,7 @@ static void *run(void *argument)
             take(worker, ring_pop(worker->in));
         write_appends(worker);
         signal_loop(worker);
+        files_sync_due(&worker->files);
         if (worker->long_reads != NULL)
             read_one_later(worker);
         else if (worker->stopping)
@@ -258,6 +213,7 @@ static void *run(void *argument)
         else
             sleep_until_pushed(worker);
     }
+    files_sync_all(&worker->files);
     return NULL;
 }
 
@@ -279,7 +235,7 @@ static void free_worker(struct worker *worker)
     (void)sem_destroy(&worker->wake);
     ring_free(worker->in);
     ring_free(worker->out);
-    batch_free(&worker->batch);
+    appends_free(&worker->appends);
     free(worker);
 }
 
@@ -289,10 +245,9 @@ int worker_start(const struct worker_options *options, struct worker **out)
     if (worker == NULL)
         return -ENOMEM;
     worker->options = *options;
-    worker->files = (struct files){.root = options->root,
-                                   .limit = options->max_files,
-                                   .notice = options->notice,
-                                   .write_behind_bytes = options->write_behind_bytes};
+    files_init(&worker->files, options->root, options->max_files, options->sync_after_ms,
+               options->notice);
+    worker->appends.files = &worker->files;
     worker->long_reads_end = &worker->long_reads;
     worker->spin = (struct spin){.most_ns = options->spin_ns, .offers = true};
     sleeper_init(&worker->sleeper);

@@ -4,10 +4,12 @@
  * It owns the buckets that open_prefix_owner gives it: their descriptors and
  * tails are known to no other thread. It takes what it finds in its ring, then
  * works in this order: short reads that the page cache can answer at once; all
- * appends, one write for each bucket; then one piece of a longer read, or one
- * read that has to wait for the disk (of a getMulti, a window of them), and
- * the ring again. So an append waits for one such turn at most. Appends to one
- * bucket keep their order.
+ * appends, one write for each bucket; those that are to be synced, one write
+ * and one sync for each bucket; one sync whose time has come; then one piece of
+ * a longer read, or one read that has to wait for the disk (of a getMulti, a
+ * window of them), and the ring again. So an append waits for one such turn at
+ * most. Appends to one bucket keep their order, but those that are to be synced
+ * come after the others of the turn. It ends with the syncs that are left.
  *
  * All functions are for the loop thread.
  */
@@ -28,7 +30,8 @@ struct worker_options {
     const struct root *root;
     unsigned index, workers;
     unsigned buckets_if_new;
-    unsigned max_files;               /* see files.h */
+    unsigned max_files; /* see files.h */
+    int sync_after_ms;
     void (*notice)(const char *line); /* see pool.h */
     int64_t write_behind_bytes;       /* see bucket_write_behind */
     size_t ring_capacity;

@@ -265,7 +265,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
                                            .max_in_flight = 64,
                                            .max_value_bytes = REQUESTS_VALUE_BYTES_MAX,
                                            .max_buffered_bytes = 64 << 20,
-                                           .log_slower_ms = -1};
+                                           .log_slower_ms = -1,
+                                           .sync_after_ms = -1};
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || server_start(&options, &fuzz.server) != 0)
         abort();
     /* an interrupt is for the fuzzer, not for the server */

@@ -63,6 +63,11 @@ fails() {
     wrong -write-behind -1
     wrong -write-behind 4MB
     wrong -write-behind 9223372036854775808
+    for sync in '' Never interval interval: interval:0 interval:3600001 interval:1s 'interval: 1' \
+        interval:-1 interval:+1 interval:1.5 Interval:1 always: always:1 10; do
+        wrong -sync "$sync"
+    done
+    wrong -sync
     wrong -root ''
     for bind in '' 8001 :65536 :x :80x ::1 '[::1' '[::1]' : localhost:; do
         wrong -bind "$bind"
@@ -74,6 +79,16 @@ fails() {
         -write-behind 0 -write-behind 9223372036854775807
     expect 200 application/json -d v "$URL/append?id=x"
     [ "$(cat "$body")" = '{"offset":0,"file":"'"$ROOT"'/default/append.0.raw"}' ]
+}
+
+@test "every form of -sync" {
+    for sync in never interval:1 interval:3600000 always; do
+        start_server -sync "$sync"
+        expect 200 application/json -d v "$URL/append?id=x&sync=1"
+        expect 200 application/json -d v "$URL/append?id=x&sync=0"
+        stop_server
+        [ "$status" = 0 ]
+    done
 }
 
 @test "the start line, to the letter" {

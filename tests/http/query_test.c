@@ -152,6 +152,17 @@ static void prefix_is_a_valid_name(void **state)
     assert_non_null(query_parse(text, &query));
 }
 
+static void sync_is_0_or_1(void **state)
+{
+    (void)state;
+    assert_false(parse("id=a").sync);
+    assert_false(parse("sync=0&id=a").sync);
+    assert_true(parse("id=a&sync=1").sync);
+    assert_true(parse("%73ync=%31").sync);
+    assert_false(parse("Sync=1").sync);
+    assert_false(parse("syncs=1&sync%20=1&fsync=1").sync);
+}
+
 static void everything_else_is_refused(void **state)
 {
     (void)state;
@@ -164,6 +175,10 @@ static void everything_else_is_refused(void **state)
         /* twice */
         "id=a&id=a", "id=a&id=b", "id=&id=a", "id=a&id=", "id&id", "id=a&%69d=b",
         "offset=1&offset=1", "storagePrefix=a&storagePrefix=a", "storagePrefix=&storagePrefix=a",
+        "sync=1&sync=1", "sync=0&sync=0", "sync=1&id=a&sync=0", "sync=0&%73ync=1",
+        /* syncs */
+        "sync", "sync=", "sync=2", "sync=00", "sync=01", "sync=10", "sync=+1", "sync=1+", "sync=-1",
+        "sync=true", "sync=yes", "sync=%00", "sync=1%0a", "sync=1;",
         /* offsets */
         "offset=-1", "offset=-0", "offset=+1", "offset=%2B1", "offset=1+", "offset=+",
         "offset=0x10", "offset=1e3", "offset=1.0", "offset=1,0", "offset=ten", "offset=1%0a",
@@ -220,6 +235,7 @@ int main(void)
         cmocka_unit_test(empty_values),
         cmocka_unit_test(offset_is_a_whole_number),
         cmocka_unit_test(prefix_is_a_valid_name),
+        cmocka_unit_test(sync_is_0_or_1),
         cmocka_unit_test(everything_else_is_refused),
         cmocka_unit_test(repeated_unknown_parameters_are_ignored),
         cmocka_unit_test(long_parameters),

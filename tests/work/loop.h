@@ -30,6 +30,8 @@ struct fixture {
     struct router *router;
     int epoll_fd;
     unsigned max_files;
+    int sync_after_ms;
+    void (*notice)(const char *line);
 };
 
 /* One job and what became of it. */
@@ -47,7 +49,7 @@ static unsigned done_count;
 static inline int set_up(void **state)
 {
     static struct fixture fixture;
-    fixture = (struct fixture){.epoll_fd = -1, .max_files = 1000};
+    fixture = (struct fixture){.epoll_fd = -1, .max_files = 1000, .sync_after_ms = -1};
     *state = &fixture;
     done_count = 0;
     return temporary_make(&fixture.directory) != 0 || root_open(fixture.directory, &fixture.root);
@@ -56,8 +58,13 @@ static inline int set_up(void **state)
 static inline void start(struct fixture *fixture, unsigned workers, unsigned in_flight,
                          unsigned buckets)
 {
-    const struct pool_options options = {fixture->root,      workers, in_flight, buckets,
-                                         fixture->max_files, NULL,    0};
+    const struct pool_options options = {.root = fixture->root,
+                                         .workers = workers,
+                                         .max_in_flight = in_flight,
+                                         .buckets_if_new = buckets,
+                                         .max_files = fixture->max_files,
+                                         .sync_after_ms = fixture->sync_after_ms,
+                                         .notice = fixture->notice};
     assert_int_equal(router_start(&options, &fixture->router), 0);
     fixture->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
@@ -179,13 +186,13 @@ static inline int finish_and_free(struct fixture *fixture, struct request *reque
     return error;
 }
 
-/* Descriptors of this process that lead to a file of the prefix "p". */
-static inline unsigned open_files(const struct fixture *fixture)
+/* Descriptors of this process that lead to a file of the prefix. */
+static inline unsigned open_files_of(const struct fixture *fixture, const char *prefix)
 {
     char below[PATH_MAX], name[PATH_MAX], target[PATH_MAX];
     unsigned count = 0;
     struct dirent *entry;
-    assert_non_null(realpath(temporary_path(fixture->directory, "p"), below));
+    assert_non_null(realpath(temporary_path(fixture->directory, prefix), below));
     DIR *directory = opendir("/proc/self/fd");
     assert_non_null(directory);
     while ((entry = readdir(directory)) != NULL) {
@@ -196,6 +203,11 @@ static inline unsigned open_files(const struct fixture *fixture)
     }
     (void)closedir(directory);
     return count;
+}
+
+static inline unsigned open_files(const struct fixture *fixture)
+{
+    return open_files_of(fixture, "p");
 }
 
 #endif
