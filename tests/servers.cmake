@@ -16,6 +16,7 @@ set_tests_properties(http/soak_test.py PROPERTIES TIMEOUT 7200) # as long as it 
 server_test(fault/damage_test.py)
 server_test(fault/writes_test.py)
 server_test(fault/write_behind_test.py)
+server_test(fault/sync_test.py)
 server_test(fault/kill_test.py)
 server_test(fault/descriptors_test.py)
 server_test(fault/names_test.py)

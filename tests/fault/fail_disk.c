@@ -34,6 +34,8 @@ enum call {
     MKDIRAT,
     STATX,
     SYNC_FILE_RANGE,
+    FDATASYNC,
+    FSYNC,
     CALLS
 };
 
@@ -181,4 +183,20 @@ int fsetxattr(int fd, const char *name, const void *value, size_t bytes, int fla
     if (real == NULL)
         *(void **)&real = dlsym(RTLD_NEXT, "fsetxattr");
     return fails(FSETXATTR, NULL) ? -1 : real(fd, name, value, bytes, flags);
+}
+
+int fdatasync(int fd)
+{
+    static int (*real)(int);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "fdatasync");
+    return fails(FDATASYNC, NULL) ? -1 : real(fd);
+}
+
+int fsync(int fd)
+{
+    static int (*real)(int);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "fsync");
+    return fails(FSYNC, NULL) ? -1 : real(fd);
 }

@@ -9,7 +9,7 @@ import harness  # noqa: E402
 
 FAIL_DISK = os.environ["FAIL_DISK"]
 CALLS = ("pwritev", "preadv2", "ftruncate", "fstat", "openat", "fsetxattr", "pread", "mkdirat",
-         "statx", "sync_file_range")
+         "statx", "sync_file_range", "fdatasync", "fsync")
 PLAN = struct.Struct("<iiiii")
 EVER = 1 << 30
 
@@ -20,11 +20,7 @@ class Server(harness.Server):
     def __init__(self, *flags, **options):
         self.plans = tempfile.NamedTemporaryFile(prefix="rochefort-faults-")
         self.plans.truncate(PLAN.size * len(CALLS))
-        preload = [FAIL_DISK]
-        if harness.SANITIZE in ("address", "thread"):  # its run-time must come first
-            preload.insert(0, harness.sanitizer_runtime())
-        env = {"LD_PRELOAD": " ".join(p for p in preload if p), "FAIL_FILE": self.plans.name}
-        super().__init__(*flags, env=env, **options)
+        super().__init__(*flags, env={"FAIL_FILE": self.plans.name}, preload=[FAIL_DISK], **options)
 
     def __exit__(self, *arguments):
         self.heal()

@@ -27,7 +27,7 @@ SANITIZE = os.environ.get("ROCHEFORT_SANITIZE", "none")
 class Server:
     """A running rochefort. Use as a context manager."""
 
-    def __init__(self, *flags, root=None, hold=False, expect_exit=0, env=None):
+    def __init__(self, *flags, root=None, hold=False, expect_exit=0, env=None, preload=()):
         self.directory = tempfile.mkdtemp(prefix="rochefort-test-")
         self.root = root or os.path.join(self.directory, "root")
         self.log_path = os.path.join(self.directory, "log")
@@ -35,14 +35,15 @@ class Server:
         self.flags = list(flags)
         self.hold = hold
         self.env = env or {}
+        self.preload = list(preload)
         self.expect_exit = expect_exit
         self.process = None
         self.start()
 
     def start(self):
         env = dict(os.environ, **self.env)
-        if self.hold:
-            preload = [HOLD_DISK]
+        preload = ([HOLD_DISK] if self.hold else []) + self.preload
+        if preload:
             if SANITIZE in ("address", "thread"):  # its run-time must come first
                 preload.insert(0, sanitizer_runtime())
             env["LD_PRELOAD"] = " ".join(p for p in preload if p)
@@ -97,6 +98,19 @@ class Server:
 
     def release_disk(self):
         for path in (self.hold_file, self.hold_file + ".waiting"):
+            if os.path.exists(path):
+                os.unlink(path)
+        self.release_sync()
+
+    def hold_sync(self):
+        """From now on every fdatasync waits."""
+        open(self.hold_file + ".sync", "w").close()
+
+    def sync_is_waiting(self):
+        return os.path.exists(self.hold_file + ".sync.waiting")
+
+    def release_sync(self):
+        for path in (self.hold_file + ".sync", self.hold_file + ".sync.waiting"):
             if os.path.exists(path):
                 os.unlink(path)
 

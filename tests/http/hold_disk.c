@@ -3,7 +3,8 @@
  *
  * Preloaded into the server under test. While the file $HOLD_FILE exists every
  * pwritev and preadv2 waits; each waiting call first creates $HOLD_FILE.waiting,
- * so that a test can tell that the server has come that far.
+ * so that a test can tell that the server has come that far. In the same way
+ * $HOLD_FILE.sync holds every fdatasync.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -15,12 +16,15 @@
 
 #define POLL_NS 1000000
 
-static void wait_while_held(void)
+static void wait_while_held(const char *suffix)
 {
-    const char *held = getenv("HOLD_FILE");
-    if (held == NULL || access(held, F_OK) != 0)
+    const char *name = getenv("HOLD_FILE");
+    char held[4000], waiting[4096];
+    if (name == NULL)
         return;
-    char waiting[4096];
+    (void)snprintf(held, sizeof(held), "%s%s", name, suffix);
+    if (access(held, F_OK) != 0)
+        return;
     (void)snprintf(waiting, sizeof(waiting), "%s.waiting", held);
     int fd = open(waiting, O_WRONLY | O_CREAT, 0600);
     if (fd >= 0)
@@ -35,7 +39,7 @@ ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset)
 {
     ssize_t (*real)(int, const struct iovec *, int, off_t);
     *(void **)&real = dlsym(RTLD_NEXT, "pwritev64");
-    wait_while_held();
+    wait_while_held("");
     return real(fd, parts, count, offset);
 }
 
@@ -43,6 +47,14 @@ ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t offset, int 
 {
     ssize_t (*real)(int, const struct iovec *, int, off_t, int);
     *(void **)&real = dlsym(RTLD_NEXT, "preadv64v2");
-    wait_while_held();
+    wait_while_held("");
     return real(fd, parts, count, offset, flags);
+}
+
+int fdatasync(int fd)
+{
+    int (*real)(int);
+    *(void **)&real = dlsym(RTLD_NEXT, "fdatasync");
+    wait_while_held(".sync");
+    return real(fd);
 }
