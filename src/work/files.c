@@ -266,8 +266,6 @@ int files_open_to_sync(struct files *files, struct open_prefix *prefix, unsigned
     if (slot->sync_refused)
         return -ENOTRECOVERABLE;
     int error = files_open(files, prefix, index, true);
-    if (error == 0 && slot->sync_refused) /* it was found replaced, and its last sync failed */
-        return -ENOTRECOVERABLE;
     if (error != 0 || slot->named)
         return error;
     error = sync_names(files, slot);

@@ -1,7 +1,7 @@
 /*
  * Tests of what is promised about the disk: how many syncs there are and when, who waits for them,
- * and what becomes of one that fails. This program brings its own fdatasync, fsync and
- * sem_clockwait, which count, wait or fail as the test wishes.
+ * and what becomes of one that fails. This program brings its own fdatasync, fsync,
+ * sem_clockwait and clock, which count, wait, fail or hurry as the test wishes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,6 +35,7 @@ struct call {
 
 static struct call data_syncs, name_syncs;
 static atomic_uint timed_waits;
+static atomic_uint hours; /* that have gone by, over those of the real clock */
 static atomic_uint notices;
 static char last_notice[8192];
 
@@ -64,6 +65,17 @@ int fsync(int fd)
     return pass(&name_syncs);
 }
 
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int (*real)(clockid_t, struct timespec *);
+    *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
+    int result = real(clock, now);
+    if (clock == CLOCK_MONOTONIC)
+        now->tv_sec += (time_t)atomic_load(&hours) * 60 * 60;
+    return result;
+}
+
+/* Time is only looked at when it returns, so an hour that is added meanwhile wakes nobody. */
 int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until)
 {
     int (*real)(sem_t *, clockid_t, const struct timespec *);
@@ -120,6 +132,7 @@ static int sync_set_up(void **state)
     reset(&data_syncs);
     reset(&name_syncs);
     atomic_store(&timed_waits, 0);
+    atomic_store(&hours, 0);
     atomic_store(&notices, 0);
     last_notice[0] = '\0';
     int error = set_up(state);
@@ -324,8 +337,10 @@ static void names_that_cannot_be_synced(void **state)
         assert_int_equal(appended(fixture, prefix, 1, false), 0);
         /* the error of the directory is forgotten with the prefix, that of the root never */
         assert_int_equal(appended(fixture, "q", 0, true), nth == 2 ? -EIO : 0);
-        assert_int_equal(finish_and_free(fixture, close_prefix(fixture, prefix)), 0);
-        assert_int_equal(appended(fixture, prefix, 0, true), nth == 2 ? -EIO : 0);
+        struct request *closer = close_prefix(fixture, prefix);
+        struct request *behind = append_as(fixture, prefix, 0, "1234", true);
+        assert_int_equal(finish_and_free(fixture, closer), 0);
+        assert_int_equal(finish_and_free(fixture, behind), nth == 2 ? -EIO : 0);
         stop(fixture);
         root_close(fixture->root);
         assert_int_equal(root_open(fixture->directory, &fixture->root), 0);
@@ -352,6 +367,28 @@ static void an_interval_syncs_once_and_then_sleeps(void **state)
     assert_int_equal(finish_and_free(fixture, close_prefix(fixture, "p")), 0);
     stop(fixture);
     assert_int_equal(count(&data_syncs), 4 * 20);
+}
+
+/* What is appended after a bucket's time has come gets an interval of its own. */
+static void every_interval_is_a_whole_one(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->sync_after_ms = HOUR_MS;
+    start(fixture, 1, 8, 4);
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned bucket = 0; bucket < 4; bucket++)
+            assert_int_equal(appended(fixture, "p", bucket, false), 0);
+        for (unsigned i = 0; i < 10; i++)
+            assert_int_equal(read_at(fixture, "p", 0, 0), 0);
+        assert_int_equal(count(&data_syncs), 4 * round);
+        atomic_fetch_add(&hours, 1);
+        assert_int_equal(read_at(fixture, "p", 0, 0), 0); /* wakes it */
+        for (unsigned bucket = 0; bucket < 4; bucket++)
+            await(&data_syncs);
+        assert_int_equal(count(&data_syncs), 4 * (round + 1));
+    }
+    stop(fixture);
+    assert_int_equal(count(&data_syncs), 4 * 3);
 }
 
 /* A sync that was asked for is the one that was promised. */
@@ -449,6 +486,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(names_that_cannot_be_synced, sync_set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_interval_syncs_once_and_then_sleeps, sync_set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(every_interval_is_a_whole_one, sync_set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_interval_and_a_request_are_one_sync, sync_set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(files_are_synced_before_they_are_closed, sync_set_up,
