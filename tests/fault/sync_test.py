@@ -103,6 +103,7 @@ class Order(Case):
             for prefix in "pq":
                 self.assertEqual(200, self.append(client, sync, prefix)[0])
         client.close("p")
+        client.hang_up()
         self.assertEqual(0, server.stop())
         self.assertEqual((0, 0), (server.seen("fdatasync"), server.seen("fsync")))
 
@@ -271,6 +272,7 @@ class Interval(Case):
             self.synced(server, count)
         self.assertEqual(NAMES, server.seen("fsync"))
         client.close()
+        client.hang_up()
         self.assertEqual(0, server.stop())
         self.assertEqual(5, server.seen("fdatasync"))
 
@@ -280,9 +282,11 @@ class Interval(Case):
             server.fail("openat", errno.EMFILE, 2)  # the directory, then the file
             self.assertEqual(200, client.request("POST", target(None, "q"), VALUE)[0])
 
-        for end in (lambda server, client: client.close("p"), give_up,
-                    lambda server, _: self.assertEqual(0, server.stop(signal.SIGTERM)),
-                    lambda server, _: self.assertEqual(0, server.stop(signal.SIGINT))):
+        def stop(server, client):
+            client.hang_up()
+            self.assertEqual(0, server.stop(signal.SIGTERM))
+
+        for end in (lambda server, client: client.close("p"), give_up, stop):
             for error in (0, errno.EIO):
                 server = self.start("-sync", "interval:3600000")
                 client = self.client(server)
