@@ -81,6 +81,17 @@ static void making_a_prefix(void **state)
                                     .ignored = "close"});
 }
 
+/* What was written to a file may be told only when it is closed; not so of a directory. */
+static void closing_a_new_file(void **state)
+{
+    struct one_bucket *fixture = *state;
+    for (int file = 1; file <= BUCKETS; file++) {
+        failing_arm(&fail_close, 2 * file, EDQUOT); /* each after its directory */
+        assert_int_equal(resolve_new(fixture, (unsigned)file), -EDQUOT);
+        assert_true(failing_disarm(&fail_close));
+    }
+}
+
 static void make_prefix(struct one_bucket *fixture, unsigned round)
 {
     assert_int_equal(resolve_new(fixture, round), 0);
@@ -150,13 +161,10 @@ static void another_thread_completes_a_prefix(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(opening_a_root),
-        TEST(opening_a_relative_root),
-        TEST(making_a_prefix),
-        TEST(finding_a_prefix),
-        TEST(making_a_deleted_prefix_anew),
-        TEST(completing_a_prefix),
-        TEST(another_thread_completes_a_prefix),
+        TEST(opening_a_root),      TEST(opening_a_relative_root),
+        TEST(making_a_prefix),     TEST(closing_a_new_file),
+        TEST(finding_a_prefix),    TEST(making_a_deleted_prefix_anew),
+        TEST(completing_a_prefix), TEST(another_thread_completes_a_prefix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
