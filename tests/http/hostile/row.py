@@ -18,6 +18,7 @@ class Row(typing.NamedTuple):
     stored: tuple = ()  # the values that must be in the row's prefix afterwards
     refused: tuple = ()  # the statuses that the refusal after these may have
     closes: bool = False  # the last reply says so, and what follows is not served
+    head: bool = False  # asks for heads: they tell the length of what was stored, and no body comes
     decisive: bool = True  # False: only what follows shows that it cannot become a request
 
 
@@ -30,6 +31,11 @@ def refused(name, status, raw, why, decisive=True):
 def served(name, raw, why, *replies, stored=(), closes=False):
     """Answered as any good request is."""
     return Row(name, raw, why, replies=replies, stored=stored, closes=closes)
+
+
+def headed(name, raw, why, closes=False):
+    """A HEAD of what is stored."""
+    return Row(name, raw, why, replies=((200, b""),), closes=closes, head=True)
 
 
 def appended(name, raw, why, value=VALUE):

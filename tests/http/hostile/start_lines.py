@@ -1,5 +1,6 @@
 """The first line: method, target, version; and the query in it."""
-from hostile.row import GET_LINE, READ, STORED, TARGET, get, post, refused, served
+from hostile.row import (GET_LINE, READ, STORED, TARGET, get, headed, post, refused,
+                         served)
 
 LONG = 100000
 
@@ -67,6 +68,10 @@ ROWS = [
            "speaks what we speak, and more", READ),
     served("version HTTP/1.0", get(line=b"GET " + TARGET + b" HTTP/1.0"), "closes", READ,
            closes=True),
+
+    headed("HEAD", get(line=b"HEAD " + TARGET + b" HTTP/1.1"), "a length, and no body to skip"),
+    headed("HEAD in HTTP/1.0", get(line=b"HEAD " + TARGET + b" HTTP/1.0"),
+           "a length all the same", closes=True),
 
     bad_method(b"get", "in capitals only"),
     bad_method(b"GETX", "unknown"),
