@@ -125,7 +125,7 @@ class Writes(unittest.TestCase):
             self.check_file(file, stored)
 
 
-@unittest.skipUnless(shutil.which("fiu-run") and harness.SANITIZE == "none",
+@unittest.skipUnless(shutil.which("fiu-run") and harness.SANITIZE in ("none", "coverage"),
                      "libfiu is not there, or a sanitizer wants to be the first library")
 class Random(unittest.TestCase):
     """libfiu: each write and each cut fails, or is short, with some probability."""

@@ -109,6 +109,7 @@ static void starting(void **state)
     assert_int_equal(router_start(&options, &fixture->router), 0);
     unsigned threads = entries("/proc/self/task") - WORKERS; /* a sanitizer may have its own */
     router_stop(fixture->router);
+    pool_stop(NULL);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         bool failed = true;
         for (int nth = 1; failed; nth++) {
@@ -116,11 +117,9 @@ static void starting(void **state)
             failing_arm(kinds[i].call, nth, kinds[i].error);
             int error = router_start(&options, &fixture->router);
             failed = failing_disarm(kinds[i].call);
-            /* of a mask that cannot be set back nothing is told */
-            if (error == 0 && failed)
-                assert_ptr_equal(kinds[i].call, &fail_pthread_sigmask);
-            else
-                assert_int_equal(error, failed ? -kinds[i].error : 0);
+            /* each second time the mask is set back, and nothing is told */
+            bool told = kinds[i].call != &fail_pthread_sigmask || nth % 2 == 1;
+            assert_int_equal(error, failed && told ? -kinds[i].error : 0);
             if (error == 0)
                 router_stop(fixture->router);
             fixture->router = NULL;
@@ -150,6 +149,7 @@ static struct request *make(struct fixture *fixture, unsigned which)
 
 static void check(const struct request *request, unsigned which)
 {
+    assert_int_equal(request->job.error, 0);
     static const size_t reply_bytes[REQUESTS] = {0, 0, sizeof(long_value), 1000 * (4 + 5), 0};
     assert_int_equal(evbuffer_get_length(request->reply), reply_bytes[which]);
     if (which == 1) {
@@ -203,10 +203,9 @@ static int fail_each(struct fixture *fixture, struct failing *call, unsigned whi
         start(fixture, 2, 8, 4);
         struct request *request = make(fixture, which);
         failing_arm(call, nth + 1, ENOMEM);
-        int error = finish(fixture, submit(fixture, prefix, request));
+        (void)finish(fixture, submit(fixture, prefix, request));
         failed = failing_disarm(call);
-        assert_true(failed || error == 0);
-        if (error != 0)
+        if (failed)
             check_failed(request, which);
         else
             check(request, which);
