@@ -1,0 +1,67 @@
+"""`sh cmake/dev coverage` in small: one unit test and a server that is killed, both counted."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "http"))
+import harness  # noqa: E402
+
+SOURCE = os.environ["SOURCE_DIR"]
+
+
+def run(*command, **options):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          **options)
+    assert done.returncode == 0, "%s:\n%s" % (" ".join(command), done.stdout)
+    return done.stdout
+
+
+class Coverage(unittest.TestCase):
+    def setUp(self):
+        self.build = self.enterContext(tempfile.TemporaryDirectory(prefix="rochefort-coverage-"))
+        run("cmake", "-S", SOURCE, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug",
+            "-DCMAKE_C_COMPILER=clang", "-DROCHEFORT_SANITIZE=coverage",
+            "-DCMAKE_DISABLE_FIND_PACKAGE_Java=ON")
+        run("cmake", "--build", self.build, "--target", "rochefort", "store_record_test")
+        self.env = {"LLVM_PROFILE_FILE": os.path.join(self.build, "counters", "%c%m.profraw")}
+
+    def serve_and_kill(self):
+        binary, harness.BINARY = harness.BINARY, os.path.join(self.build, "rochefort")
+        try:
+            with harness.Server(env=self.env) as server, server.client() as client:
+                self.assertEqual(0, client.append("x", b"value"))
+                server.kill()
+        finally:
+            harness.BINARY = binary
+
+    def lines_run(self, report, name):
+        """(how many, of how many)"""
+        found = re.search(r"^%s +[\d.]+%% +(\d+)/(\d+) " % re.escape(name), report, re.MULTILINE)
+        self.assertIsNotNone(found, report)
+        return tuple(int(number) for number in found.groups())
+
+    def test_what_was_run_is_counted(self):
+        run(os.path.join(self.build, "tests", "store_record_test"), env=dict(os.environ, **self.env))
+        self.serve_and_kill()
+        report = run(sys.executable, "-B", os.path.join(SOURCE, "cmake", "coverage.py"), SOURCE,
+                     self.build)
+        done, of = self.lines_run(report, "src/store/record.c")
+        self.assertEqual(of, done)
+        self.assertGreater(of, 10)
+        for name in ("src/http/append.c", "src/store/bucket.c", "src/work/worker.c", "src/http/"):
+            done, of = self.lines_run(report, name)
+            self.assertTrue(0 < done < of, (name, done, of))
+        self.assertEqual(0, self.lines_run(report, "src/tools/dump.c")[0])
+        # an append does not read, and what is not read is listed with its text
+        self.assertRegex(report, r"(?m)^src/store/bucket\.c:\d+: return missing\(cached_only\);$")
+        self.assertTrue(os.path.exists(os.path.join(self.build, "html", "index.html")))
+
+
+if __name__ == "__main__":
+    if not all(shutil.which(tool) for tool in ("clang", "llvm-cov", "llvm-profdata")):
+        sys.exit(77)
+    unittest.main()
