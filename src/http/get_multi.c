@@ -34,7 +34,8 @@ static bool cut_end(struct evbuffer *buffer, size_t bytes)
 /*
  * After the values that could be read: a length of 0, which no value has, and what went wrong. If
  * it went wrong in the middle of a value, its beginning is taken back. False if that is on its way
- * to the client already: nothing that is sent now could be told from the value.
+ * to the client already: nothing that is sent now could be told from the value. False also if
+ * there is no memory for it.
  */
 static bool add_error(struct exchange *exchange)
 {
@@ -44,9 +45,8 @@ static bool add_error(struct exchange *exchange)
     if (job->value_open && !cut_end(job->piece, RECORD_LENGTH_BYTES + (size_t)job->value_done))
         return false;
     (void)reply_describe(exchange, text, sizeof(text));
-    (void)evbuffer_add(job->piece, mark, sizeof(mark));
-    (void)evbuffer_add(job->piece, text, strlen(text));
-    return true;
+    return evbuffer_add(job->piece, mark, sizeof(mark)) == 0 &&
+           evbuffer_add(job->piece, text, strlen(text)) == 0;
 }
 
 static void piece_done(struct job *job)

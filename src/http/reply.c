@@ -89,10 +89,16 @@ static void send_bytes(struct exchange *exchange, int status, const char *type, 
 {
     add_common(exchange, type);
     /* evhttp does not keep a body from going out with HEAD, nor give it its length */
-    if (is_head(exchange))
+    if (is_head(exchange)) {
         add_length(exchange, bytes);
-    else
-        (void)evbuffer_add(evhttp_request_get_output_buffer(exchange->request), body, bytes);
+    } else {
+        struct evbuffer *out = evhttp_request_get_output_buffer(exchange->request);
+        /* no memory: without its body an answer would be another one, an error would not */
+        if (evbuffer_add(out, body, bytes) != 0 && status == HTTP_OK) {
+            reply_cut(exchange);
+            return;
+        }
+    }
     send_whole(exchange, status, NULL);
 }
 

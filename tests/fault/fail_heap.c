@@ -1,0 +1,77 @@
+/*
+ * fail_heap: a heap that is empty when the test says so.
+ *
+ * Preloaded into the server under test. The file $FAIL_HEAP is shared memory:
+ * of the allocations since `nth` was set (no_memory_test.py) number `nth` fails.
+ * If it is negative, number -`nth` and all that follow.
+ * Only those of LEAST_BYTES or more: libevent 2.1.12 itself falls over smaller
+ * ones that fail (a half-made evhttp_request is freed, a head loses a line),
+ * and nothing of ours can help it. `seen` counts them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define LEAST_BYTES 1000
+
+struct plan {
+    atomic_int nth, seen;
+};
+
+static struct plan *plan;
+
+/* The C library's own names for them: dlsym would allocate. */
+void *__libc_malloc(size_t bytes);
+void *__libc_calloc(size_t count, size_t bytes);
+void *__libc_realloc(void *old, size_t bytes);
+void *__libc_memalign(size_t alignment, size_t bytes);
+
+static __attribute__((constructor)) void map_plan(void)
+{
+    const char *path = getenv("FAIL_HEAP");
+    int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    void *mapped = mmap(NULL, sizeof(*plan), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    (void)close(fd);
+    if (mapped != MAP_FAILED)
+        plan = mapped;
+}
+
+static bool fails(size_t bytes)
+{
+    int nth = plan == NULL || bytes < LEAST_BYTES ? 0 : atomic_load(&plan->nth);
+    if (nth == 0)
+        return false;
+    int seen = atomic_fetch_add(&plan->seen, 1) + 1;
+    if (nth > 0 ? seen != nth : seen < -nth)
+        return false;
+    errno = ENOMEM;
+    return true;
+}
+
+void *malloc(size_t bytes)
+{
+    return fails(bytes) ? NULL : __libc_malloc(bytes);
+}
+
+void *calloc(size_t count, size_t bytes)
+{
+    return fails(count * bytes) ? NULL : __libc_calloc(count, bytes);
+}
+
+void *realloc(void *old, size_t bytes)
+{
+    return fails(bytes) ? NULL : __libc_realloc(old, bytes);
+}
+
+void *aligned_alloc(size_t alignment, size_t bytes)
+{
+    return fails(bytes) ? NULL : __libc_memalign(alignment, bytes);
+}
