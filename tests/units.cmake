@@ -12,7 +12,7 @@ unit_test(store/writeback store)
 unit_test(store/bucket store)
 unit_test(store/bucket_damage store)
 unit_test(store/bucket_errors store)
-set(store_calls calloc reallocarray getcwd stat64 fstat64 mkdir mkdirat open64 openat64 close flock
+set(store_calls calloc reallocarray getcwd stat64 fstat64 statx mkdir mkdirat open64 openat64 close flock
   fdopendir readdir64 pread64 preadv64v2 pwritev64 ftruncate64 fgetxattr fsetxattr)
 unit_test(store/prefix_errors store)
 failing_calls(store/prefix_errors ${store_calls})

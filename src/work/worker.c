@@ -247,6 +247,8 @@ int worker_start(const struct worker_options *options, struct worker **out)
     worker->options = *options;
     files_init(&worker->files, options->root, options->max_files, options->sync_after_ms,
                options->notice);
+    if (options->sync_after_ms != 0) /* else nothing is ever left to write */
+        worker->files.write_behind_bytes = options->write_behind_bytes;
     worker->appends.files = &worker->files;
     worker->long_reads_end = &worker->long_reads;
     worker->spin = (struct spin){.most_ns = options->spin_ns, .offers = true};

@@ -30,6 +30,8 @@ FAILING(reallocarray, void *, NULL, (void *old, size_t count, size_t bytes), (ol
 FAILING(getcwd, char *, NULL, (char *path, size_t bytes), (path, bytes))
 FAILING(stat64, int, -1, (const char *path, struct stat *status), (path, status))
 FAILING(fstat64, int, -1, (int fd, struct stat *status), (fd, status))
+FAILING(statx, int, -1, (int fd, const char *path, int flags, unsigned mask, struct statx *status),
+        (fd, path, flags, mask, status))
 FAILING(mkdir, int, -1, (const char *path, mode_t mode), (path, mode))
 FAILING(mkdirat, int, -1, (int fd, const char *name, mode_t mode), (fd, name, mode))
 FAILING(flock, int, -1, (int fd, int operation), (fd, operation))
@@ -94,16 +96,16 @@ static const struct kind {
     struct failing *call;
     int error;
 } kinds[] = {
-    {"calloc", &fail_calloc, ENOMEM},      {"reallocarray", &fail_reallocarray, ENOMEM},
-    {"getcwd", &fail_getcwd, EACCES},      {"stat", &fail_stat64, EACCES},
-    {"fstat", &fail_fstat64, EIO},         {"mkdir", &fail_mkdir, EROFS},
-    {"mkdirat", &fail_mkdirat, ENOSPC},    {"open", &fail_open64, EMFILE},
-    {"openat", &fail_openat64, ENFILE},    {"close", &fail_close, EDQUOT},
-    {"flock", &fail_flock, ENOLCK},        {"fdopendir", &fail_fdopendir, ENOMEM},
-    {"readdir", &fail_readdir64, EIO},     {"pread", &fail_pread64, EIO},
-    {"preadv2", &fail_preadv64v2, EIO},    {"pwritev", &fail_pwritev64, ENOSPC},
-    {"ftruncate", &fail_ftruncate64, EIO}, {"fgetxattr", &fail_fgetxattr, EIO},
-    {"fsetxattr", &fail_fsetxattr, EIO},
+    {"calloc", &fail_calloc, ENOMEM},       {"reallocarray", &fail_reallocarray, ENOMEM},
+    {"getcwd", &fail_getcwd, EACCES},       {"stat", &fail_stat64, EACCES},
+    {"fstat", &fail_fstat64, EIO},          {"statx", &fail_statx, EIO},
+    {"mkdir", &fail_mkdir, EROFS},          {"mkdirat", &fail_mkdirat, ENOSPC},
+    {"open", &fail_open64, EMFILE},         {"openat", &fail_openat64, ENFILE},
+    {"close", &fail_close, EDQUOT},         {"flock", &fail_flock, ENOLCK},
+    {"fdopendir", &fail_fdopendir, ENOMEM}, {"readdir", &fail_readdir64, EIO},
+    {"pread", &fail_pread64, EIO},          {"preadv2", &fail_preadv64v2, EIO},
+    {"pwritev", &fail_pwritev64, ENOSPC},   {"ftruncate", &fail_ftruncate64, EIO},
+    {"fgetxattr", &fail_fgetxattr, EIO},    {"fsetxattr", &fail_fsetxattr, EIO},
 };
 
 static inline unsigned open_descriptors(void)
