@@ -55,9 +55,10 @@ struct job {
     struct evbuffer *piece; /* reads: made and filled by the worker, sent and freed by the loop */
 
     /* progress of a read in pieces; worker */
-    uint32_t value_done; /* bytes of the value at hand that were handed over */
-    bool value_open;     /* JOB_READ_MULTI: in the middle of a value */
-    bool waits;          /* the cache does not have what comes next */
+    uint32_t value_done;     /* bytes of the value at hand that were handed over */
+    bool value_open;         /* JOB_READ_MULTI: in the middle of a value */
+    bool waits;              /* the cache does not have what comes next, and the kernel was told */
+    uint32_t expected_bytes; /* JOB_READ: what values of this bucket are long, as far as known */
 
     /* routing; work/ only */
     struct open_prefix *prefix; /* once done: NULL if no bucket was tried */

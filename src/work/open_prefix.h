@@ -36,6 +36,7 @@ struct bucket_slot {
     bool unsynced;     /* appended to, and to be synced within the interval */
     bool named;        /* its name was synced since it was opened */
     bool sync_refused; /* a sync has failed: it is not tried again until the prefix is closed */
+    uint32_t expected_bytes; /* how long the values are that were read, about */
 };
 
 static_assert(sizeof(struct bucket_slot) == 64, "one cache line");

@@ -11,8 +11,9 @@
 #define WINDOW_OFFSETS 128
 /* Values of a getMulti are read into blocks of this size, less libevent's chain header. */
 #define BLOCK_BYTES (16 * 1024 - 64)
-/* The first read of a value takes so much with the header. */
+/* The first read of a value takes so much with the header, at least and at most. */
 #define GUESS_BYTES JOB_SMALL_BYTES
+#define GUESS_BYTES_MAX (16 * 1024)
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -63,12 +64,48 @@ static int read_on(struct job *job, struct bucket *bucket, bool cached_only, siz
     return error;
 }
 
+static void drop_piece(struct job *job)
+{
+    if (job->piece != NULL)
+        evbuffer_free(job->piece);
+    job->piece = NULL;
+}
+
+/* The first read of a value that is probably too long for the job itself; it may turn out not to.
+ */
+static int read_long(struct job *job, struct bucket *bucket, bool cached_only,
+                     struct bucket_value *found)
+{
+    struct evbuffer_iovec room;
+    int error = reserve(job, job->expected_bytes, &room);
+    if (error == 0)
+        error = bucket_read(bucket, job->offset, room.iov_base, job->expected_bytes, cached_only,
+                            found);
+    if (error == 0 && found->value_bytes > sizeof(job->small)) {
+        job->value_done = found->read_bytes;
+        return commit(job, &room, found->read_bytes);
+    }
+    if (error == 0)
+        memcpy(job->small, room.iov_base, found->value_bytes);
+    drop_piece(job);
+    return error;
+}
+
+static int begin_single(struct job *job, struct bucket *bucket, bool cached_only,
+                        struct bucket_value *found)
+{
+    if (job->expected_bytes > GUESS_BYTES && job->expected_bytes <= GUESS_BYTES_MAX &&
+        !job->header_only)
+        return read_long(job, bucket, cached_only, found);
+    return bucket_read(bucket, job->offset, job->small, job->header_only ? 0 : GUESS_BYTES,
+                       cached_only, found);
+}
+
 static int read_single(struct job *job, struct bucket *bucket, bool cached_only)
 {
     struct bucket_value found = {0};
     if (job->value_done == 0) {
-        size_t capacity = job->header_only ? 0 : GUESS_BYTES;
-        int error = bucket_read(bucket, job->offset, job->small, capacity, cached_only, &found);
+        int error = begin_single(job, bucket, cached_only, &found);
         if (error != 0)
             return error;
         job->value_bytes = found.value_bytes;
@@ -76,7 +113,9 @@ static int read_single(struct job *job, struct bucket *bucket, bool cached_only)
         if (job->header_only || found.read_bytes == found.value_bytes)
             return 0;
     }
-    int error = read_on(job, bucket, cached_only, JOB_PIECE_BYTES, job->small, found.read_bytes);
+    size_t begun = job->value_done == 0 ? found.read_bytes : 0;
+    int error =
+        read_on(job, bucket, cached_only, JOB_PIECE_BYTES - piece_bytes(job), job->small, begun);
     job->more = error == 0 && job->value_done < job->value_bytes;
     return error;
 }
@@ -190,11 +229,21 @@ static int read_multi(struct job *job, struct bucket *bucket, bool cached_only)
     return error;
 }
 
+/* As much as is known, or likely, to be read next. */
+static void announce_single(const struct job *job, const struct bucket *bucket)
+{
+    size_t likely = job->value_bytes;
+    if (likely == 0)
+        likely = job->expected_bytes > GUESS_BYTES ? job->expected_bytes : GUESS_BYTES;
+    bucket_announce(bucket, job->offset + job->value_done,
+                    RECORD_HEADER_BYTES + smaller(likely - job->value_done, JOB_PIECE_BYTES));
+}
+
 int reader_read(struct job *job, struct bucket *bucket, bool cached_only)
 {
     int error = job->kind == JOB_READ ? read_single(job, bucket, cached_only)
                                       : read_multi(job, bucket, cached_only);
-    if (error == -EAGAIN && job->kind == JOB_READ)
-        bucket_announce(bucket, job->offset + job->value_done, RECORD_HEADER_BYTES + GUESS_BYTES);
+    if (error == -EAGAIN && job->kind == JOB_READ && !job->waits)
+        announce_single(job, bucket);
     return error;
 }

@@ -19,6 +19,9 @@
 
 #define NS_PER_SECOND 1000000000
 
+/* What is expected of the length of values falls by this part of the way to a shorter one. */
+#define FORGET_PART 8
+
 struct worker {
     struct worker_options options;
     pthread_t thread;
@@ -90,11 +93,26 @@ static void read_later(struct worker *worker, struct job *job)
     worker->long_reads_end = &job->next;
 }
 
+/* After a longer value the next is expected to be as long, after a shorter one a little shorter. */
+static void learn_length(struct bucket_slot *slot, const struct job *job)
+{
+    if (job->value_bytes >= slot->expected_bytes)
+        slot->expected_bytes = job->value_bytes;
+    else
+        slot->expected_bytes -= (slot->expected_bytes - job->value_bytes) / FORGET_PART;
+}
+
 static void read_now(struct worker *worker, struct job *job)
 {
+    struct bucket_slot *slot = &job->prefix->slots[job->bucket];
     int error = open_slot(worker, job, false);
-    if (error == 0)
-        error = reader_read(job, job->prefix->slots[job->bucket].bucket, !job->waits);
+    if (error == 0) {
+        if (!job->waits)
+            job->expected_bytes = slot->expected_bytes;
+        error = reader_read(job, slot->bucket, !job->waits);
+    }
+    if (error == 0 && job->kind == JOB_READ)
+        learn_length(slot, job);
     if (error == -EAGAIN) {
         job->waits = !job->waits; /* after one wait the cache may do for a while again */
         read_later(worker, job);

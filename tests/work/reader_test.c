@@ -29,7 +29,7 @@ enum temperature {
 static enum temperature temperature;
 static unsigned patchy_calls;
 static bool may_wait; /* what reader_read was told; it must keep to it */
-static unsigned waiting_reads;
+static unsigned waiting_reads, all_reads;
 
 /* Reads that one call may wait for: it has announced so many together, then others are served. */
 #define WAITING_READS_MAX 128
@@ -42,6 +42,7 @@ ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t offset, int 
     bool nowait = (flags & RWF_NOWAIT) != 0;
     assert_true(may_wait || nowait);
     waiting_reads += !nowait;
+    all_reads++;
     if (nowait && temperature == SHORT) {
         struct iovec first = parts[0];
         if (first.iov_len > 500)
@@ -187,6 +188,52 @@ static void long_value_comes_in_pieces(void **state)
             assert_reply(reply, pattern + i, table[i].bytes);
             evbuffer_free(reply);
         }
+    }
+}
+
+/* Whatever is expected, the value is the same; if it is no less than the value, one call reads it.
+ */
+static void length_may_be_expected(void **state)
+{
+    static const uint32_t lengths[] = {
+        1,         JOB_SMALL_BYTES, JOB_SMALL_BYTES + 1, 4096,
+        16 * 1024, 16 * 1024 + 1,   JOB_PIECE_BYTES,     JOB_PIECE_BYTES + 1};
+    const unsigned count = sizeof(lengths) / sizeof(lengths[0]);
+    struct one_bucket *fixture = *state;
+    for (unsigned i = 0; i < count; i++)
+        (void)add(fixture, lengths[i]);
+    for (temperature = WARM; temperature < COLD_END; temperature++) {
+        for (unsigned i = 0; i < count * count; i++) {
+            unsigned number = i % count;
+            uint32_t bytes = lengths[number], expected = lengths[i / count];
+            struct evbuffer *reply = evbuffer_new();
+            struct job job = {
+                .kind = JOB_READ, .offset = values[number].offset, .expected_bytes = expected};
+            all_reads = 0;
+            assert_int_equal(turn(fixture, &job), 0);
+            if (temperature == WARM && expected >= bytes && expected <= 16 * 1024)
+                assert_int_equal(all_reads, 1);
+            assert_int_equal(job.value_bytes, bytes);
+            if (bytes <= JOB_SMALL_BYTES) {
+                assert_null(job.piece);
+                assert_int_equal(job.small_bytes, bytes);
+                assert_memory_equal(job.small, pattern + number, bytes);
+            }
+            for (size_t piece = take_piece(&job, reply); piece > 0;
+                 piece = take_piece(&job, reply)) {
+                assert_true(piece <= JOB_PIECE_BYTES);
+                if (job.more)
+                    assert_int_equal(turn(fixture, &job), 0);
+            }
+            assert_false(job.more);
+            if (bytes > JOB_SMALL_BYTES)
+                assert_reply(reply, pattern + number, bytes);
+            evbuffer_free(reply);
+        }
+        struct job nothing = {
+            .kind = JOB_READ, .offset = values[0].offset + 1, .expected_bytes = 4096};
+        assert_int_equal(turn(fixture, &nothing), -ENOENT);
+        assert_null(nothing.piece);
     }
 }
 
@@ -367,6 +414,7 @@ int main(void)
         TEST(short_value_is_in_the_job_itself),
         TEST(only_the_length_is_read_if_only_that_is_wanted),
         TEST(long_value_comes_in_pieces),
+        TEST(length_may_be_expected),
         TEST(errors_of_a_read_are_told),
         TEST(multi_of_nothing_is_empty),
         TEST(multi_of_all_lengths),
