@@ -23,7 +23,8 @@ function(java_test name class)
       org.junit.platform.console.ConsoleLauncher --disable-banner --disable-ansi-colors
       --details=tree --fail-if-no-tests --select-class nl.prymr.rochefort.${class})
   set_tests_properties(client/java/${name} PROPERTIES TIMEOUT 300
-    ENVIRONMENT "ROCHEFORT=$<TARGET_FILE:rochefort>;LC_ALL=C.UTF-8")
+    ENVIRONMENT "ROCHEFORT=$<TARGET_FILE:rochefort>;FAIL_DISK=$<TARGET_FILE:fail_disk>;\
+LC_ALL=C.UTF-8")
 endfunction()
 
 # Against the real server
@@ -32,11 +33,13 @@ java_test(many_values ManyValuesTest)
 java_test(refusal RefusalTest)
 java_test(example ExampleTest)
 
-# The rest has a server of its own, which no sanitizer looks at.
+# The rest has a server of its own, which no sanitizer looks at, or preloads a library into the real
+# one, before which a sanitizer's would have to come.
 if(NOT ROCHEFORT_SANITIZE STREQUAL "none")
   return()
 endif()
 
+java_test(sync SyncTest)
 java_test(json JsonTest)
 java_test(broken_reply BrokenReplyTest)
 java_test(limits LimitsTest)

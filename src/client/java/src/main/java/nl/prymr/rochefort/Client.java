@@ -37,6 +37,10 @@ import java.util.concurrent.CompletableFuture;
  * InterruptedException as its cause, and stays interrupted. Wrong arguments are an
  * IllegalArgumentException or a NullPointerException, from the asynchronous methods as well.
  *
+ * <p><b>Power cuts.</b> A value whose append has returned is in its file, also if the server is
+ * killed. Whether it outlives a power cut, or a crash of the kernel, is what the server's flag
+ * {@code -sync} says; with {@link ClientBuilder#syncAppends} it does in any case.
+ *
  * <p><b>Retries.</b> An append is sent once, whatever the connection does, and whatever {@code
  * jdk.httpclient.enableAllMethodRetry} says: if the connection breaks before the reply, {@link
  * RochefortException#mayHaveHappened()} is true, and to send it again or not is the caller's
@@ -55,6 +59,7 @@ public final class Client implements AutoCloseable {
 
     private final Endpoint endpoint;
     private final Transport transport;
+    private final boolean syncAppends;
 
     /**
      * A client with the usual limits, see {@link ClientBuilder}. Nothing is sent yet.
@@ -64,7 +69,7 @@ public final class Client implements AutoCloseable {
      * @throws IllegalArgumentException if it is not such a URL
      */
     public Client(String url) {
-        this(new Endpoint(url), builder(url).transport());
+        this(new Endpoint(url), builder(url).transport(), false);
     }
 
     /**
@@ -76,13 +81,14 @@ public final class Client implements AutoCloseable {
         this(url.toString());
     }
 
-    Client(Endpoint endpoint, Transport transport) {
+    Client(Endpoint endpoint, Transport transport, boolean syncAppends) {
         this.endpoint = endpoint;
         this.transport = transport;
+        this.syncAppends = syncAppends;
     }
 
     /**
-     * To make a client with other limits.
+     * To make a client with other limits, or one whose appends wait for the disk.
      *
      * @param url where the server is, as in {@link #Client(String)}
      * @return a builder with the usual limits
@@ -326,8 +332,8 @@ public final class Client implements AutoCloseable {
     }
 
     private Exchange<Long> appending(String storagePrefix, String id, byte[] data) {
-        return new WholeExchange<>(endpoint.append(storagePrefix, id), new OnceBody(data),
-                transport.timeout(), JSON, Json::offset);
+        return new WholeExchange<>(endpoint.append(storagePrefix, id, syncAppends),
+                new OnceBody(data), transport.timeout(), JSON, Json::offset);
     }
 
     private Exchange<byte[]> getting(String storagePrefix, String id, long offset) {

@@ -4,7 +4,8 @@ import java.time.Duration;
 import java.util.Objects;
 
 /**
- * Makes a {@link Client} with other limits than the usual ones.
+ * Makes a {@link Client} with other limits than the usual ones, or one whose appends wait for the
+ * disk.
  *
  * <pre>{@code
  * Client client = Client.builder("http://localhost:8001")
@@ -23,6 +24,7 @@ public final class ClientBuilder {
     private Duration connectTimeout = Duration.ofSeconds(10);
     private Duration requestTimeout = Duration.ofSeconds(60);
     private int maxConnections = 64;
+    private boolean syncAppends = false;
 
     ClientBuilder(Endpoint endpoint) {
         this.endpoint = endpoint;
@@ -79,12 +81,36 @@ public final class ClientBuilder {
     }
 
     /**
+     * Whether each append of this client waits until its value is on the disk, whatever the
+     * server's flag {@code -sync} says: what was answered then outlives a power cut, or a crash of
+     * the kernel, as far as the disk is right when it says that data is safe. Usually false: then
+     * the server decides, and a server that syncs is not kept from it.
+     *
+     * <p>If the disk fails, the append ends with a {@link RochefortException} of status 500, and
+     * the value is not stored (a power cut may bring it back, at an offset that nobody has). From
+     * then on the server refuses to sync that file, with status 500 too, until its prefix is closed
+     * or the server restarted: {@link Client#close(String)} is for a program that has found out
+     * what became of its disk.
+     *
+     * <p>Appends that wait for one file at the same time share a sync, so asynchronous ones, or
+     * those of many threads, cost far less than as many one after the other. Where only some values
+     * are worth the wait, make two clients. A server that does not know of syncs yet ignores this.
+     *
+     * @param sync true to wait
+     * @return this
+     */
+    public ClientBuilder syncAppends(boolean sync) {
+        syncAppends = sync;
+        return this;
+    }
+
+    /**
      * Makes the client. Nothing is sent yet.
      *
      * @return a client, to be closed by the caller
      */
     public Client build() {
-        return new Client(endpoint, transport());
+        return new Client(endpoint, transport(), syncAppends);
     }
 
     Transport transport() {

@@ -37,8 +37,9 @@ final class Endpoint {
         base = scheme + "://" + uri.getHost() + port + path;
     }
 
-    URI append(String storagePrefix, String id) {
-        return URI.create(base + "/append?id=" + encode(id) + prefix(storagePrefix));
+    URI append(String storagePrefix, String id, boolean sync) {
+        return URI.create(base + "/append?id=" + encode(id) + prefix(storagePrefix)
+                + (sync ? "&sync=1" : ""));
     }
 
     URI get(String storagePrefix, String id, long offset) {

@@ -187,7 +187,7 @@ class OutcomeTest {
                 }
             })) {
                 Client client = new Client(new Endpoint(rogue.url()),
-                        new Transport(TIMEOUT, TIMEOUT, 1, workers, watch));
+                        new Transport(TIMEOUT, TIMEOUT, 1, workers, watch), false);
                 for (int i = 0; i < 3; i++) {
                     scarce.set(true);
                     CompletableFuture<Long> refused = client.appendAsync("id", new byte[1]);

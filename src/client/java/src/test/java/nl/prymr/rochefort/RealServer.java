@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
@@ -26,13 +27,19 @@ final class RealServer implements AutoCloseable {
     private final String address;
 
     RealServer(String... flags) throws IOException {
+        this(Map.of(), flags);
+    }
+
+    RealServer(Map<String, String> environment, String... flags) throws IOException {
         String binary = Objects.requireNonNull(System.getenv("ROCHEFORT"), "ROCHEFORT is not set");
         root = Files.createTempDirectory("rochefort-java-");
         List<String> command = new ArrayList<>(
                 List.of(binary, "-bind", "127.0.0.1:0", "-root", root.toString()));
         command.addAll(List.of(flags));
-        process = new ProcessBuilder(command).redirectOutput(ProcessBuilder.Redirect.INHERIT)
-                .start();
+        ProcessBuilder builder =
+                new ProcessBuilder(command).redirectOutput(ProcessBuilder.Redirect.INHERIT);
+        builder.environment().putAll(environment);
+        process = builder.start();
         BufferedReader log = new BufferedReader(
                 new InputStreamReader(process.getErrorStream(), StandardCharsets.UTF_8));
         address = awaitStart(log);
