@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import time
 import unittest
 
 import faults
@@ -275,6 +276,34 @@ class Interval(Case):
         client.hang_up()
         self.assertEqual(0, server.stop())
         self.assertEqual(5, server.seen("fdatasync"))
+
+    def test_in_time_with_a_client_alone(self):
+        """Loop and worker look out for its next request instead of going to sleep."""
+        server = self.start("-sync", "interval:20")
+        sock = self.enterContext(server.connect())
+        request = harness.request_bytes("POST", target(), VALUE)
+
+        def go_on_until(happened):
+            """Answers how many have no answer yet: one if a sync holds it up."""
+            until = time.monotonic() + harness.TIMEOUT_SECONDS
+            while not happened():
+                self.assertLess(time.monotonic(), until, "no sync comes")
+                sock.sendall(request)
+                while not harness.is_readable(sock, 0.05):
+                    if server.sync_is_waiting():
+                        return 1
+                self.assertEqual(200, harness.receive_reply(sock)[0])
+            return 0
+
+        self.assertEqual(0, go_on_until(lambda: server.seen("fdatasync") >= 3))
+        server.hold_sync()
+        unanswered = go_on_until(server.sync_is_waiting)
+        sock.sendall(request)  # this one is written after that sync, so it needs another
+        before = server.seen("fdatasync")
+        server.release_sync()
+        for _ in range(unanswered + 1):
+            self.assertEqual(200, harness.receive_reply(sock)[0])
+        harness.wait_for(lambda: server.seen("fdatasync") >= before + 2, "the last sync")
 
     def test_what_is_owed_is_synced_at_the_end(self):
         def give_up(server, client):

@@ -58,6 +58,22 @@ class WriteBehind(unittest.TestCase):
             self.assertEqual(0, server.seen("sync_file_range"))
             self.check(server, client, stored)
 
+    def test_where_appends_are_synced(self):
+        """With always nothing is ever left to write."""
+        for flags, early in ((("-sync", "always"), False), (("-sync=interval:3600000",), True),
+                             (("-sync", "never"), True)):
+            with self.subTest(flags=flags), \
+                    faults.Server("-buckets", "1", "-write-behind=1MiB", *flags) as server, \
+                    server.client() as client:
+                stored = {}
+                client.append("x", b"opens the file, and syncs its name if that is to be")
+                server.heal()
+                self.append(server, client, stored, 64)
+                self.assertEqual(64 if not early else 0, server.seen("fdatasync"))
+                self.assertEqual(early, server.seen("sync_file_range") > 0)
+                for offset, value in stored.items():
+                    self.assertEqual(value, client.get("x", offset))
+
 
 if __name__ == "__main__":
     unittest.main()

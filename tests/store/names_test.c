@@ -1,6 +1,6 @@
 /*
  * Tests of root_sync_names: which directories are synced, and that a sync of one that has failed is
- * never tried again. This program brings its own fsync.
+ * never tried again. This program brings its own fsync, and a lock that fails when it should.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -36,6 +37,22 @@ int fsync(int fd)
     return syncs.count == syncs.fails ? -1 : 0;
 }
 
+static int lock_error; /* of every call that makes or takes a lock */
+int __real_pthread_mutex_init(pthread_mutex_t *lock, const pthread_mutexattr_t *attributes);
+int __wrap_pthread_mutex_init(pthread_mutex_t *lock, const pthread_mutexattr_t *attributes);
+int __real_pthread_mutex_lock(pthread_mutex_t *lock);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *lock);
+
+int __wrap_pthread_mutex_init(pthread_mutex_t *lock, const pthread_mutexattr_t *attributes)
+{
+    return lock_error != 0 ? lock_error : __real_pthread_mutex_init(lock, attributes);
+}
+
+int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
+{
+    return lock_error != 0 ? lock_error : __real_pthread_mutex_lock(lock);
+}
+
 static ino_t inode(const char *path)
 {
     struct stat status;
@@ -54,6 +71,7 @@ static void expect_synced(const char *directory, const char *const *names, unsig
 static int set_up(void **state)
 {
     syncs.count = syncs.fails = 0;
+    lock_error = 0;
     return temporary_make(state);
 }
 
@@ -149,15 +167,34 @@ static void without_a_descriptor(void **state)
     close_all(&opened);
 }
 
+static void without_a_lock(void **state)
+{
+    struct root *root = NULL;
+    int kept = 0;
+    lock_error = EAGAIN;
+    assert_int_equal(root_open(temporary_path(*state, "a"), &root), -EAGAIN);
+    assert_null(root);
+    assert_int_equal(access(temporary_path(*state, "a"), F_OK), -1); /* nothing was made */
+    lock_error = 0;
+    struct opened opened = open_at(*state, "a");
+    lock_error = EINVAL;
+    assert_int_equal(root_sync_names(opened.root, opened.p, &kept), -EINVAL);
+    assert_int_equal(syncs.count, 0);
+    assert_int_equal(kept, 0); /* no sync has failed */
+    lock_error = 0;
+    assert_int_equal(root_sync_names(opened.root, opened.p, &kept), 0);
+    EXPECT("a/p", "a", ".");
+    close_all(&opened);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, temporary_remove)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(directory_and_root),
-        TEST(parents_that_were_made_are_synced_once),
-        TEST(no_sync_is_tried_again),
-        TEST(without_a_descriptor),
+        TEST(directory_and_root),     TEST(parents_that_were_made_are_synced_once),
+        TEST(no_sync_is_tried_again), TEST(without_a_descriptor),
+        TEST(without_a_lock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /*
  * Tests of work/reader: replies in pieces of bounded size, the same whether
  * the values are in memory or not. This program brings its own preadv2, which
- * pretends that the page cache is cold.
+ * pretends that the page cache is cold, and an evbuffer_commit_space that may fail.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,8 +15,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "failing.h"
 #include "store/one_bucket.h"
 #include "work/reader.h"
+
+FAILING(evbuffer_commit_space, int, -1,
+        (struct evbuffer * buffer, struct evbuffer_iovec *room, int count), (buffer, room, count))
 
 enum temperature {
     WARM,    /* everything is in memory */
@@ -406,6 +410,31 @@ static void multi_stops_at_the_first_bad_offset(void **state)
             check_multi_error(fixture, good[j], bad[i]);
 }
 
+/* The piece holds what it held before. */
+static void what_was_read_may_not_get_into_the_piece(void **state)
+{
+    static const unsigned numbers[] = {0, 1};
+    struct one_bucket *fixture = *state;
+    (void)add(fixture, 5000);
+    (void)add(fixture, 10);
+    struct job jobs[] = {
+        {.kind = JOB_READ, .offset = values[0].offset},
+        {.kind = JOB_READ, .offset = values[0].offset, .expected_bytes = 6000},
+        multi_job(numbers, 1), /* a long one: first its beginning */
+        multi_job(numbers + 1, 1),
+    };
+    for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+        failing_arm(&fail_evbuffer_commit_space, 1, ENOMEM);
+        assert_int_equal(turn(fixture, &jobs[i]), -ENOMEM);
+        assert_true(failing_disarm(&fail_evbuffer_commit_space));
+        assert_false(jobs[i].more);
+        assert_int_equal(evbuffer_get_length(jobs[i].piece), 0);
+        evbuffer_free(jobs[i].piece);
+        if (jobs[i].offsets != NULL)
+            evbuffer_free(jobs[i].offsets);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, one_bucket_tear_down)
 
 int main(void)
@@ -421,6 +450,7 @@ int main(void)
         TEST(multi_of_many_short_values),
         TEST(multi_of_short_values_behind_a_long_one),
         TEST(multi_stops_at_the_first_bad_offset),
+        TEST(what_was_read_may_not_get_into_the_piece),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -303,6 +303,19 @@ static void a_failed_sync_is_never_tried_again(void **state)
     stop(fixture);
 }
 
+/* There may be nobody to tell. */
+static void a_failed_sync_without_a_log(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->notice = NULL;
+    start(fixture, 1, 8, 1);
+    fail_from(&data_syncs, 1, EIO);
+    assert_int_equal(appended(fixture, "p", 0, true), -EIO);
+    assert_int_equal(appended(fixture, "p", 0, true), -ENOTRECOVERABLE);
+    stop(fixture);
+    assert_int_equal(count(&data_syncs), 1);
+}
+
 /* A group of some that were written before the sync failed. */
 static void a_group_fails_together(void **state)
 {
@@ -500,6 +513,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_group_is_one_sync, sync_set_up, tear_down),
         cmocka_unit_test_setup_teardown(always_is_always, sync_set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failed_sync_is_never_tried_again, sync_set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_failed_sync_without_a_log, sync_set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_group_fails_together, sync_set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_that_cannot_be_synced, sync_set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_interval_syncs_once_and_then_sleeps, sync_set_up,
