@@ -1,8 +1,8 @@
 """Appends without pause, past what the page cache takes, beside fio writing one file.
 
-Both write through the page cache and neither syncs, as the server promises no more. What is on the
-disk at the end, after an fsync that is timed with the rest, is a figure of its own. The server does
-it as it comes and with `-write-behind 0`, alone and beside dd, see neighbour.py.
+Both write through the page cache and neither syncs, as the server does not unless it is told to.
+What is on the disk at the end, after an fsync that is timed with the rest, is a figure of its own.
+The server does it as it comes and with `-write-behind 0`, alone and beside dd, see neighbour.py.
 """
 import os
 import shutil
