@@ -2,11 +2,14 @@
 import ctypes
 import mmap
 import os
+import time
 
+import machine
 from process import wait_for
 
 RESIDENT_MAX = 0.01
 EVICT_SECONDS = 20
+SETTLED_BYTES = 16 << 20
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -19,6 +22,21 @@ def flush(directory):
                 os.fsync(fd)
             finally:
                 os.close(fd)
+
+
+def unwritten_bytes():
+    """What waits in memory to be written to any disk, or is on its way."""
+    return sum(int(machine.read("/proc/meminfo", r"^%s:\s+(\d+)" % field)) * 1024
+               for field in ("Dirty", "Writeback"))
+
+
+def settle(seconds):
+    """Gets all to the disk and waits until next to nothing is left to be written. Somebody else may
+    write all the while: after so many seconds it goes on as it is."""
+    os.sync()
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit and unwritten_bytes() > SETTLED_BYTES:
+        time.sleep(0.05)
 
 
 def resident(path):

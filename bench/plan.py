@@ -34,6 +34,7 @@ class Plan:
     growth_workers: tuple = (1, 2, 3, 4, 6, 8)
     write_bytes: int = 0  # 0: past the kernel's limit, see write.py
     write_sizes: tuple = (64 * KIB, MIB)
+    settle_seconds: int = 30  # before a run, at most
     read_bytes: int = GIB // 2
     read_sizes: tuple = (SMALL, 4 * KIB)
     read_connections: tuple = (1, 8, 64)
@@ -53,8 +54,8 @@ QUICK = {
     "memory_connections": 200, "memory_sizes": (SMALL,),
     "growth_connections": (1, 256), "growth_prefixes": (100,), "growth_file_bytes": (20 * GIB,),
     "growth_offsets": (1000,), "growth_workers": (4,),
-    "write_bytes": 64 * MIB, "write_sizes": (64 * KIB,), "read_bytes": 32 * MIB,
-    "read_connections": (64,), "read_seconds": 1,
+    "write_bytes": 64 * MIB, "write_sizes": (64 * KIB,), "settle_seconds": 1,
+    "read_bytes": 32 * MIB, "read_connections": (64,), "read_seconds": 1,
 }
 
 
@@ -76,10 +77,11 @@ class Context:
         """A path that nobody else uses."""
         return os.path.join(self.directory, "%s-%d" % (name, next(self.numbers)))
 
-    def rounds(self, lanes, run):
-        """Lets all take turns, a round after the other: run(lane, what to say about the round)."""
+    def rounds(self, lanes, run, other_lanes=None):
+        """Lets all take turns, a round after the other: run(lane, what to say about the round).
+        Every second round is in the order of `other_lanes`, if there is one."""
         for number in range(self.plan.rounds):
-            for lane in lanes:
+            for lane in other_lanes if other_lanes and number % 2 else lanes:
                 run(lane, "round %d of %d" % (number + 1, self.plan.rounds))
 
 

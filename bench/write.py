@@ -122,15 +122,24 @@ def fio_write(context, size, total):
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def order(sizes, writers):
+    """Who runs when. What dd leaves behind, if it is more than we can wait for, is fio's."""
+    return [(size, beside, who) for beside in (ALONE, DD) for size in sizes
+            for who in (("fio",) if beside == ALONE else ()) + writers]
+
+
 def run(context):
     rows, limit, total = [], machine.dirty_limit_bytes(), total_bytes(context)
+    servers = tuple(who for who in WRITERS if who != "fio")
+    lanes, other_lanes = (order(context.plan.write_sizes, writers)
+                          for writers in (servers, servers[::-1]))
     rounds = {(size, beside, who): [] for size in context.plan.write_sizes
-              for beside in (ALONE, DD) for who in WRITERS if who != "fio" or beside == ALONE}
+              for beside in (ALONE, DD) for who in WRITERS if (size, beside, who) in lanes}
 
     def run_one(lane, what):
         size, beside, who = lane
         part = total if beside == ALONE else total // BESIDE_PART
-        os.sync()  # what the one before left to be written is not for this one to wait for
+        pages.settle(context.plan.settle_seconds)  # not to wait for what the one before left
         progress("write: %s of %s, %s: %s, beside %s" % (size_text(part), size_text(size), what,
                                                          who, beside))
         if who == "fio":
@@ -139,7 +148,7 @@ def run(context):
             found = append(context, size, part, WRITERS[who],
                            min(limit, total) if beside == DD else None)
         rounds[lane].append(found)
-    context.rounds(list(rounds), run_one)
+    context.rounds(lanes, run_one, other_lanes)
     for (size, beside, who), found in rounds.items():
         ours = rounds[size, beside, "rochefort"]
         rows.append({"server": who, "beside": beside, "size": size, **figures.summarise(found),
