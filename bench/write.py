@@ -2,7 +2,7 @@
 
 Both write through the page cache and neither syncs, as the server does not unless it is told to.
 What is on the disk at the end, after an fsync that is timed with the rest, is a figure of its own.
-The server does it as it comes and with `-write-behind 0`, alone and beside dd, see neighbour.py.
+The server does it as it comes and with `-write-behind 2MiB`, alone and beside dd, see neighbour.py.
 """
 import os
 import shutil
@@ -30,7 +30,8 @@ SECONDS_MAX = 900
 LEAST_BYTES, MOST_BYTES = 4 * GIB, 8 * GIB
 PAST = 1.2  # times the limit
 BESIDE_PART = 4  # of that is enough where somebody else gets the kernel to its limit
-WRITERS = {"rochefort": (), "rochefort -write-behind 0": ("-write-behind", "0"), "fio": None}
+EARLY = ("-write-behind", "2MiB")
+WRITERS = {"rochefort": (), " ".join(("rochefort",) + EARLY): EARLY, "fio": None}
 ALONE, DD = "nobody", "dd"
 
 

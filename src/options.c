@@ -52,8 +52,8 @@ static const struct flag {
      offsetof(struct options, rate_bytes_a_second_min), 0, INT32_MAX},
     {"min-rate-window", "S", "over which -min-rate is measured (10)", NUMBER,
      offsetof(struct options, rate_window_seconds), 1, SECONDS_MAX},
-    {"write-behind", "BYTES", "appended to a file: begin to write them to disk; 0 never (2MiB)",
-     BYTES, offsetof(struct options, write_behind_bytes), 0, INT64_MAX},
+    {"write-behind", "BYTES", "appended to a file: begin to write them to disk; 0 never (0)", BYTES,
+     offsetof(struct options, write_behind_bytes), 0, INT64_MAX},
     {"sync", "WHEN", "never, interval:MS (appends are on the disk by then) or always (never)", SYNC,
      offsetof(struct options, sync_after_ms), 1, SYNC_MS_MAX},
     {"log-slower-than", "MS", "log each request slower than this; 0 all, -1 none (-1)", NUMBER,
@@ -181,7 +181,7 @@ enum options_result options_parse(int argc, char *const argv[], struct options *
                                 .head_seconds = 20,
                                 .rate_bytes_a_second_min = 512,
                                 .rate_window_seconds = 10,
-                                .write_behind_bytes = 2 * MIB};
+                                .write_behind_bytes = 0};
     for (int i = 1; i < argc; i++) {
         const char *argument = argv[i];
         if (argument[0] != '-')

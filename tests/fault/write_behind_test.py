@@ -40,8 +40,9 @@ class WriteBehind(unittest.TestCase):
                 self.assertLessEqual(told, 64 * RECORD_BYTES // MIB)
                 self.check(server, client, stored)
 
-    def test_default(self):
-        with faults.Server("-buckets", "1") as server, server.client() as client:
+    def test_told_when_so_many_are_appended(self):
+        with faults.Server("-buckets", "1", "-write-behind", "2MiB") as server, \
+                server.client() as client:
             stored, before = {}, 2 * MIB // RECORD_BYTES
             server.fail("sync_file_range", errno.EIO, times=faults.EVER)
             self.append(server, client, stored, before)
@@ -50,13 +51,14 @@ class WriteBehind(unittest.TestCase):
             self.assertEqual(1, server.seen("sync_file_range"))
             self.check(server, client, stored)
 
-    def test_turned_off(self):
-        with faults.Server("-buckets", "1", "-write-behind", "0") as server, \
-                server.client() as client:
-            stored = {}
-            self.append(server, client, stored, 64)
-            self.assertEqual(0, server.seen("sync_file_range"))
-            self.check(server, client, stored)
+    def test_off_unless_asked_for(self):
+        for flags in ((), ("-write-behind", "0"), ("-write-behind=1MiB", "-write-behind=0")):
+            with faults.Server("-buckets", "1", *flags) as server, server.client() as client:
+                stored = {}
+                server.fail("sync_file_range", errno.EIO, times=faults.EVER)
+                self.append(server, client, stored, 64)
+                self.assertEqual(0, server.seen("sync_file_range"))
+                self.check(server, client, stored)
 
     def test_where_appends_are_synced(self):
         """With always nothing is ever left to write."""
