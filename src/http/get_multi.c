@@ -25,10 +25,11 @@ static bool cut_end(struct evbuffer *buffer, size_t bytes)
     if (kept == NULL)
         return false;
     (void)evbuffer_remove_buffer(buffer, kept, length - bytes);
+    bool moved = evbuffer_get_length(kept) == length - bytes; /* some may be copied */
     (void)evbuffer_drain(buffer, bytes);
     (void)evbuffer_add_buffer(buffer, kept);
     evbuffer_free(kept);
-    return true;
+    return moved;
 }
 
 /*

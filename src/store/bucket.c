@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ struct bucket {
     bool broken;        /* a failed write could not be cut back */
     bool waits_to_read; /* the file system knows no RWF_NOWAIT */
     int64_t tail;
+    uint64_t file;
     dev_t device;
     ino_t inode;
     struct tail found;
@@ -59,6 +61,8 @@ static int find_tail(struct bucket *bucket)
     return 0;
 }
 
+static atomic_uint_fast64_t files_opened;
+
 static int open_file(const struct root *root, const char *name, unsigned index, bool writable)
 {
     char file[BUCKET_FILE_NAME_BYTES];
@@ -82,6 +86,7 @@ int bucket_open(const struct root *root, const char *name, unsigned index, bool 
     int error = fstat(bucket->fd, &status) != 0 ? -errno : 0;
     if (error == 0) {
         bucket->writable = writable;
+        bucket->file = ++files_opened;
         bucket->device = status.st_dev;
         bucket->inode = status.st_ino;
         bucket->tail = bucket->found_bytes = status.st_size;
@@ -137,6 +142,18 @@ int bucket_resume(struct bucket *bucket, const struct root *root, const char *na
 bool bucket_broken(const struct bucket *bucket)
 {
     return bucket->broken;
+}
+
+uint64_t bucket_file(const struct bucket *bucket)
+{
+    return bucket->file;
+}
+
+void bucket_continues(struct bucket *bucket, const struct bucket *before)
+{
+    if (!bucket_suspended(before) && bucket->device == before->device &&
+        bucket->inode == before->inode)
+        bucket->file = before->file;
 }
 
 bool bucket_writable(const struct bucket *bucket)
@@ -255,9 +272,9 @@ int bucket_append(struct bucket *bucket, struct batch *batch)
     return error;
 }
 
-void bucket_write_behind(struct bucket *bucket, int64_t every_bytes)
+void bucket_write_behind(struct bucket *bucket, int64_t every_bytes, int64_t *not_before_ns)
 {
-    writeback_start(&bucket->writeback, every_bytes, bucket->tail);
+    writeback_start(&bucket->writeback, every_bytes, bucket->tail, not_before_ns);
 }
 
 int bucket_sync(struct bucket *bucket)
@@ -271,6 +288,7 @@ int bucket_sync(struct bucket *bucket)
 void bucket_take_back(struct bucket *bucket, int64_t tail)
 {
     bucket->tail = tail;
+    writeback_move(&bucket->writeback, bucket->fd, tail);
     bucket->unmarked_bytes = MARK_EVERY_BYTES; /* the mark may be of a record that is no more */
     bucket->unmarked_records = MARK_EVERY_RECORDS;
     if (cut_back(bucket) != 0)

@@ -46,6 +46,11 @@ int bucket_resume(struct bucket *bucket, const struct root *root, const char *na
 bool bucket_suspended(const struct bucket *bucket);
 
 bool bucket_broken(const struct bucket *bucket); /* opened for appending, but takes no appends */
+/* Which file it is: no other that was ever open has the same number. bucket_continues gives a
+ * bucket the number of one that is still open, if both are the same file. */
+uint64_t bucket_file(const struct bucket *bucket);
+void bucket_continues(struct bucket *bucket, const struct bucket *before);
+
 bool bucket_writable(const struct bucket *bucket);
 int64_t bucket_tail(const struct bucket *bucket); /* bytes */
 
@@ -67,9 +72,9 @@ int bucket_append(struct bucket *bucket, struct batch *batch);
 /*
  * From now on, for a bucket that takes appends: after each so many bytes appended the kernel is
  * told to begin with writing them to the disk; see writeback.h. 0, and so it is until this is
- * called: it is left alone.
+ * called: it is left alone. All buckets of a thread share `not_before_ns`.
  */
-void bucket_write_behind(struct bucket *bucket, int64_t every_bytes);
+void bucket_write_behind(struct bucket *bucket, int64_t every_bytes, int64_t *not_before_ns);
 
 /*
  * Brings all that was appended to the disk, with one fdatasync. An error means that nobody can say

@@ -19,13 +19,14 @@ static int64_t whole_pages(const struct writeback *writeback, int64_t bytes)
     return bytes - bytes % writeback->page_bytes;
 }
 
-void writeback_start(struct writeback *writeback, int64_t every_bytes, int64_t tail)
+void writeback_start(struct writeback *writeback, int64_t every_bytes, int64_t tail,
+                     int64_t *not_before_ns)
 {
     long page_bytes = sysconf(_SC_PAGESIZE);
     writeback->every_bytes = every_bytes;
     writeback->page_bytes = page_bytes > 0 ? page_bytes : 1;
     writeback->told = whole_pages(writeback, tail);
-    writeback->not_before_ns = INT64_MIN;
+    writeback->not_before_ns = not_before_ns;
 }
 
 void writeback_move(struct writeback *writeback, int fd, int64_t tail)
@@ -39,7 +40,7 @@ void writeback_move(struct writeback *writeback, int fd, int64_t tail)
     if (bytes == 0 || bytes < writeback->every_bytes)
         return;
     int64_t begun_ns = now_ns();
-    if (begun_ns < writeback->not_before_ns)
+    if (begun_ns < *writeback->not_before_ns)
         return;
     /*
      * An error here is no error of an append. The call only begins; what it may meet is that there
@@ -53,5 +54,5 @@ void writeback_move(struct writeback *writeback, int fd, int64_t tail)
     (void)sync_file_range(fd, writeback->told, bytes, SYNC_FILE_RANGE_WRITE);
     writeback->told = whole;
     int64_t ended_ns = now_ns();
-    writeback->not_before_ns = ended_ns + PAUSE * (ended_ns - begun_ns);
+    *writeback->not_before_ns = ended_ns + PAUSE * (ended_ns - begun_ns);
 }

@@ -23,12 +23,14 @@
 struct writeback {
     int64_t every_bytes; /* 0: the kernel is left alone */
     int64_t page_bytes;
-    int64_t told;          /* offset: below it the kernel was told, or it is not ours to tell */
-    int64_t not_before_ns; /* CLOCK_MONOTONIC */
+    int64_t told;           /* offset: below it the kernel was told, or it is not ours to tell */
+    int64_t *not_before_ns; /* CLOCK_MONOTONIC; of all files of a thread */
 };
 
-/* For a file of which all below `tail` is the kernel's own business. */
-void writeback_start(struct writeback *writeback, int64_t every_bytes, int64_t tail);
+/* For a file of which all below `tail` is the kernel's own business. All files of a thread share
+ * `not_before_ns`, which begins with 0 and outlives them. */
+void writeback_start(struct writeback *writeback, int64_t every_bytes, int64_t tail,
+                     int64_t *not_before_ns);
 
 /* Something was appended, or taken back: the file ends at `tail` now. */
 void writeback_move(struct writeback *writeback, int fd, int64_t tail);

@@ -135,13 +135,15 @@ int files_open(struct files *files, struct open_prefix *prefix, unsigned index, 
     while (files_give_up_one(files, error));
     if (error != 0)
         return error;
+    if (slot->bucket != NULL)
+        bucket_continues(opened, slot->bucket);
     files_close(files, slot); /* if it was open for reading */
     slot->bucket = opened;
     slot->prefix = prefix;
     slot->named = false;
     link_newest(files, slot);
     if (writable) {
-        bucket_write_behind(opened, files->write_behind_bytes);
+        bucket_write_behind(opened, files->write_behind_bytes, &files->write_behind_not_before_ns);
         tell(files, prefix->name, index, opened);
     }
     return 0;

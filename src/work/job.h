@@ -18,7 +18,8 @@
 struct evbuffer;
 struct open_prefix;
 
-/* A value up to this long is read into the job itself: no allocation, one pread with its header. */
+/* A value up to this long is in the job itself: no allocation, one pread with its header, unless
+ * longer ones are usual in its file. */
 #define JOB_SMALL_BYTES 1008
 /* At most this much of a reply is in memory at a time. */
 #define JOB_PIECE_BYTES (256 * 1024 - 64) /* with libevent's chain header a power of two */
@@ -57,6 +58,7 @@ struct job {
     /* progress of a read in pieces; worker */
     uint32_t value_done;     /* bytes of the value at hand that were handed over */
     bool value_open;         /* JOB_READ_MULTI: in the middle of a value */
+    uint64_t file;           /* that the value at hand begins in, see bucket_file */
     bool waits;              /* the cache does not have what comes next, and the kernel was told */
     uint32_t expected_bytes; /* JOB_READ: what values of this bucket are long, as far as known */
 

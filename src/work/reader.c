@@ -13,7 +13,7 @@
 #define BLOCK_BYTES (16 * 1024 - 64)
 /* The first read of a value takes so much with the header, at least and at most. */
 #define GUESS_BYTES JOB_SMALL_BYTES
-#define GUESS_BYTES_MAX (16 * 1024)
+#define GUESS_BYTES_MAX BLOCK_BYTES
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -71,16 +71,21 @@ static void drop_piece(struct job *job)
     job->piece = NULL;
 }
 
+static size_t guess_bytes(const struct job *job)
+{
+    return smaller(job->expected_bytes, GUESS_BYTES_MAX);
+}
+
 /* The first read of a value that is probably too long for the job itself; it may turn out not to.
  */
 static int read_long(struct job *job, struct bucket *bucket, bool cached_only,
                      struct bucket_value *found)
 {
     struct evbuffer_iovec room;
-    int error = reserve(job, job->expected_bytes, &room);
+    size_t capacity = guess_bytes(job);
+    int error = reserve(job, capacity, &room);
     if (error == 0)
-        error = bucket_read(bucket, job->offset, room.iov_base, job->expected_bytes, cached_only,
-                            found);
+        error = bucket_read(bucket, job->offset, room.iov_base, capacity, cached_only, found);
     if (error == 0 && found->value_bytes > sizeof(job->small)) {
         job->value_done = found->read_bytes;
         return commit(job, &room, found->read_bytes);
@@ -94,8 +99,7 @@ static int read_long(struct job *job, struct bucket *bucket, bool cached_only,
 static int begin_single(struct job *job, struct bucket *bucket, bool cached_only,
                         struct bucket_value *found)
 {
-    if (job->expected_bytes > GUESS_BYTES && job->expected_bytes <= GUESS_BYTES_MAX &&
-        !job->header_only)
+    if (job->expected_bytes > GUESS_BYTES && !job->header_only)
         return read_long(job, bucket, cached_only, found);
     return bucket_read(bucket, job->offset, job->small, job->header_only ? 0 : GUESS_BYTES,
                        cached_only, found);
@@ -105,6 +109,7 @@ static int read_single(struct job *job, struct bucket *bucket, bool cached_only)
 {
     struct bucket_value found = {0};
     if (job->value_done == 0) {
+        drop_piece(job); /* of a turn that did not get further */
         int error = begin_single(job, bucket, cached_only, &found);
         if (error != 0)
             return error;
@@ -233,7 +238,9 @@ static int read_multi(struct job *job, struct bucket *bucket, bool cached_only)
 static void announce_single(const struct job *job, const struct bucket *bucket)
 {
     size_t likely = job->value_bytes;
-    if (likely == 0)
+    if (job->header_only)
+        likely = 0;
+    else if (likely == 0)
         likely = job->expected_bytes > GUESS_BYTES ? job->expected_bytes : GUESS_BYTES;
     bucket_announce(bucket, job->offset + job->value_done,
                     RECORD_HEADER_BYTES + smaller(likely - job->value_done, JOB_PIECE_BYTES));

@@ -3,8 +3,7 @@
 #include <sched.h>
 #include <time.h>
 
-#define LOOKS 16      /* between two offers */
-#define TAKEN_NS 5000 /* an offer that took so long was accepted */
+#define LOOKS 16 /* between two offers */
 #define LEAVE_OUT_MAX 16
 #define NS_PER_SECOND 1000000000ULL
 

@@ -3,9 +3,8 @@
  *
  * To be woken costs more than most of what there is to do: some microseconds
  * on both sides, more if the core has gone to sleep too. So who expects work
- * soon looks on for a while. Nobody else may pay for that: between two looks
- * the core is offered to others, and if somebody takes it the spinning ends. And
- * it has to be worth it: after each time in vain it is left out for longer.
+ * soon looks on for a while; between two looks it may offer the core to others.
+ * It has to be worth it: after each time in vain it is left out for longer.
  * So a thread spins after work only, and never for long when idle.
  *
  * One thread at a time.

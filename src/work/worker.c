@@ -102,10 +102,23 @@ static void learn_length(struct bucket_slot *slot, const struct job *job)
         slot->expected_bytes -= (slot->expected_bytes - job->value_bytes) / FORGET_PART;
 }
 
+/* A value that has begun must not go on in another file: the one it was in was replaced. */
+static int check_file(struct job *job, const struct bucket *bucket)
+{
+    uint64_t file = bucket_file(bucket);
+    bool begun = job->kind == JOB_READ ? job->value_done > 0 : job->value_open;
+    if (begun && job->file != file)
+        return -ESTALE;
+    job->file = file;
+    return 0;
+}
+
 static void read_now(struct worker *worker, struct job *job)
 {
     struct bucket_slot *slot = &job->prefix->slots[job->bucket];
     int error = open_slot(worker, job, false);
+    if (error == 0)
+        error = check_file(job, slot->bucket);
     if (error == 0) {
         if (!job->waits)
             job->expected_bytes = slot->expected_bytes;

@@ -290,6 +290,46 @@ class Reads(OneFile):
         self.check_read(b"a" * 10, offset)
 
 
+class ReplacedInTheMiddle(OneFile):
+    """Of a value that is under way to a client the rest must not come from another file."""
+
+    def test_it_is_cut_off(self):
+        offset = self.append(b"a" * (20 * MIB))
+        sock = self.server.connect(receive_buffer=4096)
+        self.addCleanup(sock.close)
+        sock.sendall(harness.request_bytes("GET", "/get?id=x&storagePrefix=p&offset=%d" % offset))
+        got = sock.recv(4096)
+        self.assertTrue(got.startswith(b"HTTP/1.1 200 "), got)
+        os.unlink(self.file)
+        self.assertEqual(0, self.append(b"b" * (30 * MIB)))
+        with self.assertRaises(ConnectionResetError):
+            while True:
+                data = sock.recv(1 << 20)
+                self.assertNotIn(b"b", data)
+                self.assertNotEqual(b"", data, "it ends as if it were whole")
+        self.assertEqual(b"b" * (30 * MIB), self.client.get("x", 0, "p"))
+
+    def test_the_first_append_after_a_close_replaces_nothing(self):
+        """It opens the file once more, for writing, while a read of it is under way."""
+        value = os.urandom(20 * MIB)
+        offset = self.append(value)
+        self.client.close("p")
+        sock = self.server.connect(receive_buffer=4096)
+        self.addCleanup(sock.close)
+        sock.sendall(harness.request_bytes("GET", "/get?id=x&storagePrefix=p&offset=%d" % offset))
+        got = [sock.recv(4096)]
+        self.append(b"another")
+        while sum(map(len, got)) < len(value):
+            data = sock.recv(1 << 20)
+            self.assertNotEqual(b"", data)
+            got.append(data)
+        reply = b"".join(got)
+        head = reply.index(b"\r\n\r\n") + 4
+        while len(reply) < head + len(value):
+            reply += sock.recv(1 << 20)
+        self.assertTrue(reply[head:] == value)
+
+
 class Opening(OneFile):
     def test_every_call_fails_once(self):
         """Creating a prefix: a call fails, then all is well again."""

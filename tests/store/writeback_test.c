@@ -31,6 +31,7 @@ static struct call {
 static size_t call_count;
 static int fail_with; /* errno, 0: all is well */
 static int64_t clock_ns, call_takes_ns;
+static int64_t not_before_ns;
 
 int sync_file_range(int fd, off_t offset, off_t bytes, unsigned flags)
 {
@@ -55,7 +56,7 @@ static int set_up(void **state)
     page = sysconf(_SC_PAGESIZE);
     call_count = 0;
     fail_with = 0;
-    clock_ns = call_takes_ns = 0;
+    clock_ns = call_takes_ns = not_before_ns = 0;
     return one_bucket_set_up(state);
 }
 
@@ -72,7 +73,7 @@ static void told_when_enough_pages_are_whole(void **state)
 {
     struct writeback writeback;
     (void)state;
-    writeback_start(&writeback, 4 * page, 0);
+    writeback_start(&writeback, 4 * page, 0, &not_before_ns);
     writeback_move(&writeback, FD, 0);
     writeback_move(&writeback, FD, 1);
     writeback_move(&writeback, FD, 4 * page - 1);
@@ -95,7 +96,7 @@ static void every_page_is_told_of_once(void **state)
     struct writeback writeback;
     int64_t every_bytes = 3 * page + 1, tail = 5 * page + 7, told = 5 * page, first = tail;
     (void)state;
-    writeback_start(&writeback, every_bytes, tail);
+    writeback_start(&writeback, every_bytes, tail, &not_before_ns);
     for (size_t seen = 0; seen < 20;) {
         tail += 777;
         writeback_move(&writeback, FD, tail);
@@ -114,7 +115,7 @@ static void less_than_a_page_tells_of_whole_pages_all_the_same(void **state)
 {
     struct writeback writeback;
     (void)state;
-    writeback_start(&writeback, 1, 0);
+    writeback_start(&writeback, 1, 0, &not_before_ns);
     writeback_move(&writeback, FD, page - 1);
     assert_int_equal(call_count, 0);
     writeback_move(&writeback, FD, page + 1);
@@ -127,9 +128,9 @@ static void zero_leaves_the_kernel_alone(void **state)
 {
     struct writeback writeback;
     (void)state;
-    writeback_start(&writeback, 0, 0);
+    writeback_start(&writeback, 0, 0, &not_before_ns);
     writeback_move(&writeback, FD, INT64_MAX);
-    writeback_start(&writeback, INT64_MAX, 0); /* and this is never reached */
+    writeback_start(&writeback, INT64_MAX, 0, &not_before_ns); /* and this is never reached */
     writeback_move(&writeback, FD, INT64_MAX - page);
     assert_int_equal(call_count, 0);
 }
@@ -139,7 +140,7 @@ static void what_was_taken_back_is_told_of_anew(void **state)
 {
     struct writeback writeback;
     (void)state;
-    writeback_start(&writeback, 4 * page, 0);
+    writeback_start(&writeback, 4 * page, 0, &not_before_ns);
     writeback_move(&writeback, FD, 8 * page);
     writeback_move(&writeback, FD, 5 * page + 3);
     writeback_move(&writeback, FD, 9 * page - 1);
@@ -149,11 +150,28 @@ static void what_was_taken_back_is_told_of_anew(void **state)
     assert_told(1, 5 * page, 4 * page);
 }
 
+/* The time is that of a thread, however many files it writes to. */
+static void pause_is_for_all_files(void **state)
+{
+    struct writeback one, other;
+    (void)state;
+    writeback_start(&one, page, 0, &not_before_ns);
+    writeback_start(&other, page, 0, &not_before_ns);
+    call_takes_ns = 1000;
+    writeback_move(&one, FD, page);
+    assert_int_equal(call_count, 1);
+    writeback_move(&other, FD, page);
+    assert_int_equal(call_count, 1);
+    clock_ns += 7 * call_takes_ns;
+    writeback_move(&other, FD, page);
+    assert_int_equal(call_count, 2);
+}
+
 static void failure_is_not_tried_again(void **state)
 {
     struct writeback writeback;
     (void)state;
-    writeback_start(&writeback, 2 * page, 0);
+    writeback_start(&writeback, 2 * page, 0, &not_before_ns);
     fail_with = EIO;
     writeback_move(&writeback, FD, 2 * page);
     writeback_move(&writeback, FD, 2 * page + 1);
@@ -169,7 +187,7 @@ static void long_call_is_followed_by_a_pause(void **state)
 {
     struct writeback writeback;
     (void)state;
-    writeback_start(&writeback, 2 * page, 0);
+    writeback_start(&writeback, 2 * page, 0, &not_before_ns);
     int64_t tail = 0, told = 0;
     for (size_t seen = 0; seen < 5; seen++) {
         call_takes_ns = 1000 * (int64_t)seen + 900000000; /* begins and ends in other seconds */
@@ -211,7 +229,7 @@ static void append_until_told(struct one_bucket *fixture, size_t times)
 static void bucket_tells_as_it_grows(void **state)
 {
     struct one_bucket *fixture = *state;
-    bucket_write_behind(fixture->bucket, 4 * page);
+    bucket_write_behind(fixture->bucket, 4 * page, &not_before_ns);
     append_until_told(fixture, 5);
     bucket_suspend(fixture->bucket); /* and goes on where it was */
     assert_int_equal(bucket_resume(fixture->bucket, fixture->root, "p", 3), 0);
@@ -231,7 +249,7 @@ static void bucket_begins_at_the_tail(void **state)
     for (int i = 0; i < 100; i++)
         (void)one_bucket_append(fixture, value, sizeof(value));
     int64_t tail = bucket_tail(fixture->bucket);
-    bucket_write_behind(fixture->bucket, 4 * page);
+    bucket_write_behind(fixture->bucket, 4 * page, &not_before_ns);
     append_until_told(fixture, 1);
     assert_int_equal(calls[0].offset, tail / page * page);
 }
@@ -240,7 +258,7 @@ static void failure_is_not_the_append_s(void **state)
 {
     static const int errors[] = {EIO, ENOSPC, EINVAL, ENOSYS, ENOMEM, ESPIPE, EINTR};
     struct one_bucket *fixture = *state;
-    bucket_write_behind(fixture->bucket, 4 * page);
+    bucket_write_behind(fixture->bucket, 4 * page, &not_before_ns);
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
         fail_with = errors[i];
         append_until_told(fixture, 2);
@@ -259,6 +277,7 @@ int main(void)
         TEST(less_than_a_page_tells_of_whole_pages_all_the_same),
         TEST(zero_leaves_the_kernel_alone),
         TEST(what_was_taken_back_is_told_of_anew),
+        TEST(pause_is_for_all_files),
         TEST(failure_is_not_tried_again),
         TEST(long_call_is_followed_by_a_pause),
         TEST(bucket_tells_as_it_grows),
