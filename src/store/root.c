@@ -91,6 +91,18 @@ static void free_names(struct names *names)
     free(names);
 }
 
+static int sync_parents(const struct root *root, bool *failed);
+
+/* Who makes them syncs them: after a restart nobody would know. Whether or not it succeeds matters
+ * to the first who wants a name on the disk. */
+static void sync_new_parents(const struct root *root)
+{
+    bool failed = false;
+    int error = sync_parents(root, &failed);
+    if (failed)
+        root->names->error = error;
+}
+
 int root_open(const char *dir, struct root **out)
 {
     struct root *root = calloc(1, sizeof(*root));
@@ -120,6 +132,7 @@ int root_open(const char *dir, struct root **out)
         error = -errno;
         goto fail;
     }
+    sync_new_parents(root);
     *out = root;
     return 0;
 fail:
