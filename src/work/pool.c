@@ -14,10 +14,12 @@
 #define BURST_JOBS 32
 /* A client is alone after so many jobs in a row. */
 #define LONE_JOBS 16
-/* A worker's answer takes less than this if nothing has to be waited for; the next request of a
- * client on the same machine not much more. */
-#define LOOP_SPIN_NS 50000
-#define WORKER_SPIN_NS 100000
+/* A worker's answer takes less than this if nothing has to be waited for. The next request of a
+ * client on the same machine takes not much more, but it may be for another worker, and so may the
+ * one after it. A worker that has gone to sleep meanwhile makes that client slower, whereupon the
+ * others find that looking on is not worth it either. */
+#define LOOP_SPIN_NS 100000
+#define WORKER_SPIN_NS 300000
 
 struct place {
     struct worker *worker;
