@@ -1,15 +1,19 @@
 #include "store/prefix.h"
 
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define NAME_HEAD "append."
 #define NAME_TAIL ".raw"
+/* Of the directory: the number of its buckets, u32 little-endian, once all of them were made. */
+#define BUCKETS_ATTRIBUTE "user.rochefort.buckets"
 
 bool prefix_name_valid(const char *name, size_t bytes)
 {
@@ -47,18 +51,56 @@ struct run {
     unsigned count;
     unsigned lowest;
     unsigned highest;
+    unsigned noted; /* how many there were when all of them had been made; 0: not known */
 };
+
+/* 0 if there is no note, or no file system that could hold one. */
+static int read_note(int fd, unsigned *noted)
+{
+    uint32_t stored = 0;
+    ssize_t got = fgetxattr(fd, BUCKETS_ATTRIBUTE, &stored, sizeof(stored));
+    *noted = got == sizeof(stored) ? le32toh(stored) : 0;
+    return got < 0 && errno != ENODATA && errno != EOPNOTSUPP && errno != ERANGE ? -errno : 0;
+}
+
+/* No result: without a note the files are counted, as they are where nobody has made one. */
+static void write_note(const struct root *root, const char *name, unsigned buckets)
+{
+    uint32_t stored = htole32(buckets);
+    int fd = root_open_directory(root, name, 0);
+    if (fd < 0)
+        return;
+    (void)fsetxattr(fd, BUCKETS_ATTRIBUTE, &stored, sizeof(stored), 0);
+    (void)close(fd);
+}
+
+/* Before files are made anew: a note that is left is not about them. */
+static int remove_note(const struct root *root, const char *name)
+{
+    int fd = root_open_directory(root, name, 0);
+    if (fd < 0)
+        return fd;
+    int error = fremovexattr(fd, BUCKETS_ATTRIBUTE) != 0 ? -errno : 0;
+    (void)close(fd);
+    return error == -ENODATA || error == -EOPNOTSUPP ? 0 : error;
+}
 
 /* Takes the directory's descriptor over. */
 static int scan_directory(int fd, struct run *run)
 {
-    DIR *directory = fdopendir(fd);
-    if (directory == NULL) {
-        int error = -errno;
+    unsigned noted;
+    int error = read_note(fd, &noted);
+    if (error != 0) {
         (void)close(fd);
         return error;
     }
-    *run = (struct run){0, PREFIX_BUCKETS_MAX, 0};
+    DIR *directory = fdopendir(fd);
+    if (directory == NULL) {
+        error = -errno;
+        (void)close(fd);
+        return error;
+    }
+    *run = (struct run){.lowest = PREFIX_BUCKETS_MAX, .noted = noted};
     struct dirent *entry;
     for (errno = 0; (entry = readdir(directory)) != NULL; errno = 0) {
         long number = bucket_number(entry->d_name);
@@ -70,7 +112,7 @@ static int scan_directory(int fd, struct run *run)
         if ((unsigned)number > run->highest)
             run->highest = (unsigned)number;
     }
-    int error = -errno;
+    error = -errno;
     (void)closedir(directory);
     return error;
 }
@@ -90,6 +132,23 @@ static int create_files(const struct root *root, const char *name, unsigned belo
     return 0;
 }
 
+/* Makes the files below `below`, then notes that all `buckets` are there. */
+static int create_rest(const struct root *root, const char *name, unsigned below, unsigned buckets)
+{
+    int error = create_files(root, name, below);
+    if (error == 0)
+        write_note(root, name, buckets);
+    return error;
+}
+
+/* In a directory that has none. */
+static int create_all(const struct root *root, const char *name, const struct run *run,
+                      unsigned buckets)
+{
+    int error = run->noted != 0 ? remove_note(root, name) : 0;
+    return error != 0 ? error : create_rest(root, name, buckets, buckets);
+}
+
 int prefix_resolve(const struct root *root, const char *name, unsigned buckets_if_new, bool create,
                    unsigned *buckets)
 {
@@ -104,12 +163,12 @@ int prefix_resolve(const struct root *root, const char *name, unsigned buckets_i
         if (!create)
             return -ENOENT;
         *buckets = buckets_if_new;
-        return create_files(root, name, buckets_if_new);
+        return create_all(root, name, &run, buckets_if_new);
     }
-    if (run.count != run.highest - run.lowest + 1)
+    if (run.count != run.highest - run.lowest + 1 || (run.noted != 0 && run.noted != run.count))
         return -EUCLEAN;
     *buckets = run.highest + 1;
-    return create ? create_files(root, name, run.lowest) : 0;
+    return create && run.noted == 0 ? create_rest(root, name, run.lowest, *buckets) : 0;
 }
 
 /* 0 or -errno, in particular -ENOENT. */
@@ -124,28 +183,29 @@ static int check_file(const struct root *root, const char *name, unsigned bucket
     return 0;
 }
 
-/* 0 if the directory has no bucket file (it is made if it is missing), -EUCLEAN if it has one. */
-static int check_empty(const struct root *root, const char *name)
+/* What is in the directory of a prefix, which is made if it is missing. */
+static int look(const struct root *root, const char *name, struct run *run)
 {
-    struct run run;
     int fd = root_open_directory(root, name, 1);
-    int error = fd < 0 ? fd : scan_directory(fd, &run);
-    return error == 0 && run.count > 0 ? -EUCLEAN : error;
+    return fd < 0 ? fd : scan_directory(fd, run);
 }
 
 int prefix_complete(const struct root *root, const char *name, unsigned buckets)
 {
+    struct run run = {0};
     int error = check_file(root, name, buckets - 1);
     if (error == -ENOENT) {
-        error = check_empty(root, name);
-        if (error == 0)
-            return create_files(root, name, buckets);
+        error = look(root, name, &run);
+        if (error == 0 && run.count == 0)
+            return create_all(root, name, &run, buckets);
         /* another thread has begun meanwhile if the last is there now */
-        if (error == -EUCLEAN && check_file(root, name, buckets - 1) == 0)
-            error = 0;
+        if (error == 0 && check_file(root, name, buckets - 1) != 0)
+            error = -EUCLEAN;
     }
-    if (error != 0)
+    if (error == 0)
+        error = check_file(root, name, 0);
+    if (error != -ENOENT)
         return error;
-    error = check_file(root, name, 0);
-    return error == -ENOENT ? create_files(root, name, buckets - 1) : error;
+    error = look(root, name, &run);
+    return error != 0 || run.noted != 0 ? error : create_rest(root, name, buckets - 1, buckets);
 }

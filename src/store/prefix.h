@@ -6,6 +6,12 @@
  * downwards: so a creation that was cut short leaves an unbroken run that ends
  * at N-1 but does not start at 0, and opening it again makes the rest.
  *
+ * When all are there N is noted in the directory's extended attribute
+ * user.rochefort.buckets. From then on a file that is missing was lost, also
+ * the first or the last, and nothing is answered from the others: with another
+ * N they would be asked for other ids. Without a note (the directory of another
+ * program, a copy, a file system that knows no attributes) the files are counted.
+ *
  * Any thread, but for one prefix only one thread at a time may call prefix_resolve.
  * Errors: 0 or -errno.
  */
@@ -31,7 +37,8 @@ void bucket_file_name(unsigned bucket, char out[BUCKET_FILE_NAME_BYTES]);
 /*
  * Finds how many buckets the prefix `name` (valid, NUL-terminated) has.
  *   -ENOENT    there is no such prefix and `create` is false
- *   -EUCLEAN   the bucket files are not one unbroken run: refused, for any count would be a guess
+ *   -EUCLEAN   the bucket files are not one unbroken run, or not as many as were noted: refused,
+ *              for any count would be a guess
  *   -ENOTDIR, -ELOOP  something that is not a directory has that name
  * With `create` a missing prefix is made with `buckets_if_new` files, and one whose creation was
  * cut short is completed.
@@ -41,9 +48,9 @@ int prefix_resolve(const struct root *root, const char *name, unsigned buckets_i
 
 /*
  * Makes the missing files of a prefix with so many buckets, if its creation was cut short (then the
- * last is there and the first is not) or if it was deleted (then none is there). If the first and
- * the last are there nothing is done: a file that is missing between them was lost. Several threads
- * may do so at once. -EUCLEAN: the last is missing, and others are there.
+ * last is there and the first is not, and nothing is noted) or if it was deleted (then none is
+ * there). Otherwise nothing is done: a file that is missing was lost. Several threads may do so at
+ * once. -EUCLEAN: the last is missing, and others are there.
  */
 int prefix_complete(const struct root *root, const char *name, unsigned buckets);
 

@@ -76,9 +76,10 @@ static int resolve_new(struct one_bucket *fixture, unsigned round)
 static void making_a_prefix(void **state)
 {
     every_call_fails_once(
-        *state, &(struct operation){.run = resolve_new,
-                                    .told = "mkdirat openat fdopendir readdir fstat close",
-                                    .ignored = "close"});
+        *state,
+        &(struct operation){.run = resolve_new,
+                            .told = "mkdirat openat fdopendir readdir fstat close fgetxattr",
+                            .ignored = "close openat fsetxattr"});
 }
 
 /* What was written to a file may be told only when it is closed; not so of a directory. */
@@ -109,7 +110,7 @@ static void finding_a_prefix(void **state)
 {
     every_call_fails_once(*state, &(struct operation){.prepare = make_prefix,
                                                       .run = resolve_old,
-                                                      .told = "openat fdopendir readdir",
+                                                      .told = "openat fdopendir readdir fgetxattr",
                                                       .ignored = ""});
 }
 
@@ -121,9 +122,10 @@ static int complete(struct one_bucket *fixture, unsigned round)
 static void making_a_deleted_prefix_anew(void **state)
 {
     every_call_fails_once(
-        *state, &(struct operation){.run = complete,
-                                    .told = "mkdirat openat fdopendir readdir fstat close",
-                                    .ignored = "close"});
+        *state,
+        &(struct operation){.run = complete,
+                            .told = "mkdirat openat fdopendir readdir fstat close fgetxattr",
+                            .ignored = "close openat fsetxattr"});
 }
 
 /* Only the last file is there. */
@@ -137,10 +139,12 @@ static void begin_prefix(struct one_bucket *fixture, unsigned round)
 
 static void completing_a_prefix(void **state)
 {
-    every_call_fails_once(*state, &(struct operation){.prepare = begin_prefix,
-                                                      .run = complete,
-                                                      .told = "openat fstat close",
-                                                      .ignored = "close"});
+    every_call_fails_once(
+        *state,
+        &(struct operation){.prepare = begin_prefix,
+                            .run = complete,
+                            .told = "mkdirat openat fdopendir readdir fstat close fgetxattr",
+                            .ignored = "close openat fsetxattr"});
 }
 
 /*

@@ -9,12 +9,14 @@
 
 #include <cmocka.h>
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "store/prefix.h"
@@ -217,6 +219,64 @@ static void prefix_can_be_completed_later(void **state)
     assert_int_equal(prefix_complete(fixture->root, "file", 4), -ENOTDIR);
 }
 
+static unsigned noted(struct fixture *fixture)
+{
+    uint32_t stored = 0;
+    ssize_t got = getxattr(in(fixture, "p"), "user.rochefort.buckets", &stored, sizeof(stored));
+    return got == sizeof(stored) ? le32toh(stored) : 0;
+}
+
+/* Its number would not be right for the files that are there: which of them holds an id? */
+static void lost_file_is_missed(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const lost[] = {"p/append.3.raw", "p/append.0.raw", "p/append.1.raw"};
+    unsigned buckets;
+    assert_int_equal(prefix_resolve(fixture->root, "p", 4, true, &buckets), 0);
+    if (noted(fixture) == 0)
+        skip(); /* no extended attributes here */
+    assert_int_equal(noted(fixture), 4);
+    for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
+        assert_int_equal(unlink(in(fixture, lost[i])), 0);
+        for (int create = 0; create < 2; create++)
+            assert_int_equal(prefix_resolve(fixture->root, "p", 4, create, &buckets), -EUCLEAN);
+        assert_int_equal(prefix_complete(fixture->root, "p", 4), i == 0 ? -EUCLEAN : 0);
+        assert_int_equal(count_entries(fixture), 3);
+        make_file(fixture, lost[i]);
+    }
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0);
+    assert_int_equal(buckets, 4);
+    make_file(fixture, "p/append.4.raw"); /* one too many is as bad */
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), -EUCLEAN);
+}
+
+static void number_is_noted_once_all_are_there(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned buckets;
+    make_prefix(fixture);
+    make_file(fixture, "p/append.4.raw");
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, false, &buckets), 0);
+    assert_int_equal(noted(fixture), 0); /* a read changes nothing */
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0);
+    if (noted(fixture) == 0)
+        skip();
+    assert_int_equal(noted(fixture), 5);
+    for (unsigned i = 0; i < 5; i++) {
+        char file[BUCKET_FILE_NAME_BYTES + 2] = "p/";
+        bucket_file_name(i, file + 2);
+        assert_int_equal(unlink(in(fixture, file)), 0);
+    }
+    assert_int_equal(prefix_resolve(fixture->root, "p", 7, false, &buckets), -ENOENT);
+    assert_int_equal(noted(fixture), 5);
+    assert_int_equal(prefix_resolve(fixture->root, "p", 7, true, &buckets), 0);
+    assert_int_equal(noted(fixture), 7);
+    static const uint8_t wrong[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    assert_int_equal(setxattr(in(fixture, "p"), "user.rochefort.buckets", wrong, 8, 0), 0);
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0); /* not ours */
+    assert_int_equal(buckets, 7);
+}
+
 static void deleted_prefix_is_made_anew(void **state)
 {
     struct fixture *fixture = *state;
@@ -383,6 +443,8 @@ int main(void)
         TEST(creation_cut_short_is_completed),
         TEST(prefix_can_be_completed_later),
         TEST(deleted_prefix_is_made_anew),
+        TEST(lost_file_is_missed),
+        TEST(number_is_noted_once_all_are_there),
         TEST(several_threads_may_complete_a_prefix),
         TEST(reading_never_creates),
         TEST(existing_prefix_keeps_its_number),
