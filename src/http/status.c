@@ -30,14 +30,16 @@ static const struct {
     {EDQUOT, 507, "disk quota used up"},
     {ENOENT, 404, "no record starts there"},
     {ENODATA, 500, "the record is cut short"},
-    {EROFS, 500, "the file takes no appends"},
+    {EBADFD, 500,
+     "the file takes no appends until its prefix is closed or the server restarts: a failed one "
+     "could not be cut off"},
     {ESTALE, 500, "the file was changed behind the server's back; close its prefix to go on"},
     {ENOTRECOVERABLE, 500,
      "an earlier sync of this file failed; until its prefix is closed or the server restarts it "
      "takes no more appends that are to be synced"},
     {EMEDIUMTYPE, 500, "not a regular file"},
     {ELOOP, 500, "a symbolic link is in the way"},
-    {EUCLEAN, 500, "the bucket files are not numbered without a gap"},
+    {EUCLEAN, 500, "bucket files are missing"},
 };
 
 const char *status_reason(int status)

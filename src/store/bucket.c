@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@
 #define MARK_EVERY_RECORDS 64
 
 struct bucket {
+    const struct root *root;
     int fd;
     bool writable;
     bool broken;        /* a failed write could not be cut back */
@@ -29,6 +32,7 @@ struct bucket {
     int64_t found_bytes;
     int64_t unmarked_bytes, unmarked_records; /* since the last mark */
     struct writeback writeback;
+    char path[]; /* below the root: "prefix/file" */
 };
 
 static int cut_back(const struct bucket *bucket)
@@ -73,9 +77,14 @@ static int open_file(const struct root *root, const char *name, unsigned index, 
 int bucket_open(const struct root *root, const char *name, unsigned index, bool writable,
                 struct bucket **out)
 {
-    struct bucket *bucket = calloc(1, sizeof(*bucket));
+    char file[BUCKET_FILE_NAME_BYTES];
+    bucket_file_name(index, file);
+    size_t path_bytes = strlen(name) + 1 + strlen(file) + 1;
+    struct bucket *bucket = calloc(1, sizeof(*bucket) + path_bytes);
     if (bucket == NULL)
         return -ENOMEM;
+    (void)snprintf(bucket->path, path_bytes, "%s/%s", name, file);
+    bucket->root = root;
     bucket->fd = open_file(root, name, index, writable);
     if (bucket->fd < 0) {
         int error = bucket->fd;
@@ -151,8 +160,9 @@ uint64_t bucket_file(const struct bucket *bucket)
 
 void bucket_continues(struct bucket *bucket, const struct bucket *before)
 {
-    if (!bucket_suspended(before) && bucket->device == before->device &&
-        bucket->inode == before->inode)
+    /* the inode of a file that nobody holds may be another's by now; then its length will differ */
+    if (bucket->device == before->device && bucket->inode == before->inode &&
+        (!bucket_suspended(before) || bucket->found_bytes == before->tail))
         bucket->file = before->file;
 }
 
@@ -229,16 +239,13 @@ static void mark_record(struct bucket *bucket, const struct batch *batch, size_t
 /* Whether the next record may go to the tail. */
 static int check_file(const struct bucket *bucket)
 {
-    struct statx status;
+    int64_t bytes;
     if (!bucket->writable || bucket->broken)
-        return -EROFS;
-    /* Not fstat: that looks at the times too, and a write after such a look has to set new ones,
-     * which doubles its price. */
-    if (statx(bucket->fd, "", AT_EMPTY_PATH, STATX_NLINK | STATX_SIZE, &status) != 0)
-        return -errno;
-    if (status.stx_nlink == 0)
-        return -ENOENT;
-    return status.stx_size == (uint64_t)bucket->tail ? 0 : -ESTALE;
+        return -EBADFD;
+    int error = root_find_file(bucket->root, bucket->path, bucket->device, bucket->inode, &bytes);
+    if (error != 0)
+        return error;
+    return bytes == bucket->tail ? 0 : -ESTALE;
 }
 
 int bucket_append(struct bucket *bucket, struct batch *batch)

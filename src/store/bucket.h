@@ -5,10 +5,11 @@
  * goes. Invariant: every record that bucket_append reported as written lies
  * wholly below the tail, and nothing at or above the tail is ever answered.
  *
- * Nobody else may write to the file. Before each write its status is asked for
- * (one statx): a file that was deleted gets no more records, for nobody would
- * find them; nor does one that has another length than we left it with, for
- * then an offset could come to mean two records, or foreign bytes be lost.
+ * Nobody else may write to the file. Before each write it is looked up by its
+ * name (one statx): a file that was deleted, replaced or moved away gets no more
+ * records, for nobody would find them; nor does one that has another length than
+ * we left it with, for then an offset could come to mean two records, or foreign
+ * bytes be lost.
  *
  * One thread at a time; in the server that is always the same worker.
  * Errors: 0 or -errno.
@@ -47,7 +48,7 @@ bool bucket_suspended(const struct bucket *bucket);
 
 bool bucket_broken(const struct bucket *bucket); /* opened for appending, but takes no appends */
 /* Which file it is: no other that was ever open has the same number. bucket_continues gives a
- * bucket the number of one that is still open, if both are the same file. */
+ * bucket the number of one that was opened before, if both are the same file. */
 uint64_t bucket_file(const struct bucket *bucket);
 void bucket_continues(struct bucket *bucket, const struct bucket *before);
 
@@ -61,9 +62,10 @@ const struct tail *bucket_found(const struct bucket *bucket, int64_t *bytes);
  * Appends all records of the batch, in order, with as few calls as the kernel allows, and sets
  * `offset` or `error` of each. A write that fails half-way is cut back to the last whole record:
  * the records before it are in the file, the others are not and carry the error. If even cutting
- * back fails the bucket takes no more appends (-EROFS) until it is opened again.
+ * back fails the bucket takes no more appends (-EBADFD) until it is opened again.
  * 0 if every record was written, otherwise the error of those that were not:
- *   -ENOENT   the file was deleted or replaced; nothing was written, so open it anew and try again
+ *   -ENOENT   the file was deleted, replaced or moved; nothing was written, so open it anew and
+ *             try again
  *   -ESTALE   its length was changed behind our back; nothing was written, and so it stays until
  *             the bucket is opened again
  */

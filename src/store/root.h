@@ -15,6 +15,9 @@
 #ifndef ROCHEFORT_STORE_ROOT_H
 #define ROCHEFORT_STORE_ROOT_H
 
+#include <stdint.h>
+#include <sys/types.h>
+
 struct root;
 
 /*
@@ -40,6 +43,14 @@ int root_open_directory(const struct root *root, const char *name, int create);
  * directory, -EMEDIUMTYPE for the rest), and no wait.
  */
 int root_open_file(const struct root *root, const char *name, const char *file, int flags);
+
+/*
+ * Whether `path`, "prefix/file", is the name of that very file, and how long it is; one call to the
+ * kernel. Nothing is opened, so it does not matter what is passed on the way.
+ * -ENOENT: nothing has that name, or another file
+ */
+int root_find_file(const struct root *root, const char *path, dev_t device, ino_t inode,
+                   int64_t *bytes);
 
 /*
  * Brings names to the disk that a power cut must not lose: those in the directory of a prefix, the

@@ -88,9 +88,10 @@ static int open_or_complete(const struct files *files, const struct open_prefix 
     if (error != -ENOENT || !writable)
         return error;
     error = prefix_complete(files->root, prefix->name, prefix->buckets);
-    if (error == 0)
-        error = bucket_open(files->root, prefix->name, index, writable, out);
-    return error == -ENOENT ? -EUCLEAN : error; /* only this file is missing */
+    if (error != 0)
+        return error;
+    error = bucket_open(files->root, prefix->name, index, writable, out);
+    return error == -ENOENT ? -EUCLEAN : error; /* others are there */
 }
 
 /* Says what was found at the end of a file that is open for appending now. */

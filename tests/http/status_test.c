@@ -53,6 +53,7 @@ static void errors_become_statuses(void **state)
         /* the disk failed, or what is on it is not as it should be */
         {-ENODATA, 500},
         {-EROFS, 500},
+        {-EBADFD, 500},
         {-ENOTRECOVERABLE, 500},
         {-EUCLEAN, 500},
         {-EIO, 500},
@@ -75,8 +76,8 @@ static void errors_become_statuses(void **state)
 static void every_error_has_a_meaning_of_its_own(void **state)
 {
     (void)state;
-    static const int errors[] = {EBUSY, ENOMEM, ENOSPC,  EDQUOT, ENOENT, ENODATA,
-                                 EROFS, EIO,    EUCLEAN, EMFILE, EFBIG,  ENOTRECOVERABLE};
+    static const int errors[] = {EBUSY, ENOMEM,  ENOSPC, EDQUOT, ENOENT,          ENODATA, EROFS,
+                                 EIO,   EUCLEAN, EMFILE, EFBIG,  ENOTRECOVERABLE, EBADFD};
     const size_t count = sizeof(errors) / sizeof(errors[0]);
     char meanings[16][128];
     for (size_t i = 0; i < count; i++) {

@@ -92,20 +92,41 @@ static void replaced_file_is_taken_when_opened_anew(void **state)
     assert_int_equal(link(one_bucket_path(fixture), spare), 0);
     assert_int_equal(one_bucket_append(fixture, "old", 3), 20);
     assert_int_equal(unlink(one_bucket_path(fixture)), 0);
-    /* it still has a name, if another one: only a file without any is known to be lost */
-    assert_int_equal(one_bucket_append(fixture, "old too", 7), 39);
+    assert_append_fails(fixture, -ENOENT); /* it still has a name, but not the one that is read */
 
     int fd = open(one_bucket_path(fixture), O_WRONLY | O_CREAT, 0600);
     assert_true(fd >= 0);
     assert_int_equal(close(fd), 0);
-    assert_int_equal(unlink(spare), 0);
     assert_append_fails(fixture, -ENOENT);
     assert_int_equal(one_bucket_bytes(fixture), 0);
+    assert_int_equal(unlink(spare), 0);
+    assert_append_fails(fixture, -ENOENT);
     one_bucket_check(fixture, 20, "old", 3);
     one_bucket_reopen(fixture, true);
     assert_int_equal(one_bucket_error(fixture, 20, 100, false), -ENOENT);
     assert_int_equal(one_bucket_append(fixture, "new", 3), 0);
     one_bucket_check(fixture, 0, "new", 3);
+}
+
+/* With all that is in it, to come back to its place. */
+static void file_in_a_moved_directory_gets_no_more(void **state)
+{
+    struct one_bucket *fixture = *state;
+    char place[TEMPORARY_PATH_BYTES], aside[TEMPORARY_PATH_BYTES];
+    (void)strcpy(place, one_bucket_path(fixture));
+    *strrchr(place, '/') = '\0';
+    (void)strcpy(aside, temporary_path(fixture->directory, "aside"));
+    assert_int_equal(one_bucket_append(fixture, "first", 5), 0);
+    assert_int_equal(rename(place, aside), 0);
+    assert_append_fails(fixture, -ENOENT);
+    int fd = open(place, O_WRONLY | O_CREAT, 0600); /* a file where the directory was */
+    assert_true(fd >= 0);
+    assert_int_equal(close(fd), 0);
+    assert_append_fails(fixture, -ENOENT);
+    assert_int_equal(unlink(place), 0);
+    assert_int_equal(rename(aside, place), 0);
+    assert_int_equal(one_bucket_append(fixture, "second", 6), 21);
+    one_bucket_check(fixture, 21, "second", 6);
 }
 
 static void file_of_another_length_gets_no_more(void **state)
@@ -230,6 +251,7 @@ int main(void)
         TEST(file_cut_short_behind_our_back),
         TEST(deleted_file_gets_no_more),
         TEST(replaced_file_is_taken_when_opened_anew),
+        TEST(file_in_a_moved_directory_gets_no_more),
         TEST(file_of_another_length_gets_no_more),
         TEST(length_past_the_end),
         TEST(huge_length_allocates_and_reads_nothing),

@@ -102,9 +102,9 @@ static void bucket_for_reading_takes_no_appends(void **state)
     batch_reset(&fixture->batch);
     one_bucket_add(fixture, "x", 1);
     one_bucket_add(fixture, "y", 1);
-    assert_int_equal(bucket_append(fixture->bucket, &fixture->batch), -EROFS);
-    assert_int_equal(fixture->batch.records[0].error, -EROFS);
-    assert_int_equal(fixture->batch.records[1].error, -EROFS);
+    assert_int_equal(bucket_append(fixture->bucket, &fixture->batch), -EBADFD);
+    assert_int_equal(fixture->batch.records[0].error, -EBADFD);
+    assert_int_equal(fixture->batch.records[1].error, -EBADFD);
     assert_int_equal(one_bucket_bytes(fixture), 21);
 }
 
