@@ -14,6 +14,7 @@ server_test(http/patience_test.py)
 server_test(http/memory_test.py)
 set_tests_properties(http/soak_test.py PROPERTIES TIMEOUT 7200) # as long as it is told to
 server_test(fault/damage_test.py)
+server_test(fault/lost_files_test.py)
 server_test(fault/writes_test.py)
 server_test(fault/write_behind_test.py)
 server_test(fault/sync_test.py)

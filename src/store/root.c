@@ -94,6 +94,12 @@ static void free_names(struct names *names)
 
 static int sync_parents(const struct root *root, bool *failed);
 
+/* 0 or -errno. A file system that cannot sync a directory has nothing to sync there. */
+static int sync_directory(int fd)
+{
+    return fsync(fd) == 0 || errno == EINVAL ? 0 : -errno;
+}
+
 /* Who makes them syncs them: after a restart nobody would know. Whether or not it succeeds matters
  * to the first who wants a name on the disk. */
 static void sync_new_parents(const struct root *root)
@@ -213,9 +219,9 @@ static int sync_parents(const struct root *root, bool *failed)
         if (fd != root->directory_fd)
             (void)close(fd);
         fd = parent;
-        *failed = error == 0 && fsync(fd) != 0;
-        if (*failed)
-            error = -errno;
+        if (error == 0)
+            error = sync_directory(fd);
+        *failed = error != 0 && fd >= 0;
     }
     if (fd >= 0 && fd != root->directory_fd)
         (void)close(fd);
@@ -224,24 +230,25 @@ static int sync_parents(const struct root *root, bool *failed)
     return error;
 }
 
-int root_sync_names(const struct root *root, int directory_fd, int *kept)
+int root_sync_names(const struct root *root, int directory_fd, int *kept, bool *failed)
 {
     struct names *names = root->names;
+    *failed = false;
     int error = pthread_mutex_lock(&names->lock);
     if (error != 0)
         return -error;
-    bool failed = false;
+    if (names->error == 0 && *kept == 0)
+        *kept = sync_directory(directory_fd);
     error = names->error != 0 ? names->error : *kept;
-    if (error == 0 && fsync(directory_fd) != 0)
-        *kept = error = -errno;
-    if (error == 0 && fsync(root->directory_fd) != 0) {
-        failed = true;
-        error = -errno;
+    *failed = error != 0;
+    if (error == 0) {
+        error = sync_directory(root->directory_fd);
+        *failed = error != 0;
+        if (error == 0)
+            error = sync_parents(root, failed);
+        if (*failed)
+            names->error = error;
     }
-    if (error == 0)
-        error = sync_parents(root, &failed);
-    if (failed)
-        names->error = error;
     (void)pthread_mutex_unlock(&names->lock);
     return error;
 }

@@ -15,6 +15,7 @@
 #ifndef ROCHEFORT_STORE_ROOT_H
 #define ROCHEFORT_STORE_ROOT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -60,8 +61,9 @@ int root_find_file(const struct root *root, const char *path, dev_t device, ino_
  * An fsync that failed is never tried again: the kernel tells of an error once, so the second call
  * could succeed with nothing written. An error of the prefix's directory is kept in `*kept` (0 at
  * first, the same for all calls for that prefix), one of the others in the root, and answered from
- * then on. -EMFILE, -ENFILE: no fsync has failed, a descriptor was wanting; try again.
+ * then on. `*failed` says that it is so; without it no fsync has failed, for instance because a
+ * descriptor was wanting (-EMFILE, -ENFILE), and another call may succeed.
  */
-int root_sync_names(const struct root *root, int directory_fd, int *kept);
+int root_sync_names(const struct root *root, int directory_fd, int *kept, bool *failed);
 
 #endif

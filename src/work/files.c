@@ -101,10 +101,12 @@ static void tell(const struct files *files, const char *name, unsigned index,
     char file[BUCKET_FILE_NAME_BYTES], line[NOTICE_BYTES];
     int64_t bytes;
     const struct tail *found = bucket_found(bucket, &bytes);
-    if (files->notice == NULL || found->state == TAIL_WHOLE || found->state == TAIL_FAR)
+    if (files->notice == NULL || found->state == TAIL_WHOLE)
         return;
     const char *what = "bytes that are no record are left as they are; appends follow them";
-    if (found->state == TAIL_TORN)
+    if (found->state == TAIL_FAR)
+        what = "the end is too far away to look for an unfinished append; nothing is cut off";
+    else if (found->state == TAIL_TORN)
         what = bucket_broken(bucket) ? "an unfinished append could not be cut off"
                                      : "an unfinished append was cut off";
     bucket_file_name(index, file);
@@ -245,15 +247,19 @@ void files_sync_all(struct files *files)
         (void)files_sync(files, files->unsynced);
 }
 
-/* 0 or -errno; without a descriptor for the directory others are given up, but not this one. */
-static int sync_names(struct files *files, struct bucket_slot *slot)
+/*
+ * 0 or -errno; `*failed`: a sync has failed, now or earlier. Without a descriptor for the directory
+ * others are given up, but not this one.
+ */
+static int sync_names(struct files *files, struct bucket_slot *slot, bool *failed)
 {
     struct open_prefix *prefix = slot->prefix;
     int error;
     unlink_slot(files, slot);
     do {
         int fd = root_open_directory(files->root, prefix->name, 0);
-        error = fd < 0 ? fd : root_sync_names(files->root, fd, &prefix->names_error);
+        *failed = false;
+        error = fd < 0 ? fd : root_sync_names(files->root, fd, &prefix->names_error, failed);
         if (fd >= 0)
             (void)close(fd);
     } while (files_give_up_one(files, error));
@@ -265,16 +271,24 @@ int files_open_to_sync(struct files *files, struct open_prefix *prefix, unsigned
                        bool *of_sync)
 {
     struct bucket_slot *slot = &prefix->slots[index];
+    bool failed = false;
     *of_sync = false;
     if (slot->sync_refused)
         return -ENOTRECOVERABLE;
     int error = files_open(files, prefix, index, true);
     if (error != 0 || slot->named)
         return error;
-    error = sync_names(files, slot);
+    error = sync_names(files, slot, &failed);
+    if (error == -ENOENT && !failed) {
+        files_close(files, slot); /* the directory was deleted: it is made anew */
+        error = files_open(files, prefix, index, true);
+        if (error != 0)
+            return error;
+        error = sync_names(files, slot, &failed);
+    }
     slot->named = error == 0;
-    *of_sync = !slot->named;
-    if (error != 0 && error != -EMFILE && error != -ENFILE)
+    *of_sync = error != 0;
+    if (failed)
         refuse(files, slot, "its name", error);
     return error;
 }

@@ -100,12 +100,14 @@ static void close_all(struct opened *opened)
     expect_synced(*state, (const char *const[]){__VA_ARGS__},                                      \
                   sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
+static bool failed; /* what root_sync_names has said */
+
 static void directory_and_root(void **state)
 {
     int kept = 0;
     struct opened opened = open_at(*state, ".");
     for (int again = 0; again < 2; again++) {
-        assert_int_equal(root_sync_names(opened.root, opened.p, &kept), 0);
+        assert_int_equal(root_sync_names(opened.root, opened.p, &kept, &failed), 0);
         EXPECT("p", ".");
     }
     close_all(&opened);
@@ -118,9 +120,9 @@ static void parents_that_were_made_are_synced_once(void **state)
     assert_int_equal(mkdir(temporary_path(*state, "there"), 0700), 0);
     struct opened opened = open_at(*state, "there/a//b/c");
     EXPECT("there/a/b", "there/a", "there"); /* after a restart nobody would know */
-    assert_int_equal(root_sync_names(opened.root, opened.p, &kept), 0);
+    assert_int_equal(root_sync_names(opened.root, opened.p, &kept, &failed), 0);
     EXPECT("there/a/b/c/p", "there/a/b/c");
-    assert_int_equal(root_sync_names(opened.root, opened.q, &kept), 0);
+    assert_int_equal(root_sync_names(opened.root, opened.q, &kept, &failed), 0);
     EXPECT("there/a/b/c/q", "there/a/b/c");
     close_all(&opened);
 }
@@ -128,7 +130,7 @@ static void parents_that_were_made_are_synced_once(void **state)
 /* The Nth fails: the error stays with the directory, or with the root. */
 static void no_sync_is_tried_again(void **state)
 {
-    static const int errors[] = {EIO, EINTR, EROFS, EINVAL};
+    static const int errors[] = {EIO, EINTR, EROFS, ENOSPC};
     static const char *const roots[] = {"1/a", "2/a", "3/a", "4/a"};
     for (unsigned nth = 1; nth <= 4; nth++) {
         int of_p = 0, of_q = 0, error = errors[nth - 1];
@@ -139,18 +141,40 @@ static void no_sync_is_tried_again(void **state)
         assert_int_equal(syncs.count, of_parent ? nth - 2 : 2);
         syncs.count = 0;
         syncs.fails = of_parent ? 0 : nth;
-        assert_int_equal(root_sync_names(opened.root, opened.p, &of_p), -error);
+        assert_int_equal(root_sync_names(opened.root, opened.p, &of_p, &failed), -error);
+        assert_true(failed);
         assert_int_equal(syncs.count, of_parent ? 0 : nth);
         assert_int_equal(of_p, nth == 1 ? -error : 0);
         syncs.fails = syncs.count = 0;
-        assert_int_equal(root_sync_names(opened.root, opened.p, &of_p), -error);
+        assert_int_equal(root_sync_names(opened.root, opened.p, &of_p, &failed), -error);
+        assert_true(failed);
         assert_int_equal(syncs.count, 0);
-        assert_int_equal(root_sync_names(opened.root, opened.q, &of_q), nth == 1 ? 0 : -error);
+        assert_int_equal(root_sync_names(opened.root, opened.q, &of_q, &failed),
+                         nth == 1 ? 0 : -error);
         of_p = 0; /* its prefix was closed */
-        assert_int_equal(root_sync_names(opened.root, opened.p, &of_p), nth == 1 ? 0 : -error);
+        assert_int_equal(root_sync_names(opened.root, opened.p, &of_p, &failed),
+                         nth == 1 ? 0 : -error);
         syncs.count = 0;
         close_all(&opened);
     }
+}
+
+/* There is nothing to sync in a directory of which the file system says that it cannot. */
+static void what_cannot_be_synced_need_not(void **state)
+{
+    syncs.error = EINVAL;
+    struct opened opened = open_at(*state, "a");
+    for (unsigned nth = 1; nth <= 3; nth++) {
+        int kept = 0;
+        syncs.count = 0;
+        syncs.fails = nth;
+        assert_int_equal(root_sync_names(opened.root, opened.p, &kept, &failed), 0);
+        assert_false(failed);
+        assert_int_equal(kept, 0);
+        assert_int_equal(syncs.count, 2);
+    }
+    syncs.count = 0;
+    close_all(&opened);
 }
 
 /* No sync has failed, so it can be tried again. */
@@ -173,11 +197,12 @@ static void without_a_descriptor(void **state)
                             .q = root_open_directory(root, "q", 1)};
     none.rlim_cur = (rlim_t)opened.q + 1;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    assert_int_equal(root_sync_names(opened.root, opened.p, &kept), -EMFILE);
+    assert_int_equal(root_sync_names(opened.root, opened.p, &kept, &failed), -EMFILE);
+    assert_false(failed);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(kept, 0);
     EXPECT("a/b/p", "a/b");
-    assert_int_equal(root_sync_names(opened.root, opened.p, &kept), 0);
+    assert_int_equal(root_sync_names(opened.root, opened.p, &kept, &failed), 0);
     EXPECT("a/b/p", "a/b", "a", ".");
     close_all(&opened);
 }
@@ -194,11 +219,12 @@ static void without_a_lock(void **state)
     struct opened opened = open_at(*state, "a");
     EXPECT(".");
     lock_error = EINVAL;
-    assert_int_equal(root_sync_names(opened.root, opened.p, &kept), -EINVAL);
+    assert_int_equal(root_sync_names(opened.root, opened.p, &kept, &failed), -EINVAL);
+    assert_false(failed);
     assert_int_equal(syncs.count, 0);
     assert_int_equal(kept, 0); /* no sync has failed */
     lock_error = 0;
-    assert_int_equal(root_sync_names(opened.root, opened.p, &kept), 0);
+    assert_int_equal(root_sync_names(opened.root, opened.p, &kept, &failed), 0);
     EXPECT("a/p", "a");
     close_all(&opened);
 }
@@ -210,7 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(directory_and_root),     TEST(parents_that_were_made_are_synced_once),
         TEST(no_sync_is_tried_again), TEST(without_a_descriptor),
-        TEST(without_a_lock),
+        TEST(without_a_lock),         TEST(what_cannot_be_synced_need_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

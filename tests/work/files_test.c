@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "failing.h"
@@ -407,6 +408,21 @@ static void what_was_found_is_told(void **state)
     assert_int_equal(notice_count, 4);
 }
 
+static void end_that_was_not_reached_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    static uint8_t record[RECORD_HEADER_BYTES + 5000];
+    record_header_encode(&(struct record_header){5000, 1}, record);
+    append_all(fixture);
+    files_close(&fixture->files, &fixture->slots[0]);
+    for (unsigned i = 0; i < 300; i++)
+        scribble(fixture, 0, record, sizeof(record));
+    (void)removexattr(path_of(fixture, 0), "user.rochefort.record"); /* where there are any */
+    assert_notice(fixture, 0, 1, "1284117 of 1504821",
+                  "the end is too far away to look for an unfinished append; nothing is cut off");
+    assert_int_equal(append(fixture, 0), 0);
+}
+
 #define LIMIT 5
 
 /* Against a list that is kept by moving to its end what is used. */
@@ -453,6 +469,7 @@ int main(void)
         TEST(system_has_no_descriptor_left),
         TEST(only_want_of_descriptors_gives_one_up),
         TEST(what_was_found_is_told),
+        TEST(end_that_was_not_reached_is_told),
         TEST(order_is_that_of_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
