@@ -99,12 +99,15 @@ def parse(arguments):
                         help="the server's binary")
     parser.add_argument("--ceiling", default=os.path.join(BUILD, "bench", "ceiling"),
                         metavar="FILE", help="that of ceiling.c")
+    parser.add_argument("--no-disk", default=os.path.join(BUILD, "bench", "no_disk.so"),
+                        metavar="FILE", help="the library made of no_disk.c")
     options = parser.parse_args(arguments)
     if options.publish and options.quick:
         parser.error("a quick run has nothing to publish: its timings mean nothing")
     options.arguments = arguments
     options.rochefort = os.path.abspath(options.rochefort)
     options.ceiling = os.path.abspath(options.ceiling)
+    options.no_disk = os.path.abspath(options.no_disk)
     return options
 
 
@@ -168,7 +171,7 @@ def check(results, only):
 
 def need_programs(options):
     """Better now than after half an hour."""
-    for name in PROGRAMS + (options.rochefort, options.ceiling):
+    for name in PROGRAMS + (options.rochefort, options.ceiling, options.no_disk):
         if programs.find(name) is None:
             raise Failure("%s is missing; `sh cmake/dev bench` installs and builds all" % name)
 

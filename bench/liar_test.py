@@ -203,7 +203,8 @@ class Liar(unittest.TestCase):
         self.proxies.append(proxy)
         done = subprocess.run(
             [sys.executable, "-B", os.path.join(HERE, "bench.py"), "--quick", "--only", "examples",
-             "--rochefort", BINARY, "--ceiling", BINARY, "--directory", self.directory,
+             "--rochefort", BINARY, "--ceiling", BINARY, "--no-disk", BINARY,
+             "--directory", self.directory,
              "--out", os.path.join(self.directory, "out"),
              "--peer", "liar=http://%s:%d" % proxy.address],
             capture_output=True, text=True, timeout=120, check=False)

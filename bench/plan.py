@@ -65,6 +65,7 @@ class Context:
     def __init__(self, plan, arguments, directory, descriptors):
         self.plan, self.directory, self.descriptors = plan, directory, descriptors
         self.rochefort, self.ceiling = arguments.rochefort, arguments.ceiling
+        self.no_disk = arguments.no_disk
         self.strangers = arguments.peer
         self.seed = arguments.seed
         self.numbers = itertools.count()

@@ -33,8 +33,8 @@ def find(name):
 class Program(process.Process):
     """In the background; its output goes to `log_path`."""
 
-    def __init__(self, command, log_path):
-        super().__init__(command, log_path, preexec_fn=die_with_parent)  # we run no threads
+    def __init__(self, command, log_path, env=None):
+        super().__init__(command, log_path, env, preexec_fn=die_with_parent)  # we run no threads
         running.append(self)
 
     def wait(self, seconds):

@@ -133,13 +133,15 @@ class Speaker(Contestant):
 class Rochefort(Speaker):
     """Ours, started here; its data is in `root`."""
 
-    def __init__(self, binary, directory, *flags):
-        self.name, self.filled = "rochefort", {}
+    name = "rochefort"
+
+    def __init__(self, binary, directory, *flags, env=None):
+        self.filled = {}
         os.makedirs(directory, exist_ok=True)
         self.root = os.path.join(directory, "root")
         self.program = programs.Program(
             [binary, "-bind", "127.0.0.1:0", "-root", self.root, *flags],
-            os.path.join(directory, "log"))
+            os.path.join(directory, "log"), env)
         self.pid = self.program.pid
         self.address = "127.0.0.1", int(self.program.wait_for_log(START_LINE).group(1))
         self.listening_sockets = self.program.sockets()
@@ -183,3 +185,24 @@ class Rochefort(Speaker):
             raise Failure("after what was answered the files must hold %d to %d records, but hold "
                           "%d\n  request: %s" % (low, high, found, request))
         return found
+
+
+class WithoutDisk(Rochefort):
+    """Ours, with a disk that costs nothing: what is left is HTTP and the way to a disk thread and
+    back. What it answers to a get is not what was stored; see no_disk.c."""
+
+    name = "rochefort, no disk"
+
+    def __init__(self, binary, library, directory):
+        super().__init__(binary, directory, env={
+            **os.environ, "LD_PRELOAD": library, "NO_DISK_BYTES": str(SMALL)})
+
+    def requests(self, kind, size):
+        if kind == "getMulti" or size != SMALL:
+            return None
+        return super().requests(kind, size)
+
+    def after(self, kind, size, result, connections):
+        if kind in ("append", "mixed"):
+            self.wait_for_clients()
+            self.drop("timed")

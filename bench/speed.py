@@ -11,7 +11,7 @@ import peers
 import usage
 from plan import SMALL, progress
 from process import Failure
-from servers import Rochefort, Speaker
+from servers import Rochefort, Speaker, WithoutDisk
 
 REDIS_TRIAL = 2000
 REDIS_BYTES_MAX = 1 << 30  # of one run, of the append-only file
@@ -24,6 +24,8 @@ def start_all(context, everybody):
     directory = context.fresh("speed")
     everybody.append(Rochefort(context.rochefort, os.path.join(directory, "rochefort")))
     everybody += [Speaker(name, url) for name, url in context.strangers]
+    everybody.append(WithoutDisk(context.rochefort, context.no_disk,
+                                 os.path.join(directory, "no-disk")))
     everybody += [peers.Ceiling(context.ceiling, directory, "own"),
                   # what our sockets are worth for long values is told in calls.py
                   peers.Ceiling(context.ceiling, directory, "plain", (SMALL,))]

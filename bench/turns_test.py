@@ -17,7 +17,8 @@ import write  # noqa: E402
 class Turns(unittest.TestCase):
     def rounds(self, count, *orders):
         """What Context.rounds lets run, a list for each round."""
-        seen, arguments = [], types.SimpleNamespace(rochefort="", ceiling="", peer=[], seed=1)
+        seen = []
+        arguments = types.SimpleNamespace(rochefort="", ceiling="", no_disk="", peer=[], seed=1)
         context = plan.Context(plan.Plan(rounds=count), arguments, "", 0)
         context.rounds(orders[0], lambda lane, what: seen.append((what, lane)), *orders[1:])
         return [[lane for _, lane in lanes]
