@@ -136,10 +136,11 @@ static int take(void *context, const struct scan_part *part)
     return repair->end - repair->copy_from >= COPY_BYTES ? copy_records(repair) : 0;
 }
 
-static void progress(void *context, int64_t done, int64_t size)
+static int progress(void *context, int64_t done, int64_t size)
 {
     const struct repair *repair = context;
     say_progress(repair->path, done, size);
+    return interrupted != 0 ? -EINTR : 0;
 }
 
 /* An interrupted copy is removed before we go. */

@@ -11,7 +11,6 @@
 
 #define AHEAD_BYTES (1024 * 1024)
 #define INSIDE_BYTES (256 * 1024)
-#define PROGRESS_BYTES (16 * 1024 * 1024)
 /* How often an append under way at the end of the file is waited for by looking again. */
 #define LOOKS_AGAIN 16
 
@@ -20,17 +19,22 @@ struct state {
     struct search search;
     struct window ahead;  /* goes through the file */
     struct window inside; /* goes back into records that are in doubt */
-    int64_t effort_bytes, told_bytes;
+    int64_t effort_bytes;
     unsigned looks;
 };
 
-static int tell(struct state *state, struct scan_part *part)
+static int tell(struct state *state, const struct scan_part *part)
 {
-    if (state->scan->progress != NULL && part->offset - state->told_bytes >= PROGRESS_BYTES) {
-        state->told_bytes = part->offset;
-        state->scan->progress(state->scan->context, part->offset, state->ahead.size);
-    }
     return state->scan->part(state->scan->context, part);
+}
+
+/* Before each read, whatever it is for: a part may be as long as the file. */
+static int tell_progress(void *context)
+{
+    struct state *state = context;
+    if (state->scan->progress == NULL)
+        return 0;
+    return state->scan->progress(state->scan->context, state->ahead.start, state->ahead.size);
 }
 
 static int header_at(struct state *state, int64_t offset, struct record_header *header, bool *yes)
@@ -59,6 +63,9 @@ static int has_rival(struct state *state, int64_t offset, int64_t end,
         return 0;
     state->effort_bytes += last - offset;
     state->inside.size = state->ahead.size;
+    int error = tell_progress(state); /* of many short ones the window reads nothing */
+    if (error != 0)
+        return error;
     return rival_find(&state->search, &state->inside, offset, end, header, vouched, rival);
 }
 
@@ -236,6 +243,8 @@ int scan_run(const struct scan *scan)
     int error = window_open(&state->ahead, scan->fd, status.st_size, AHEAD_BYTES);
     if (error == 0)
         error = window_open(&state->inside, scan->fd, status.st_size, INSIDE_BYTES);
+    state->ahead.before_read = state->inside.before_read = tell_progress;
+    state->ahead.context = state->inside.context = state;
     if (error == 0)
         error = follow(state);
     window_close(&state->inside);

@@ -55,8 +55,11 @@ struct scan {
     bool read_values; /* otherwise values are skipped, and bad sectors in them not seen */
     /* Called for each part, in order; anything but 0 ends the scan with that result. */
     int (*part)(void *context, const struct scan_part *part);
-    /* Called now and then with the number of bytes that are done; may be NULL. */
-    void (*progress)(void *context, int64_t done, int64_t size);
+    /*
+     * Called before each MiB that is read, also in the middle of a part and of a search, with how
+     * far the scan is (it may go back to search); may be NULL. Results as those of `part`.
+     */
+    int (*progress)(void *context, int64_t done, int64_t size);
     void *context;
 };
 

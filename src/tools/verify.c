@@ -73,10 +73,11 @@ static int count(void *context, const struct scan_part *part)
     return 0;
 }
 
-static void progress(void *context, int64_t done, int64_t size)
+static int progress(void *context, int64_t done, int64_t size)
 {
     const struct tally *tally = context;
     say_progress(tally->path, done, size);
+    return 0;
 }
 
 static void print_some(const char *what, uint64_t number, uint64_t bytes)

@@ -54,6 +54,11 @@ static int fill(struct window *window, size_t wanted)
         size_t room = window->capacity - window->filled;
         if (at >= window->size)
             return 0;
+        int error = window->before_read != NULL ? window->before_read(window->context) : 0;
+        if (error != 0) {
+            window->filled = 0;
+            return error;
+        }
         if ((int64_t)room > window->size - at)
             room = (size_t)(window->size - at);
         ssize_t got = read_what_can_be(window, window->buffer + window->filled, room, at);

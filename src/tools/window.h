@@ -19,6 +19,10 @@ struct window {
     int64_t start;             /* where in the file the buffer starts */
     size_t filled, capacity;
     uint8_t *buffer;
+    /* Called before each read of the file, at most a buffer long; may be NULL. Anything but 0 ends
+     * what is going on with that result. */
+    int (*before_read)(void *context);
+    void *context;
 };
 
 int window_open(struct window *window, int fd, int64_t size, size_t capacity);

@@ -4,11 +4,13 @@
  * Preloaded into a tool under test. FAIL_READ=<from>-<to> makes every pread that
  * touches these bytes of a file fail with EIO; FAIL_CALL=<name>:<errno> makes
  * every call of that name fail: pread, pwrite, ftruncate, fsync, renameat2.
- * Standard streams do not come this way.
+ * Standard streams do not come this way. STOP_READS=<from> stops the process, as
+ * SIGSTOP does, before every pread that begins at that offset or behind it.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +39,9 @@ ssize_t pread(int fd, void *into, size_t count, off_t offset)
         errno = EIO;
         return -1;
     }
+    const char *stops = getenv("STOP_READS");
+    if (stops != NULL && offset >= atoll(stops))
+        (void)raise(SIGSTOP);
     return fails("pread") ? -1 : real(fd, into, count, offset);
 }
 

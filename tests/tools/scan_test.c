@@ -19,6 +19,7 @@
 
 #define FILE_BYTES_MAX 8192
 #define PARTS_MAX 512
+#define LONG_BYTES (3 * 1024 * 1024)
 #define NEW_NS 2000 /* time of a record, unless a test says otherwise */
 #define OLD_NS 1000
 
@@ -453,6 +454,77 @@ static void the_callback_can_stop_it(void **state)
     assert_int_equal(scan_run(&scan), -EBADF);
 }
 
+struct progress {
+    unsigned calls, stop_at; /* 0: never */
+    unsigned parts;          /* told before the last call */
+    int64_t done;
+    struct parts told;
+};
+
+static int count_progress(void *context, int64_t done, int64_t size)
+{
+    struct progress *progress = context;
+    assert_true(done >= 0 && done <= size);
+    progress->done = done;
+    progress->parts = (unsigned)progress->told.count;
+    return ++progress->calls == progress->stop_at ? -ECANCELED : 0;
+}
+
+static int keep_told(void *context, const struct scan_part *part)
+{
+    return keep(&((struct progress *)context)->told, part);
+}
+
+static int run_with_progress(int fd, struct progress *progress)
+{
+    struct scan scan = {.fd = fd,
+                        .read_values = true,
+                        .part = keep_told,
+                        .progress = count_progress,
+                        .context = progress};
+    return scan_run(&scan);
+}
+
+/* In one long part, however it is gone through: noise, a value, and back over it for a rival. */
+static void progress_is_told_while_it_searches_and_can_stop_it(void **state)
+{
+    enum { NOISE, RECORD, DOUBT, FILES };
+    static const unsigned calls_least[FILES] = {3, 3, 3 + 12};
+    char *noise = malloc(LONG_BYTES + 100);
+    assert_non_null(noise);
+    uint64_t random = 1;
+    for (size_t i = 0; i < LONG_BYTES + 100; i++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        noise[i] = (char)(random >> 56);
+    }
+    for (int which = NOISE; which < FILES; which++) {
+        struct file header = {.count = 0};
+        if (which != NOISE)
+            add_header(&header, LONG_BYTES, NEW_NS);
+        size_t bytes = LONG_BYTES + (which == DOUBT ? 100 : 0);
+        int fd = open(temporary_path(*state, "f"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, header.bytes, header.count), header.count);
+        assert_int_equal(write(fd, noise, bytes), bytes);
+        struct progress whole = {.calls = 0};
+        assert_int_equal(run_with_progress(fd, &whole), 0);
+        assert_int_equal(whole.told.count, which == DOUBT ? 2 : 1);
+        assert_true(whole.calls >= calls_least[which]);
+        if (which != DOUBT) {
+            assert_int_equal(whole.parts, 0);
+            assert_true(whole.done >= LONG_BYTES - (1 << 20));
+        }
+        for (unsigned stop_at = 1; stop_at <= whole.calls; stop_at++) {
+            struct progress stopped = {.stop_at = stop_at};
+            assert_int_equal(run_with_progress(fd, &stopped), -ECANCELED);
+            assert_int_equal(stopped.calls, stop_at); /* and nothing was told after it */
+            assert_int_equal(stopped.told.count, stopped.parts);
+        }
+        assert_int_equal(close(fd), 0);
+    }
+    free(noise);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, temporary_make, temporary_remove)
 
 int main(void)
@@ -477,6 +549,7 @@ int main(void)
         TEST(value_made_to_waste_time_does_not),
         TEST(append_under_way_is_looked_at_again),
         TEST(the_callback_can_stop_it),
+        TEST(progress_is_told_while_it_searches_and_can_stop_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
