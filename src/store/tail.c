@@ -8,8 +8,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "store/gap.h"
-
 #define MARK_NAME "user.rochefort.record"
 #define MARK_OFFSET_BYTES 8
 #define MARK_BYTES (MARK_OFFSET_BYTES + RECORD_HEADER_BYTES)
@@ -57,15 +55,18 @@ static int move_window(int fd, struct window *window, int64_t offset)
     return got < RECORD_HEADER_BYTES ? -EIO : 0;
 }
 
-/* Fewer bytes than a header are left: the beginning of one, or a gap that repair has put there. */
+/*
+ * Fewer bytes than a header are left, the beginning of one. Whatever they are: they are read to see
+ * that the file still has them, lest cutting them off makes it longer.
+ */
 static int judge_short_end(int fd, int64_t bytes, struct tail *tail)
 {
     uint8_t end[RECORD_HEADER_BYTES];
-    unsigned count = (unsigned)(bytes - tail->whole);
+    size_t count = (size_t)(bytes - tail->whole);
     ssize_t got = read_at(fd, end, count, tail->whole);
     if (got != (ssize_t)count)
         return got < 0 ? (int)got : -EIO;
-    tail->state = gap_is_small(end, count) ? TAIL_STRANGE : TAIL_TORN;
+    tail->state = TAIL_TORN;
     return 0;
 }
 

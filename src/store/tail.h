@@ -19,8 +19,9 @@
  * so no way ends in the middle of it, and nothing of it can be cut off.
  *
  * What is found is cut off only if it cannot be anything but the beginning of
- * an append: less than a header (and no gap, see gap.h), or a valid header
- * whose value is cut short, right after a whole record. All else is left as it is.
+ * an append: less than a header, whatever bytes these are, or a valid header
+ * whose value is cut short, right after a whole record. All else is left as it
+ * is, the gap that `rochefort repair` puts at the end too (see gap.h).
  *
  * Any thread. Errors: 0 or -errno.
  */

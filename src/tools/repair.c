@@ -4,9 +4,11 @@
  * What is damaged becomes a gap (store/gap.h) of the same length, a torn tail
  * at the end too: so no offset ever means another record than before, also not
  * after the server has appended to the copy. Cutting the tail off would let the
- * next append have the offset of a record that was lost. A gap has no content,
- * so it takes no room on the disk; the damaged bytes are in the original, which
- * is only read.
+ * next append have the offset of a record that was lost. For the same reason the
+ * copy is made longer than the original if less than 16 bytes would be a gap at
+ * its end: these the server would take for a torn tail again. A gap has no
+ * content, so it takes no room on the disk; the damaged bytes are in the
+ * original, which is only read.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -33,6 +35,7 @@ struct repair {
     struct output output;
     uint8_t *buffer;
     int64_t copy_from, end; /* records not copied yet; where the next part starts */
+    int64_t last_gap;       /* bytes of the gap that ends there; 0: a record does */
     uint64_t records, record_bytes, places, place_bytes, gap_bytes;
     bool output_failed; /* otherwise it was the reading */
 };
@@ -99,7 +102,18 @@ static int make_gap(struct repair *repair, int64_t bytes)
     error = put(repair, header, count, repair->end);
     repair->end += bytes;
     repair->copy_from = repair->end;
+    repair->last_gap = bytes;
     return error;
+}
+
+/* Once all parts are there: a short gap at the end would be cut off by the server. */
+static int lengthen_last_gap(struct repair *repair)
+{
+    if (repair->last_gap == 0 || repair->last_gap >= RECORD_HEADER_BYTES)
+        return 0;
+    repair->end -= repair->last_gap;
+    repair->copy_from = repair->end;
+    return make_gap(repair, RECORD_HEADER_BYTES);
 }
 
 static int drop(struct repair *repair, const struct scan_part *part, const char *what)
@@ -133,6 +147,7 @@ static int take(void *context, const struct scan_part *part)
     repair->records++;
     repair->record_bytes += (uint64_t)part->bytes;
     repair->end += part->bytes;
+    repair->last_gap = 0;
     return repair->end - repair->copy_from >= COPY_BYTES ? copy_records(repair) : 0;
 }
 
@@ -172,6 +187,8 @@ static int copy_to(struct repair *repair, const char *out)
         error = scan_run(&scan);
     if (error == 0)
         error = copy_records(repair);
+    if (error == 0)
+        error = lengthen_last_gap(repair);
     if (error == 0) {
         error = output_finish(&repair->output, repair->end);
         repair->output_failed = error != 0;

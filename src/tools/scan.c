@@ -144,10 +144,10 @@ static int tell_hole(struct state *state, int64_t *at, bool header_lies, bool *v
         error = window_at(&state->ahead, *at, (size_t)hole.bytes, &bytes, &got);
         if (error != 0)
             return error;
-        if (*vouched && got >= (size_t)hole.bytes && gap_is_small(bytes, (unsigned)hole.bytes))
-            hole.kind = SCAN_GAP;
-        else if (*at + hole.bytes == state->ahead.size)
+        if (end == state->ahead.size)
             hole.kind = SCAN_TAIL;
+        else if (*vouched && got >= (size_t)hole.bytes && gap_is_small(bytes, (unsigned)hole.bytes))
+            hole.kind = SCAN_GAP;
     }
     *at = end;
     return tell(state, &hole);

@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "store/gap.h"
 #include "store/one_bucket.h"
 
 #define MARK "user.rochefort.record"
@@ -118,21 +119,78 @@ static void a_record_that_is_taken_back_leaves_no_mark(void **state)
     assert_int_equal(found->marked, end);
 }
 
+/* Lengths and times that begin with ff, as a gap of less than 16 bytes does: they are no gap. */
+static void every_cut_of_a_header_that_begins_as_a_small_gap(void **state)
+{
+    struct one_bucket *fixture = *state;
+    static const struct record_header headers[] = {
+        {255, 1},        {255, UINT64_MAX},        {65535, 1},
+        {16777215, 1},   {UINT32_MAX, UINT64_MAX}, /* 12 bytes of ff */
+        {0x01ffffff, 1},
+    };
+    int64_t end = one_bucket_append(fixture, "before", 6) + 22;
+    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        uint8_t header[RECORD_HEADER_BYTES];
+        record_header_encode(&headers[i], header);
+        for (int marked = 0; marked < 2; marked++) {
+            for (size_t left = 1; left <= sizeof(header); left++) {
+                if (!marked)
+                    (void)removexattr(one_bucket_path(fixture), MARK);
+                scribble(fixture, header, left, end);
+                assert_found(fixture, TAIL_TORN, end);
+                one_bucket_check(fixture, end - 22, "before", 6);
+            }
+            assert_int_equal(one_bucket_append(fixture, "next", 4), end); /* makes a mark */
+            end += 20;
+            one_bucket_check(fixture, end - 20, "next", 4);
+            end = one_bucket_append(fixture, "before", 6) + 22;
+        }
+    }
+    /* and of real appends */
+    static const size_t sizes[] = {255, 65535};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        for (off_t left = 16 + (off_t)sizes[i] - 1; left > 0; left -= left > 300 ? 97 : 1) {
+            assert_int_equal(one_bucket_append(fixture, large, sizes[i]), end);
+            cut_file(fixture, end + left);
+            assert_found(fixture, TAIL_TORN, end);
+        }
+    }
+}
+
 /* What `rochefort repair` puts in the place of a torn tail: nobody may get an offset in it. */
 static void a_gap_at_the_end_stays(void **state)
 {
     struct one_bucket *fixture = *state;
-    static const uint8_t gap[15] = {255, 255, 255, 255, 255, 255, 255, 255,
-                                    255, 255, 255, 255, 255, 255, 255};
+    uint8_t gap[40] = {0};
     int64_t end = one_bucket_append(fixture, "before", 6) + 22;
-    for (size_t bytes = 1; bytes <= sizeof(gap); bytes++) {
+    for (size_t bytes = RECORD_HEADER_BYTES; bytes <= sizeof(gap); bytes++) {
+        assert_int_equal(gap_encode(bytes, gap), RECORD_HEADER_BYTES);
         cut_file(fixture, end);
         scribble(fixture, gap, bytes, end);
         assert_found(fixture, TAIL_STRANGE, end + (int64_t)bytes);
     }
-    cut_file(fixture, end);
-    scribble(fixture, "\xff\xff\xff\x01", 4, end);
-    assert_found(fixture, TAIL_TORN, end);
+    assert_int_equal(one_bucket_append(fixture, "after", 5), end + (int64_t)sizeof(gap));
+    one_bucket_check(fixture, end - 22, "before", 6);
+    assert_int_equal(one_bucket_error(fixture, end, 100, false), -ENOENT);
+}
+
+/* A small gap is a gap if something follows it: so nothing is cut. */
+static void a_small_gap_before_a_record_stays(void **state)
+{
+    struct one_bucket *fixture = *state;
+    uint8_t gap[RECORD_HEADER_BYTES];
+    for (unsigned bytes = 1; bytes < RECORD_HEADER_BYTES; bytes++) {
+        cut_file(fixture, 0);
+        one_bucket_reopen(fixture, true);
+        int64_t end = one_bucket_append(fixture, "before", 6) + 22;
+        assert_int_equal(gap_encode(bytes, gap), bytes);
+        scribble(fixture, gap, bytes, end);
+        uint8_t record[RECORD_HEADER_BYTES + 5] = {0};
+        record_header_encode(&(struct record_header){5, 1}, record);
+        scribble(fixture, record, sizeof(record), end + bytes);
+        assert_found(fixture, TAIL_STRANGE, end + bytes + (int64_t)sizeof(record));
+        one_bucket_check(fixture, end + bytes, "\0\0\0\0\0", 5);
+    }
 }
 
 /* One write of many records, cut at every byte: the whole ones stay. */
@@ -319,7 +377,9 @@ int main(void)
         TEST(whole_files_stay),
         TEST(every_cut_of_the_last_record),
         TEST(a_record_that_is_taken_back_leaves_no_mark),
+        TEST(every_cut_of_a_header_that_begins_as_a_small_gap),
         TEST(a_gap_at_the_end_stays),
+        TEST(a_small_gap_before_a_record_stays),
         TEST(every_cut_of_a_batch),
         TEST(what_is_no_append_stays),
         TEST(records_after_a_damaged_one_stay),

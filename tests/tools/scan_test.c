@@ -346,7 +346,8 @@ static void gaps_of_every_size_are_stepped_over(void **state)
         unsigned some = gap_encode(count, header);
         add(&file, header, some);
         add(&file, rest, count - some);
-        check(state, &file, "rg", (int64_t[]){0, 20});
+        /* at the end a short one is the beginning of an append */
+        check(state, &file, count < 16 ? "rt" : "rg", (int64_t[]){0, 20});
         int64_t next = add_letters(&file, 'b', 4);
         check(state, &file, "rgr", (int64_t[]){0, 20, next});
         file.bytes[20] ^= 1; /* a damaged gap is damage */
