@@ -3,7 +3,8 @@
  *
  * The client may be sending when we close; that would reset the connection and
  * could take the last reply with it. So for a few seconds we only end our side
- * and throw away what comes.
+ * and throw away what comes; for longer if the client still takes that reply,
+ * as fast as patience.h wants it.
  *
  * Loop thread.
  */
@@ -12,7 +13,7 @@
 
 #include "http/connection.h"
 
-/* So long a connection lingers, in seconds. */
+/* So long a connection lingers at least, in seconds. */
 #define FAREWELL_SECONDS 2
 
 /* The last reply is written and evhttp has let go: lingers. */

@@ -26,13 +26,19 @@ static unsigned phase_of(const struct connection *connection)
     return PATIENCE_WITH_US;
 }
 
+/* What was written and not acknowledged. */
+static uint64_t unsent_bytes(const struct connection *connection)
+{
+    int bytes = 0;
+    if (connection->state == CONNECTION_WRITING || connection->state == CONNECTION_LINGERING)
+        (void)ioctl(connection->fd, SIOCOUTQ, &bytes);
+    return (uint64_t)bytes;
+}
+
 /* All that came in, and all that the client's machine has taken. */
 static uint64_t moved_bytes(const struct connection *connection)
 {
-    int unsent_bytes = 0;
-    if (connection->state == CONNECTION_WRITING)
-        (void)ioctl(connection->fd, SIOCOUTQ, &unsent_bytes);
-    return connection->received_bytes + connection->written_bytes - (uint64_t)unsent_bytes;
+    return connection->received_bytes + connection->written_bytes - unsent_bytes(connection);
 }
 
 /* A window of the body or the reply is over. False if too little has moved in it. */
@@ -69,8 +75,11 @@ static void judge(const struct patience *patience, struct connection *connection
             connection_abort(connection);
         break;
     case PATIENCE_LINGER:
-        if (elapsed_s >= FAREWELL_SECONDS)
+        /* closed now, what is left would stay in the kernel, and nobody would look after it */
+        if (elapsed_s >= FAREWELL_SECONDS && unsent_bytes(connection) == 0)
             connection_end(connection);
+        else if (elapsed_s >= window_s && !fast_enough(patience, connection, elapsed_s))
+            connection_abort(connection);
         break;
     case PATIENCE_WITH_US:
         break;

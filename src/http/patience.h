@@ -8,7 +8,8 @@
  *   idle       between two requests          closed after idle_seconds
  *   head       from its first byte on        408 after head_seconds
  *   body       has to keep a minimum rate    408
- *   reply      has to be taken at that rate  reset
+ *   reply      has to be taken at that rate  reset, also the last one, and what of it waits in the
+ *                                            kernel when we have nothing more to write
  *   with us    waits for a worker, or for memory: no limit runs
  *
  * A rate is judged over a window, and by what the client's machine has

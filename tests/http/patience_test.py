@@ -98,10 +98,38 @@ class Readers(unittest.TestCase):
         with self.server.client() as client:
             client.append("a", self.value, prefix="p")
 
-    def get(self):
+    def get(self, target="/get?id=a&offset=0&storagePrefix=p", *headers):
         sock = self.server.connect(receive_buffer=4096)
-        sock.sendall(harness.request_bytes("GET", "/get?id=a&offset=0&storagePrefix=p"))
+        sock.sendall(harness.request_bytes("GET", target, headers=headers))
         return sock
+
+    def test_one_that_takes_nothing_of_what_is_in_the_kernel_is_reset(self):
+        """The server has written all of it, and only waits to close the connection."""
+        with self.server.client() as client:
+            offset = client.append("b", b"v" * (512 << 10))
+        sock = self.get("/get?id=b&offset=%d" % offset, "Connection: close")
+        harness.wait_for(lambda: self.server.sockets() == 1, "the server to let go")
+        with self.assertRaises(ConnectionResetError):
+            while True:
+                self.assertTrue(sock.recv(MIB))
+        sock.close()
+
+    def test_a_last_reply_is_taken_slowly_but_steadily(self):
+        value = os.urandom(512 << 10)
+        with self.server.client() as client:
+            offset = client.append("b", value)
+        sock = self.get("/get?id=b&offset=%d" % offset, "Connection: close")
+        harness.receive_head(sock)
+        received, begin = bytearray(), time.monotonic()
+        while len(received) < len(value):
+            while time.monotonic() < begin + len(received) / (MIB >> 3):
+                time.sleep(0.01)
+            part = sock.recv(1 << 14)
+            self.assertTrue(part)
+            received += part
+        self.assertEqual(value, received)
+        self.assertEqual(b"", sock.recv(1))
+        sock.close()
 
     def test_one_that_takes_nothing_is_reset(self):
         sock = self.get()
