@@ -147,15 +147,22 @@ struct connection_list *connections_queue(struct connections *set, uint64_t body
     return body_bytes < BUDGET_LARGE_BYTES ? &set->small_waiting : &set->large_waiting;
 }
 
-/* Whoever is first goes on as soon as there is a share for it. */
+/*
+ * Whoever is first goes on as soon as there is a share for it. Each of them once: who has another
+ * request by then waits again, behind `last`, and its turn is the next one. That comes before the
+ * loop sleeps, for it has given its share back while others waited. None goes on but the one at
+ * hand, so `last` stays where it is until it is reached.
+ */
 static void let_in(struct connections *set, struct connection_list *queue)
 {
-    struct connection *connection;
-    while ((connection = TAILQ_FIRST(queue)) != NULL &&
+    struct connection *connection, *last = TAILQ_LAST(queue, connection_list);
+    bool more = last != NULL;
+    while (more && (connection = TAILQ_FIRST(queue)) != NULL &&
            budget_take(&set->budget, connection->share_body_bytes)) {
         TAILQ_REMOVE(queue, connection, waiting_entry);
         connection->waiting = NULL;
         connection->has_share = true;
+        more = connection != last;
         connection_advance(connection);
     }
 }
@@ -166,7 +173,7 @@ void connections_turn(struct connections *set)
     while ((connection = TAILQ_FIRST(&set->born)) != NULL)
         adopt(connection);
     feed_hungry(set);
-    set->shares_given = false;
+    set->shares_given = false; /* from here on: what is given now is for the next turn */
     let_in(set, &set->small_waiting);
     let_in(set, &set->large_waiting);
     bury_dead(set);

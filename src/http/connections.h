@@ -57,7 +57,7 @@ struct bufferevent *connections_accept(struct event_base *base, void *set);
 
 /*
  * Once a turn of the loop: takes over the sockets accepted in it, goes on with those that had too
- * much to do, frees what has ended.
+ * much to do and with those that waited for memory, each of them once, and frees what has ended.
  */
 void connections_turn(struct connections *set);
 
