@@ -13,6 +13,13 @@ static time_t monotonic_seconds(void)
     return now.tv_sec;
 }
 
+/* A piece is being written that is not worth waiting for. */
+static bool is_overdue(const struct connection *connection)
+{
+    return connection->state == CONNECTION_WRITING && connection->then != NULL &&
+           connection->set->options.overdue(connection->then_argument);
+}
+
 static void on_second(evutil_socket_t fd, short what, void *argument)
 {
     struct connections *set = argument;
@@ -22,7 +29,10 @@ static void on_second(evutil_socket_t fd, short what, void *argument)
     (void)what;
     for (connection = TAILQ_FIRST(&set->alive); connection != NULL; connection = next) {
         next = TAILQ_NEXT(connection, entry);
-        patience_look(&set->options.patience, connection, now_s);
+        if (is_overdue(connection))
+            connection_abort(connection);
+        else
+            patience_look(&set->options.patience, connection, now_s);
     }
     if (set->count == 0)
         (void)event_del(set->second);

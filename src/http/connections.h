@@ -26,6 +26,7 @@ struct connections_options {
     struct patience patience;
     uint64_t buffered_bytes_max;
     void (*count_changed)(void *context, unsigned count); /* one came or went */
+    bool (*overdue)(const void *argument); /* of connection_send_piece: drop the client now */
     void *context;
 };
 

@@ -200,15 +200,24 @@ static void finish_pieces(struct exchange *exchange)
     exchange_free(&exchange->server->free_exchanges, exchange);
 }
 
+bool reply_overdue(const void *argument)
+{
+    const struct exchange *exchange = argument;
+    return router_overdue(&exchange->job);
+}
+
 static void piece_sent(void *argument, bool gone)
 {
     struct exchange *exchange = argument;
-    if (!gone) {
+    if (!gone && !reply_overdue(exchange)) {
         exchange->next(exchange);
         return;
     }
     router_abandon(exchange->server->router, &exchange->job);
-    finish_pieces(exchange);
+    if (gone)
+        finish_pieces(exchange);
+    else
+        reply_cut(exchange);
 }
 
 void reply_piece(struct exchange *exchange, struct evbuffer *piece,

@@ -8,6 +8,7 @@
 #ifndef ROCHEFORT_HTTP_REPLY_H
 #define ROCHEFORT_HTTP_REPLY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,12 +47,15 @@ int reply_describe(const struct exchange *exchange, char *out, size_t bytes);
 /*
  * A reply in pieces. After each reply_piece `next` is called when it is out; if the client goes
  * the exchange ends by itself. reply_last sends the last piece; reply_cut drops the client, who
- * then knows that the reply is not whole.
+ * then knows that the reply is not whole. So is the client dropped if a close has waited too long
+ * for the reply: between two pieces, or by connections.c, which asks reply_overdue while one is
+ * being written.
  */
 void reply_begin(struct exchange *exchange, const char *type, uint64_t bytes);
 void reply_piece(struct exchange *exchange, struct evbuffer *piece,
                  void (*next)(struct exchange *exchange));
 void reply_last(struct exchange *exchange, struct evbuffer *piece);
 void reply_cut(struct exchange *exchange);
+bool reply_overdue(const void *exchange);
 
 #endif

@@ -165,6 +165,7 @@ static int make_http(struct running_server *running)
         .patience = running->server.options.patience,
         .buffered_bytes_max = running->server.options.max_buffered_bytes,
         .count_changed = on_count_changed,
+        .overdue = reply_overdue,
         .context = running,
     };
     running->connections = connections_new(&options);

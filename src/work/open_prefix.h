@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "store/prefix.h"
 #include "work/job.h"
@@ -62,8 +63,9 @@ struct open_prefix {
     enum prefix_state state;
     unsigned in_flight; /* jobs submitted and not finished */
     struct job *parked, **parked_end;
-    struct job *closer; /* the close that is being carried out */
-    struct job control; /* the router's own message to a worker */
+    struct job *closer;    /* the close that is being carried out */
+    time_t draining_since; /* CLOCK_MONOTONIC, in seconds; valid if that is the state */
+    struct job control;    /* the router's own message to a worker */
     UT_hash_handle hh;
 };
 

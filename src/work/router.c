@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <xxhash.h>
 
 #include "store/bucket.h"
@@ -74,6 +75,13 @@ static void tell(struct router *router, struct job *job)
 
 static void push_control(struct open_prefix *prefix, enum job_kind kind, unsigned worker);
 
+static time_t monotonic_seconds(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
 /* A job of the prefix is finished for good. */
 static void leave(struct open_prefix *prefix, const struct job *job)
 {
@@ -123,6 +131,7 @@ static void begin_close(struct open_prefix *prefix, struct job *job)
     prefix->closer = job;
     prefix->router->parked++; /* a waiting close counts, see pool.h on control messages */
     prefix->state = prefix->in_flight > 0 ? PREFIX_DRAINING : PREFIX_CLOSING;
+    prefix->draining_since = monotonic_seconds();
     if (prefix->state == PREFIX_CLOSING)
         push_control(prefix, JOB_CLOSE, 0);
 }
@@ -286,6 +295,13 @@ void router_abandon(struct router *router, struct job *job)
 {
     leave(job->prefix, job);
     router->in_flight--;
+}
+
+bool router_overdue(const struct job *job)
+{
+    const struct open_prefix *prefix = job->prefix;
+    return prefix->state == PREFIX_DRAINING &&
+           monotonic_seconds() - prefix->draining_since >= ROUTER_CLOSE_SECONDS;
 }
 
 unsigned router_in_flight(const struct router *router)

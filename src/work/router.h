@@ -10,6 +10,8 @@
  * A close waits until everything accepted before it on the prefix is done,
  * replies in pieces included, then lets each worker close its files. What is
  * accepted after it is parked until it is answered, and opens the prefix anew.
+ * How long a reply in pieces takes is up to a client, so after a while these
+ * are overdue, and whoever sends them is to abandon them.
  *
  * All functions are for the loop thread.
  */
@@ -21,6 +23,9 @@
 
 #include "work/job.h"
 #include "work/pool.h"
+
+/* So long a close waits for replies in pieces. */
+#define ROUTER_CLOSE_SECONDS 10
 
 struct router;
 
@@ -42,6 +47,10 @@ void router_submit(struct router *router, const char *name, struct job *job);
 /* After `done` with `more`: asks for the next piece, or says that nobody wants it. */
 void router_resume(struct router *router, struct job *job);
 void router_abandon(struct router *router, struct job *job);
+
+/* After `done` with `more`: true if a close has waited for too long and the rest is not to be sent.
+ */
+bool router_overdue(const struct job *job);
 
 /* Jobs that were accepted and are not done. */
 unsigned router_in_flight(const struct router *router);

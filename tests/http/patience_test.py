@@ -174,6 +174,78 @@ class Readers(unittest.TestCase):
         sock.close()
 
 
+class Closing(unittest.TestCase):
+    """A close waits for replies in pieces for a bounded time: 10 seconds, as this test has to."""
+
+    # By itself the kernel resets after 60 seconds a reader whose window is never wide open.
+    ANSWER_SECONDS = 40
+
+    def setUp(self):
+        self.server = self.enterContext(harness.Server("-buckets", "1"))
+        self.value = os.urandom(16 * MIB)  # more than a socket takes, and a slow reader meanwhile
+        with self.server.client() as client:
+            client.append("a", self.value, prefix="p")
+
+    def send(self, method, target, body=None, **options):
+        sock = self.enterContext(self.server.connect(**options))
+        sock.sendall(harness.request_bytes(method, target + "storagePrefix=p", body))
+        return sock
+
+    def begin_get(self):
+        sock = self.send("GET", "/get?id=a&offset=0&", receive_buffer=4096)
+        self.assertEqual(200, harness.receive_head(sock)[0])
+        return sock
+
+    def read_on(self, sock, pause_seconds, step_bytes):
+        """A thread that reads until the reply ends, and how it ended."""
+        ends, stop = [], threading.Event()
+
+        def read():
+            try:
+                while sock.recv(step_bytes):
+                    if stop.wait(pause_seconds):
+                        return
+                ends.append("in good order")
+            except OSError as error:
+                ends.append(type(error))
+        reader = threading.Thread(target=read)
+        reader.start()
+        self.addCleanup(reader.join)
+        self.addCleanup(stop.set)
+        return reader, ends
+
+    def check_cut(self, reader, ends, close, behind):
+        close.settimeout(self.ANSWER_SECONDS)
+        status, _, body = harness.receive_reply(close)
+        self.assertEqual((200, b'{"success":true}'), (status, body))
+        self.assertEqual(200, harness.receive_reply(behind)[0])
+        reader.join()
+        self.assertEqual([ConnectionResetError], ends)
+
+    def test_a_slow_but_steady_reader_is_cut_and_one_that_ends_in_time_is_not(self):
+        """At twice the minimum rate, but for minutes in the middle of the same piece."""
+        reader, ends = self.read_on(self.begin_get(), 0.05, 64)
+        in_time = self.begin_get()
+        close = self.send("POST", "/close?")
+        behind = self.send("POST", "/append?id=a&", b"behind")
+        self.assertFalse(harness.is_readable(close))
+        self.assertFalse(harness.is_readable(behind, 0))
+        with in_time.makefile("rb") as stream:
+            self.assertTrue(stream.read(len(self.value)) == self.value)
+        self.check_cut(reader, ends, close, behind)
+        in_time.sendall(harness.request_bytes("GET", "/get?id=a&offset=%d&storagePrefix=p" %
+                                              (16 + len(self.value))))
+        self.assertEqual(b"behind", harness.receive_reply(in_time)[2])
+
+    def test_a_fast_reader_of_a_reply_without_end_is_cut(self):
+        """It is hardly ever in the middle of a piece when the clock looks."""
+        sock = self.send("POST", "/getMulti?id=a&", bytes(8 * MIB))
+        reader, ends = self.read_on(sock, 0, 1 << 16)
+        close = self.send("POST", "/close?")
+        behind = self.send("POST", "/append?id=a&", b"behind")
+        self.check_cut(reader, ends, close, behind)
+
+
 class Accepting(unittest.TestCase):
     def cpu_seconds(self, server):
         with open("/proc/%d/stat" % server.process.pid) as stat:

@@ -1,7 +1,8 @@
 /*
  * Tests of work/router with replies in pieces: they are resumed or abandoned,
- * and a close waits for them. This program brings its own preadv2, which can
- * pretend that the page cache is cold.
+ * and a close waits for them until they are overdue. This program brings its
+ * own preadv2, which can pretend that the page cache is cold, and its own
+ * clock_gettime, which can be ahead.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "work/loop.h"
 
@@ -30,6 +32,17 @@ ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t offset, int 
         return -1;
     }
     return real(fd, parts, count, offset, flags);
+}
+
+static atomic_long ahead_seconds;
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int (*real)(clockid_t, struct timespec *);
+    *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
+    int result = real(clock, now);
+    now->tv_sec += ahead_seconds;
+    return result;
 }
 
 static int warm_set_up(void **state)
@@ -223,6 +236,31 @@ static void close_does_not_wait_for_what_is_abandoned(void **state)
     stop(fixture);
 }
 
+static void replies_in_pieces_are_overdue_when_a_close_has_waited(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, 1, 8, 2);
+    append_long(fixture, 0);
+    struct request *multi = paused_multi(fixture);
+    ahead_seconds += 2 * ROUTER_CLOSE_SECONDS;
+    assert_false(router_overdue(&multi->job)); /* nobody waits for it */
+    struct request *closing = close_prefix(fixture, "p"), *after = append(fixture, "p", 0, "x");
+    assert_false(router_overdue(&multi->job));
+    ahead_seconds += ROUTER_CLOSE_SECONDS / 2;
+    assert_false(router_overdue(&multi->job));
+    ahead_seconds += ROUTER_CLOSE_SECONDS / 2;
+    assert_true(router_overdue(&multi->job));
+    router_abandon(fixture->router, &multi->job);
+    assert_int_equal(finish_and_free(fixture, closing), 0);
+    assert_int_equal(finish_and_free(fixture, after), 0);
+    free_request(multi);
+    multi = paused_multi(fixture); /* of the prefix that the append has opened */
+    assert_false(router_overdue(&multi->job));
+    router_abandon(fixture->router, &multi->job);
+    free_request(multi);
+    stop(fixture);
+}
+
 static void abandoned_job_gives_its_place_back(void **state)
 {
     struct fixture *fixture = *state;
@@ -274,6 +312,7 @@ int main(void)
         TEST(append_is_served_between_two_pieces),
         TEST(append_does_not_wait_for_a_reply_being_read),
         TEST(close_does_not_wait_for_what_is_abandoned),
+        TEST(replies_in_pieces_are_overdue_when_a_close_has_waited),
         TEST(abandoned_job_gives_its_place_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -300,8 +300,9 @@ public final class Client implements AutoCloseable {
 
     /**
      * Asks the server to let go of the files of a prefix, so that its directory can be moved or
-     * deleted. Returns when all that the server accepted before on that prefix is done. The next
-     * append opens it anew. Not to be mixed up with {@link #close()}.
+     * deleted. Returns when all that the server accepted before on that prefix is done; long
+     * replies that have not ended ten seconds later are broken off. The next append opens it anew.
+     * Not to be mixed up with {@link #close()}.
      *
      * @param storagePrefix the prefix; need not be open, nor exist
      * @throws RochefortException if it was refused or not answered
