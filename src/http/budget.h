@@ -6,9 +6,11 @@
  * memory that is held by somebody who waits. Who gets none stays with the
  * kernel, and TCP makes its client wait.
  *
- * Large bodies leave an eighth alone, so that small requests go on while large
- * ones queue. A body that does not fit at all is let in when no other large
- * one is there: then it is the largest value that bounds the memory.
+ * Large bodies leave an eighth alone, or what one small request needs if that
+ * is more, so that small requests go on while large ones queue. A body that
+ * does not fit into the rest is let in when no other large one is there, and
+ * counts as all of the rest: then it is the largest value that bounds the
+ * memory.
  *
  * Loop thread. No errors.
  */

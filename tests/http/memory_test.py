@@ -170,6 +170,23 @@ class Budget(unittest.TestCase):
             with server.client() as client:
                 self.assertEqual(value, client.get("a", 0))
 
+    def test_small_requests_do_not_wait_for_a_slow_value_larger_than_the_budget(self):
+        for framing in ("Content-Length: %d" % (4 * MIB), "Transfer-Encoding: chunked"):
+            with self.subTest(framing), harness.Server("-max-buffered", "1MiB", "-max-value",
+                                                       "4MiB") as server:
+                slow = self.enterContext(server.connect())
+                slow.sendall(harness.request_bytes("POST", "/append?id=slow", headers=(
+                    framing, "Expect: 100-continue")))
+                self.assertEqual(100, harness.receive_head(slow)[0])  # it is let in
+                with server.client() as client:
+                    offset = client.append("a", b"small")
+                    self.assertEqual(b"small", client.get("a", offset))
+                    self.assertEqual(404, client.request("GET", "/nowhere")[0])
+                value = value_of(1)[:4 * MIB]
+                slow.sendall(value if "Length" in framing else
+                             b"%x\r\n%s\r\n0\r\n\r\n" % (len(value), value))
+                self.assertEqual(200, harness.receive_reply(slow)[0])
+
 
 if __name__ == "__main__":
     unittest.main()
