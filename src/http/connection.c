@@ -4,6 +4,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -279,6 +280,13 @@ void connection_advance(struct connection *connection)
         connection_become_hungry(connection);
 }
 
+/* Reset, or closed both ways; not one that has only ended its side and still wants its replies. */
+static bool is_gone(int fd)
+{
+    struct pollfd asked = {.fd = fd};
+    return poll(&asked, 1, 0) > 0 && (asked.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 void connection_on_event(evutil_socket_t fd, short what, void *argument)
 {
     struct connection *connection = argument;
@@ -290,6 +298,10 @@ void connection_on_event(evutil_socket_t fd, short what, void *argument)
     if (what & EV_CLOSED)
         connection->hung_up = true;
     connection_advance(connection);
+    /* Nothing is read or written while it waits for memory, so nothing else would tell; nor would a
+     * later event, if it came to wait just now. */
+    if (connection->waiting != NULL && is_gone(connection->fd))
+        connection_fail(connection);
 }
 
 bool connection_wants_close(const struct connection *connection)

@@ -6,6 +6,8 @@ time, instead of 4 MiB values under 16 and 64 MiB.
 import hashlib
 import os
 import selectors
+import signal
+import socket
 import unittest
 
 import harness
@@ -186,6 +188,63 @@ class Budget(unittest.TestCase):
                 slow.sendall(value if "Length" in framing else
                              b"%x\r\n%s\r\n0\r\n\r\n" % (len(value), value))
                 self.assertEqual(200, harness.receive_reply(slow)[0])
+
+    def spend_on_one(self, server):
+        """A client that has all that there is for large values, and sends nothing."""
+        slow = self.enterContext(server.connect())
+        slow.sendall(harness.request_bytes("POST", "/append?id=slow", headers=(
+            "Content-Length: %d" % (4 * MIB), "Expect: 100-continue")))
+        self.assertEqual(100, harness.receive_head(slow)[0])
+        return slow
+
+    def test_who_waits_and_is_gone_makes_room_and_who_has_only_ended_its_side_is_served(self):
+        waiting = 10
+        append = harness.request_bytes("POST", "/append?id=a", b"v" * 100_000)
+        with harness.Server("-max-buffered", "1MiB", "-max-value", "4MiB", "-min-rate", "0",
+                            "-max-connections", str(waiting + 3)) as server, (
+                                server.client()) as client:
+            client.append("a", b"small")
+            slow = self.spend_on_one(server)
+            half = self.enterContext(server.connect())
+            half.sendall(append)
+            gone = [server.connect() for _ in range(waiting)]
+            for number, sock in enumerate(gone):
+                # with its body, with a part of it, and with a request behind it
+                sock.sendall((append, append[:200], append + append[:200])[number % 3])
+            all_in = 1 + waiting + 3
+            harness.wait_for(lambda: server.sockets() == all_in, "all connections to be accepted")
+            self.assertEqual(b"small", client.get("a", 0))  # so the heads have been read, too
+            new = self.enterContext(server.connect())
+            new.sendall(harness.request_bytes("GET", "/get?id=a&offset=0"))
+            self.assertFalse(harness.is_readable(new))
+            half.shutdown(socket.SHUT_WR)
+            for number, sock in enumerate(gone):
+                if number % 2:
+                    sock.shutdown(socket.SHUT_WR)
+                harness.reset(sock)
+            self.assertEqual(b"small", harness.receive_reply(new)[2])
+            harness.wait_for(lambda: server.sockets() == 1 + 4, "those who are gone to be let go")
+            self.assertFalse(harness.is_readable(half, 0))
+            slow.sendall(b"v" * 4 * MIB)
+            self.assertEqual(200, harness.receive_reply(slow)[0])
+            self.assertEqual(200, harness.receive_reply(half)[0])
+
+    def test_who_is_gone_when_its_request_is_read_does_not_wait(self):
+        with harness.Server("-max-buffered", "1MiB", "-max-value", "4MiB",
+                            "-min-rate", "0") as server, server.client() as client:
+            client.append("a", b"small")
+            self.spend_on_one(server)
+            server.process.send_signal(signal.SIGSTOP)
+            with open("/proc/%d/stat" % server.process.pid) as stat:
+                harness.wait_for(lambda: stat.seek(0) == 0 and ") T " in stat.read(),
+                                 "the server to stand still")
+            gone = server.connect()
+            gone.sendall(harness.request_bytes("POST", "/append?id=a", b"v" * 100_000))
+            harness.reset(gone)
+            server.process.send_signal(signal.SIGCONT)
+            with server.client() as new:  # the server sees it after the other
+                self.assertEqual(b"small", new.get("a", 0))
+                harness.wait_for(lambda: server.sockets() == 1 + 3, "it to be let go")
 
 
 if __name__ == "__main__":
