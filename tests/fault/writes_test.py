@@ -49,6 +49,8 @@ class Writes(unittest.TestCase):
         self.assertEqual(stored, found)
 
     def test_every_write_fails_once(self):
+        """The Nth pwritev fails, for N = 1, 2, ... until all are through, after whole writes and
+        after such as move some bytes only."""
         for error, status in STATUS.items():
             for some in (0, 1000, 90, 17):
                 with faults.Server("-buckets", "1") as server, server.client() as client:
@@ -56,7 +58,7 @@ class Writes(unittest.TestCase):
                     stored = {client.append("x", b"first"): b"first"}
                     nth = 0
                     while True:
-                        nth += 3 if some else 1
+                        nth += 1
                         server.fail("pwritev", error, nth, bytes=some)
                         failed = self.check_burst(server, file, stored, nth, [status])
                         seen = server.seen("pwritev")
