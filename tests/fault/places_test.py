@@ -109,6 +109,44 @@ class Prefixes(unittest.TestCase):
         os.chmod(self.directory, 0o755)
         self.assertEqual(200, self.append()[0])
 
+    def check_shut_out(self, close, open_again):
+        """Prefixes of all lengths whose directory the server may not open."""
+        for length in (1, 2, 100, 254, 255):
+            name = "n" * length
+            directory = os.path.join(self.server.root, name)
+            offset = self.client.append("x", b"there", name)
+            self.client.close(name)
+            close(directory)
+            try:
+                for method, path, body in (("POST", "/append", b"refused"), ("GET", "/get", None),
+                                           ("POST", "/getMulti", bytes(8))):
+                    status, headers, text = self.client.request(
+                        method, path, body, id="x", offset=offset, storagePrefix=name)
+                    self.assertEqual((500, "text/plain"), (status, headers["Content-Type"]))
+                    self.assertEqual(b"Permission denied: %s\n" % directory.encode(), text)
+                self.assertEqual(500, self.client.request("HEAD", "/get", id="x", offset=offset,
+                                                          storagePrefix=name)[0])
+                self.client.close(name)
+            finally:
+                open_again(directory)
+            self.assertEqual(["append.0.raw"], os.listdir(directory))
+            self.assertEqual(21, os.stat(os.path.join(directory, "append.0.raw")).st_size)
+            self.assertEqual(b"there", self.client.get("x", offset, name))
+            self.assertEqual(21, self.client.append("x", b"again", name))
+            self.client.close(name)
+        self.assertEqual(200, self.append()[0])  # others went on being served
+
+    def test_directory_that_may_not_be_entered(self):
+        self.check_shut_out(lambda directory: os.chmod(directory, 0),
+                            lambda directory: os.chmod(directory, 0o755))
+
+    @unittest.skipUnless(os.getuid() == 0, "needs another owner")
+    def test_directory_of_somebody_else(self):
+        def close(directory):
+            os.chown(directory, 0, 0)
+            os.chmod(directory, 0o700)
+        self.check_shut_out(close, lambda directory: os.chown(directory, NOBODY, NOBODY))
+
     def test_root_that_may_not_be_written(self):
         os.chmod(self.server.root, 0o555)
         status, _, text = self.client.request("POST", "/append", b"x", id="x", storagePrefix="new")
