@@ -13,6 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "http"))
 import harness  # noqa: E402
+import records  # noqa: E402
 
 # Calls that work on files and are not on sockets too.
 FILE_CALLS = re.compile(
@@ -20,14 +21,17 @@ FILE_CALLS = re.compile(
     r"|rename\w*|link\w*|symlink\w*|pread\w*|pwrite\w*|truncate|ftruncate|fallocate|fadvise\w*"
     r"|fsync|fdatasync|sync\w*|sendfile\w*|copy_file_range|flock|lseek)\(")
 
+# What a start must not do with many prefixes: see what there is, or name one.
+NAMES = r"^getdents|prefix \d+|append\.\d"
+
 
 class Traced(harness.Server):
     """A server under strace. self.process is strace; self.pid is the server's."""
 
-    def __init__(self, *flags):
+    def __init__(self, *flags, root=None):
         self.trace_directory = tempfile.TemporaryDirectory(prefix="rochefort-trace-")
         self.trace = self.trace_directory.name
-        super().__init__(*flags, hold=True)
+        super().__init__(*flags, root=root, hold=True)
 
     def start(self):
         binary = harness.BINARY
@@ -55,6 +59,11 @@ class Traced(harness.Server):
         """(calls of the loop thread while serving, [calls of each worker])"""
         _, loop, workers = self.all_calls()
         return loop, workers
+
+    def lines(self):
+        """All calls of all threads, from the first to the last."""
+        before, loop, workers = self.all_calls()
+        return before + loop + sum(workers, [])
 
     def all_calls(self):
         """The same, with the calls of the loop thread before it served in front."""
@@ -155,6 +164,25 @@ class Threads(unittest.TestCase):
         self.assertLessEqual(names.count("writev"), 101)
         self.assertEqual(names.count("epoll_ctl"), 0)
         self.assertEqual(names.count("read"), 0)  # the eventfd is never read
+
+    def test_a_start_opens_no_prefix(self):
+        """Nor does it list them: how long it takes does not depend on how many there are."""
+        with tempfile.TemporaryDirectory(prefix="rochefort-many-") as root:
+            for number in range(200):
+                for bucket in range(4):
+                    records.write_bucket(root, "prefix %d" % number, [b"v"], bucket)
+            with Traced(root=root) as server:
+                pass  # it has started and does not know of a request
+            lines = server.lines()
+            self.assertIn(root, "\n".join(lines))
+            self.assertEqual([], [line for line in lines if re.search(NAMES, line)])
+
+            with Traced(root=root) as server, server.client() as client:
+                self.assertEqual(b"v", client.get("x", 0, "prefix 70"))
+            lines = server.lines()
+            self.assertTrue([line for line in lines if line.startswith("getdents64(")])
+            self.assertEqual({"prefix 70"}, set(re.findall(r"prefix \d+", "\n".join(
+                line for line in lines if FILE_CALLS.match(line)))))
 
 
 def count_of(name, server):
