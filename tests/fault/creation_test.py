@@ -1,0 +1,151 @@
+"""SIGKILL while the files of a prefix are being made, and a restart with another -buckets.
+
+The files are made from the highest-numbered down, so as long as there is one their number is
+certain; with none, nobody can have an offset yet and the new flag counts.
+"""
+import json
+import os
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "http"))
+import harness  # noqa: E402
+import records  # noqa: E402
+
+BUCKETS = 4000
+# In memory if possible: ext4 can take seconds for 4000 files when many were deleted before.
+ROOTS = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+class Creation(unittest.TestCase):
+    def setUp(self):
+        root = tempfile.TemporaryDirectory(prefix="rochefort-creation-", dir=ROOTS)
+        self.addCleanup(root.cleanup)
+        self.server = harness.Server("-buckets", str(BUCKETS), root=root.name)
+        self.server.__enter__()
+        self.addCleanup(self.server.__exit__, None, None, None)
+
+    def files(self):
+        try:
+            return os.listdir(os.path.join(self.server.root, self.prefix))
+        except FileNotFoundError:
+            return []
+
+    def kill_at(self, least):
+        """Has the prefix made and kills when so many files are there. Answers how many were,
+        and whether the append that was to make it was answered."""
+        path = os.path.join(self.server.root, self.prefix)
+        if least > 0:
+            path = os.path.join(path, "append.%d.raw" % (BUCKETS - least))
+        sock = self.server.connect()
+        self.addCleanup(sock.close)
+        sock.sendall(harness.request_bytes(
+            "POST", "/append?id=first&storagePrefix=" + self.prefix, b"first"))
+        limit = time.monotonic() + harness.TIMEOUT_SECONDS
+        while not os.path.exists(path):
+            self.assertLess(time.monotonic(), limit, "the files are not made")
+        self.server.kill()
+        try:
+            answered = harness.receive_reply(sock)[0] == 200
+        except (OSError, AssertionError):  # reset, or closed without a reply
+            answered = False
+        files = self.files()
+        self.assertEqual({"append.%d.raw" % (BUCKETS - 1 - n) for n in range(len(files))},
+                         set(files))
+        return len(files), answered
+
+    def restart(self, buckets):
+        self.server.flags = ["-buckets", str(buckets)]
+        self.server.start()
+
+    def check_read(self, answered, there, close=False):
+        """What a read finds before anything is appended; it makes nothing."""
+        with self.server.client() as client:
+            status, _, body = client.request("GET", "/get", id="first", offset=0,
+                                             storagePrefix=self.prefix)
+            if answered or status == 200:
+                self.assertEqual((200, b"first", BUCKETS), (status, body, there))
+            else:
+                self.assertEqual(404, status, body)
+            for number in range(20):
+                status, _, body = client.request("GET", "/get", id="id %d" % number, offset=0,
+                                                 storagePrefix=self.prefix)
+                self.assertIn(status, (404, 200) if there == BUCKETS else (404,))
+                self.assertTrue(status == 404 or body == b"first", body)
+            if close:
+                client.close(self.prefix)
+        self.assertEqual(there, len(self.files()))
+
+    def check_append(self, buckets):
+        """Appends work, and the files are as many as they should be, also after restarts."""
+        stored = {}
+        for other in (3, 5000, None):
+            with self.server.client() as client:
+                for number in range(50):
+                    id, value = "id %d" % number, b"%d of %d" % (len(stored), number)
+                    status, _, body = client.request("POST", "/append", value, id=id,
+                                                     storagePrefix=self.prefix)
+                    self.assertEqual(200, status, body)
+                    reply = json.loads(body)
+                    place = (os.path.basename(reply["file"]), reply["offset"])
+                    self.assertNotIn(place, stored)
+                    stored[place] = (id, value)
+                for (_, offset), (id, value) in stored.items():
+                    self.assertEqual(value, client.get(id, offset, self.prefix))
+            if other:
+                self.server.kill()
+                self.restart(other)
+        found = records.decode_prefix(self.server.root, self.prefix)
+        self.assertEqual({"append.%d.raw" % n for n in range(buckets)}, set(found))
+        count = sum(len(file) for file in found.values())
+        for (name, offset), (_, value) in stored.items():
+            self.assertEqual(value, found[name][offset][1])
+        self.assertIn(count - len(stored), (0, 1))  # the first may be there without an answer
+
+    def test_killed_at_many_points(self):
+        cut = 0
+        points = (0, 1, 2, 500, 1500, 2500, 3500, BUCKETS - 1, BUCKETS)
+        for turn, point in enumerate(points):
+            self.prefix = "p%d" % turn
+            there, answered = self.kill_at(point)
+            cut += 0 < there < BUCKETS
+            other = (1, 7, 128, 5000)[turn % 4]
+            self.restart(other)
+            self.check_read(answered, there)
+            self.check_append(BUCKETS if there else other)
+            self.server.kill()
+            self.restart(BUCKETS)
+        print("killed %d times with a part of the files there" % cut)
+        self.assertGreater(cut, 0)
+
+    def kill_again_and_again(self):
+        """Answers how many files were there at each kill but the one that came too late."""
+        seen = []
+        for turn, point in enumerate((1, 500, 1200, 2000, 2800, 3500, 3990)):
+            there, answered = self.kill_at(max([point] + [n + 1 for n in seen]))
+            self.restart((7, 5000, 1)[turn % 3])
+            # closed, for an append to a prefix that is open makes files only if its own is missing
+            self.check_read(answered, there, close=True)
+            if there == BUCKETS:
+                break
+            seen.append(there)
+        self.check_append(BUCKETS)
+        return seen
+
+    def test_killed_again_and_again(self):
+        """Each server goes on where the one before was killed, whatever its own flag."""
+        for attempt in range(5):  # on a busy machine the first kill may come too late
+            self.prefix = "p%d" % attempt
+            seen = self.kill_again_and_again()
+            print("killed with %s files there" % seen)
+            if len(seen) > 1:
+                return
+            self.server.kill()
+            self.restart(BUCKETS)
+        self.fail("no creation was cut short twice")
+
+
+if __name__ == "__main__":
+    unittest.main()
