@@ -269,7 +269,8 @@ def reset(sock):
 
 
 def sanitizer_runtime():
-    """The shared run-time library that the binary is linked with, or ""."""
-    out = subprocess.run(["ldd", BINARY], capture_output=True, text=True, check=True).stdout
+    """The shared run-time library that the server is linked with, or ""."""
+    binary = os.environ["ROCHEFORT"]  # BINARY may be a script around it
+    out = subprocess.run(["ldd", binary], capture_output=True, text=True, check=True).stdout
     match = re.search(r"=> (\S*lib(?:clang_rt\.)?[at]san\S*)", out)
     return match.group(1) if match else ""

@@ -1,0 +1,210 @@
+"""A disk that is really full, and one that is really freed: the root is a small tmpfs.
+
+The mount is in a namespace of the server's own and goes with it.
+"""
+import concurrent.futures
+import http.client
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "http"))
+import harness  # noqa: E402
+import records  # noqa: E402
+
+MIB = 1 << 20
+CONNECTIONS = 40
+APART = ["unshare", "--mount"] + ([] if os.getuid() == 0 else ["--user", "--map-root-user"])
+
+
+def can_mount():
+    return subprocess.run(APART + ["mount", "-t", "tmpfs", "none", "/tmp"],
+                          capture_output=True).returncode == 0
+
+
+class OnTmpfs(harness.Server):
+    """A server with a disk of that size. self.inside is the way to its root from outside."""
+
+    def __init__(self, size, *flags, **options):
+        self.size = size
+        super().__init__(*flags, **options)
+
+    def start(self):
+        os.makedirs(self.root)
+        binary = harness.BINARY
+        mounted = os.path.join(self.directory, "mounted")
+        apart = os.path.join(self.directory, "apart")
+        with open(apart, "w") as script:
+            # LD_PRELOAD is for the server alone
+            script.write('#!/bin/sh\npreload=$LD_PRELOAD\nunset LD_PRELOAD\n'
+                         'exec %s "%s" "$preload" "$@"\n' % (" ".join(APART), mounted))
+        with open(mounted, "w") as script:
+            script.write('#!/bin/sh\nmount -t tmpfs -o size=%s none "%s" || exit 1\n'
+                         'preload=$1\nshift\nexec env LD_PRELOAD="$preload" "%s" "$@"\n'
+                         % (self.size, self.root, binary))
+        for script in (mounted, apart):
+            os.chmod(script, 0o755)
+        harness.BINARY = apart
+        try:
+            super().start()
+        finally:
+            harness.BINARY = binary
+        self.inside = "/proc/%d/root%s" % (self.process.pid, self.root)
+
+    def free(self):
+        """Blocks and inodes."""
+        status = os.statvfs(self.inside)
+        return status.f_bfree, status.f_ffree
+
+    def leave_room(self, bytes):
+        """Fills the disk but for so many bytes, whole blocks."""
+        status = os.statvfs(self.inside)
+        with open(os.path.join(self.inside, "filler"), "wb") as filler:
+            os.posix_fallocate(filler.fileno(), 0, status.f_bfree * status.f_frsize - bytes)
+
+    def make_room(self):
+        os.unlink(os.path.join(self.inside, "filler"))
+
+
+class Full(unittest.TestCase):
+    BUCKETS = 3
+
+    def burst(self, server, values, held):
+        """All values at once, each on its own connection: [(value, status, body)]"""
+        sockets = [server.connect() for _ in values]
+        if held:  # so that many are one write
+            server.hold_disk()
+        for number, (sock, value) in enumerate(zip(sockets, values)):
+            target = "/append?id=%d" % (number % 7)
+            sock.sendall(harness.request_bytes("POST", target, value))
+            if held and number == 0:
+                harness.wait_for(server.disk_is_waiting, "the first write")
+        if held:
+            with server.client() as client:  # by its reply the loop has looked at all of them
+                self.assertEqual(404, client.request("GET", "/none")[0])
+            server.release_disk()
+        replies = [harness.receive_reply(sock) for sock in sockets]
+        for sock in sockets:
+            sock.close()
+        return [(value, status, body) for value, (status, _, body) in zip(values, replies)]
+
+    def check_stored(self, server, stored):
+        """Exactly what was answered is in the files, and is what the server reads there."""
+        found = {name: {offset: value for offset, (_, value) in file.items()}
+                 for name, file in records.decode_prefix(server.inside, "default").items()}
+        self.assertEqual(self.BUCKETS, len(found))
+        self.assertTrue({name: {offset: value for offset, (_, value) in file.items()}
+                         for name, file in stored.items()} == {
+                             name: file for name, file in found.items() if file},
+                        "the files hold something else than what was answered")
+        with server.client() as client:
+            for file in stored.values():
+                for offset, (id, value) in file.items():
+                    self.assertTrue(value == client.get(id, offset), (id, offset))
+
+    def check(self, *flags):
+        with OnTmpfs("16m", "-buckets", str(self.BUCKETS), *flags, hold=True) as server:
+            stored = {}
+
+            def note(body, id, value):
+                reply = json.loads(body)
+                file = stored.setdefault(os.path.basename(reply["file"]), {})
+                self.assertNotIn(reply["offset"], file, "an offset was given twice")
+                file[reply["offset"]] = (id, value)
+
+            def append(number, value):
+                with server.client() as client:
+                    status, _, body = client.request("POST", "/append", value, id=str(number % 7))
+                self.assertEqual(200, status, body)
+                note(body, str(number % 7), value)
+
+            for number in range(7):
+                append(number, b"first")
+            for room in (0, 4096, 20480, 65536, 300000, MIB, 3 * MIB):
+                for held in (True, False):
+                    # twice what fits, and more than the last pages of the files have left
+                    size = max(2 * room, 20000 * self.BUCKETS) // CONNECTIONS
+                    values = [os.urandom(size // 2 + size * i // CONNECTIONS)
+                              for i in range(CONNECTIONS)]
+                    server.leave_room(room // 4096 * 4096)
+                    failed = 0
+                    for number, (value, status, body) in enumerate(
+                            self.burst(server, values, held)):
+                        if status == 200:
+                            note(body, str(number % 7), value)
+                        else:
+                            failed += 1
+                            self.assertEqual(507, status, body)
+                            self.assertRegex(body, rb"\Adisk full: %s/default/append\.\d\.raw\n\Z"
+                                             % server.root.encode())
+                    self.assertGreater(failed, 0)
+                    if room >= 20480:
+                        self.assertLess(failed, CONNECTIONS)
+                    self.check_stored(server, stored)
+                    server.make_room()
+                    for number in range(7):
+                        append(number, b"there is room")
+                    self.check_stored(server, stored)
+
+    def test_a_burst_of_which_a_part_fits(self):
+        self.check()
+
+    def test_a_burst_of_which_a_part_fits_with_syncs(self):
+        self.check("-sync", "always")
+
+
+class Freed(unittest.TestCase):
+    VALUES, VALUE_BYTES = 8, MIB
+
+    def fill(self, server):
+        """Many clients append. Answers the offsets and values of one id."""
+        def append(number):
+            with server.client() as client:
+                for count in range(30):
+                    id = "id %d" % (number * 30 + count)
+                    offset = client.append(id, b"v" * 10000, "p")
+                    assert client.get(id, offset, "p") == b"v" * 10000
+        with concurrent.futures.ThreadPoolExecutor(16) as pool, server.client() as client:
+            others = pool.map(append, range(16))
+            values = [os.urandom(self.VALUE_BYTES) for _ in range(self.VALUES)]
+            offsets = [client.append("x", value, "p") for value in values]
+            list(others)  # raises what they did
+        return offsets, values
+
+    def test_what_is_closed_and_deleted_takes_no_room(self):
+        with OnTmpfs("64m", "-buckets", "16") as server, server.client() as client:
+            blocks, inodes = server.free()
+            for _ in range(3):
+                offsets, values = self.fill(server)
+                reader = server.connect(receive_buffer=4096)
+                reader.sendall(harness.request_bytes(
+                    "POST", "/getMulti?id=x&storagePrefix=p",
+                    struct.pack("<%dQ" % len(offsets), *offsets), ["Connection: close"]))
+                reply = http.client.HTTPResponse(reader)
+                reply.begin()  # it is under way while the prefix is closed
+                closing = server.connect()
+                closing.sendall(harness.request_bytes("POST", "/close?storagePrefix=p", b""))
+                self.assertTrue((values, None) == harness.split_multi(reply.read()))
+                reader.close()
+                self.assertEqual((200, b'{"success":true}'), harness.receive_reply(closing)[::2])
+                closing.close()
+                self.assertLess(server.free()[0], blocks - 12 * MIB // 4096)
+                shutil.rmtree(os.path.join(server.inside, "p"))
+                self.assertEqual((blocks, inodes), server.free())
+            # and that this can be seen at all: what is deleted without a close stays
+            self.fill(server)
+            shutil.rmtree(os.path.join(server.inside, "p"))
+            self.assertLess(server.free()[0], blocks - 12 * MIB // 4096)
+            client.close("p")
+            self.assertEqual((blocks, inodes), server.free())
+
+
+if __name__ == "__main__":
+    if not can_mount():
+        print("no mount namespaces here")
+        sys.exit(77)
+    unittest.main()
