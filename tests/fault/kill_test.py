@@ -16,6 +16,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "http"))
 import harness  # noqa: E402
+import process  # noqa: E402
 import records  # noqa: E402
 
 ROUNDS = int(os.environ.get("ROCHEFORT_KILL_ROUNDS", "10"))
@@ -124,6 +125,22 @@ class Round:
         return self.number
 
 
+def torn_tails(root):
+    """How many files end with a part of a record."""
+    count = 0
+    for prefix in PREFIXES:
+        directory = os.path.join(root, prefix)
+        for name in os.listdir(directory) if os.path.exists(directory) else []:
+            try:
+                for _ in records.walk(os.path.join(directory, name)):
+                    pass
+            except process.Failure as failure:
+                if "cut short" not in str(failure):
+                    raise
+                count += 1
+    return count
+
+
 class Killed(unittest.TestCase):
     def check(self, server, stored, everything):
         """Appends to every bucket, then looks at every acknowledged record."""
@@ -160,25 +177,38 @@ class Killed(unittest.TestCase):
                     self.assertEqual(value_of(number, size), value)
                 self.assertEqual(len(some), len(values))
 
-    def test_killed_at_random_moments(self):
+    def kill(self, rounds, seconds, *flags):
+        """Each time after `seconds` (the least, the most), or up to 400 answers before that.
+        Answers how many there were."""
         print("ROCHEFORT_KILL_SEED=%d" % SEED)
         draw = random.Random(SEED)
-        done = cuts = answers = 0
-        while done < ROUNDS:
+        done = torn = answers = 0
+        while done < rounds:
             stored, ids, number = {}, {}, 0
-            with harness.Server("-buckets", str(BUCKETS)) as server:
-                for _ in range(min(FRESH_ROOT_EVERY, ROUNDS - done)):
+            with harness.Server("-buckets", str(BUCKETS), *flags) as server:
+                torn_here = 0
+                for _ in range(min(FRESH_ROOT_EVERY, rounds - done)):
                     run = Round(server, draw, stored, number)
-                    number = run.run(draw.randrange(0, 400), draw.uniform(0.05, 0.4))
+                    number = run.run(draw.randrange(1, 400), draw.uniform(*seconds))
                     answers += run.answers
+                    torn_here += torn_tails(server.root)
                     server.start()
                     self.check(server, stored, ids)
                     done += 1
                 log = server.log()
-                cuts += log.count("an unfinished append was cut off")
+                self.assertEqual(torn_here, log.count("an unfinished append was cut off"))
+                torn += torn_here
                 self.assertNotIn("no record", log)
-        print("%d rounds, %d appends acknowledged, %d torn tails cut off" % (done, answers, cuts))
-        self.assertGreater(answers, 10 * ROUNDS)
+        print("%d rounds, %d appends acknowledged, %d torn tails cut off" % (done, answers, torn))
+        return answers
+
+    def test_killed_at_random_moments(self):
+        self.assertGreater(self.kill(ROUNDS, (0.05, 0.4)), 10 * ROUNDS)
+
+    def test_killed_while_it_syncs(self):
+        """Appends that wait for the disk, for as long as it takes until some are answered."""
+        limit = harness.TIMEOUT_SECONDS
+        self.assertGreater(self.kill(2, (limit, limit), "-sync", "always"), 0)
 
 
 if __name__ == "__main__":
