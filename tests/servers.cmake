@@ -12,7 +12,6 @@ server_test(http/shutdown_test.py)
 server_test(http/robust_test.py)
 server_test(http/patience_test.py)
 server_test(http/memory_test.py)
-set_tests_properties(http/soak_test.py PROPERTIES TIMEOUT 7200) # as long as it is told to
 server_test(fault/damage_test.py)
 server_test(fault/lost_files_test.py)
 server_test(fault/writes_test.py)
@@ -29,3 +28,6 @@ server_test(fault/full_disk_test.py)
 server_test(tools/tools_test.py)
 server_test(tools/interrupt_test.py)
 server_test(tools/torn_test.py)
+# These take as long as they are told to.
+set_tests_properties(http/soak_test.py http/memory_test.py fault/kill_test.py
+  fault/descriptors_test.py PROPERTIES TIMEOUT 7200)
