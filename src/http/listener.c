@@ -22,8 +22,6 @@
 #define PORT_TRIES 16
 /* How long accepting rests after the process has run out of descriptors. */
 #define REST_MS 100
-/* A client that takes nothing of a reply for so long is gone; the kernel sees to it. */
-#define STALLED_MS 60000
 
 struct listener {
     struct evhttp *http;
@@ -88,7 +86,6 @@ static int open_socket(const struct addrinfo *info, unsigned port)
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, STALLED_MS);
     struct sockaddr_storage address;
     memcpy(&address, info->ai_addr, info->ai_addrlen);
     if (info->ai_family == AF_INET6) {
