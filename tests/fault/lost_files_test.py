@@ -26,10 +26,10 @@ class Case(unittest.TestCase):
     def file(self, bucket):
         return os.path.join(self.directory, "append.%d.raw" % bucket)
 
-    def append(self, id="x"):
+    def append(self, id="x", **parameters):
         """Status, and where it is or why not."""
         status, _, body = self.client.request("POST", "/append", b"of " + id.encode(), id=id,
-                                              storagePrefix="p")
+                                              storagePrefix="p", **parameters)
         return status, json.loads(body) if status == 200 else body
 
     def get(self, id, offset):
@@ -174,6 +174,28 @@ class Told(Case):
             self.assertEqual((200, 0), (status, place["offset"]), place)
             self.assertEqual({0: b"of x"}, self.contents(self.file(0)))
             shutil.rmtree(self.directory)
+        self.assertNotIn("could not be synced", self.server.log())
+
+    def test_first_synced_append_after_their_prefix_was_deleted(self):
+        """The names are looked for to be synced. The Nth openat on the way fails as well."""
+        self.start(1, "-workers", "1")
+        nth = seen = 0
+        while seen >= nth:
+            nth += 1
+            self.assertEqual(200, self.append()[0])
+            shutil.rmtree(self.directory)
+            self.server.fail("openat", errno.EIO, nth)
+            status, text = self.append(sync=1)
+            seen = self.server.seen("openat")
+            self.server.heal()
+            if status != 200:
+                self.assertEqual((500, True), (status, b"Input/output error" in text), text)
+                status, place = self.append(sync=1)
+                self.assertEqual(200, status, place)
+            self.assertEqual((200, b"of x"), self.get("x", 0))
+            self.client.close("p")
+            shutil.rmtree(self.directory)
+        self.assertGreater(nth, 5)
         self.assertNotIn("could not be synced", self.server.log())
 
     def test_file_system_that_has_become_read_only(self):

@@ -98,6 +98,27 @@ static void make_prefix(struct one_bucket *fixture, unsigned round)
     assert_int_equal(resolve_new(fixture, round), 0);
 }
 
+/* The directory is left, and what it has noted. */
+static void empty_prefix(struct one_bucket *fixture, unsigned round)
+{
+    make_prefix(fixture, round);
+    for (int bucket = 0; bucket < BUCKETS; bucket++) {
+        char below[TEMPORARY_PATH_BYTES];
+        (void)snprintf(below, sizeof(below), "%s/append.%d.raw", name_of(round), bucket);
+        assert_int_equal(unlink(temporary_path(fixture->directory, below)), 0);
+    }
+}
+
+static void filling_an_emptied_prefix(void **state)
+{
+    every_call_fails_once(
+        *state,
+        &(struct operation){.prepare = empty_prefix,
+                            .run = resolve_new,
+                            .told = "mkdirat openat fdopendir readdir fstat close fgetxattr",
+                            .ignored = "close openat fsetxattr"});
+}
+
 static int resolve_old(struct one_bucket *fixture, unsigned round)
 {
     unsigned buckets = 0;
@@ -165,10 +186,15 @@ static void another_thread_completes_a_prefix(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(opening_a_root),      TEST(opening_a_relative_root),
-        TEST(making_a_prefix),     TEST(closing_a_new_file),
-        TEST(finding_a_prefix),    TEST(making_a_deleted_prefix_anew),
-        TEST(completing_a_prefix), TEST(another_thread_completes_a_prefix),
+        TEST(opening_a_root),
+        TEST(opening_a_relative_root),
+        TEST(making_a_prefix),
+        TEST(closing_a_new_file),
+        TEST(filling_an_emptied_prefix),
+        TEST(finding_a_prefix),
+        TEST(making_a_deleted_prefix_anew),
+        TEST(completing_a_prefix),
+        TEST(another_thread_completes_a_prefix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
