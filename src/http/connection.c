@@ -127,7 +127,9 @@ static void receive(struct connection *connection)
     ssize_t got = readv(connection->fd, room, rooms);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         connection->readable = false;
-    else if (got == 0 || (got < 0 && errno != EINTR))
+    else if (got == 0)
+        farewell_leave(connection);
+    else if (got < 0 && errno != EINTR)
         connection_fail(connection);
     if (got <= 0)
         return;

@@ -29,13 +29,22 @@ void farewell_linger(struct connection *connection)
     connection_become_hungry(connection);
 }
 
+uint64_t farewell_unsent_bytes(const struct connection *connection)
+{
+    int bytes = 0;
+    (void)ioctl(connection->fd, SIOCOUTQ, &bytes);
+    return (uint64_t)bytes;
+}
+
 bool farewell_linger_on(struct connection *connection)
 {
     for (unsigned reads = 0; reads < READS_A_TURN; reads++) {
         ssize_t got = recv(connection->fd, connection->set->scratch, CONNECTIONS_SCRATCH_BYTES, 0);
         if (got > 0 || (got < 0 && errno == EINTR))
             continue;
-        if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
+        /* a client that only has ended its side may still take what waits in the kernel */
+        if (got == 0 ? farewell_unsent_bytes(connection) == 0
+                     : errno != EAGAIN && errno != EWOULDBLOCK)
             connection_end(connection);
         return false;
     }
@@ -68,10 +77,10 @@ void farewell_refuse(struct connection *connection, int status, const char *why)
 
 void farewell_leave(struct connection *connection)
 {
-    int unsent_bytes = 0; /* the end of the last reply may still wait in the kernel */
-    (void)ioctl(connection->fd, SIOCOUTQ, &unsent_bytes);
+    bool unsent =
+        farewell_unsent_bytes(connection) > 0; /* the end of the last reply, in the kernel */
     dismiss_evhttp(connection);
-    if (unsent_bytes > 0)
+    if (unsent)
         farewell_linger(connection);
     else
         connection_end(connection);

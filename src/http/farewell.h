@@ -11,6 +11,8 @@
 #ifndef ROCHEFORT_HTTP_FAREWELL_H
 #define ROCHEFORT_HTTP_FAREWELL_H
 
+#include <stdint.h>
+
 #include "http/connection.h"
 
 /* So long a connection lingers at least, in seconds. */
@@ -22,10 +24,13 @@ void farewell_linger(struct connection *connection);
 /* In state LINGERING: throws away what has come. True if there may be more already. */
 bool farewell_linger_on(struct connection *connection);
 
+/* What was written to the socket and the client's machine has not acknowledged. */
+uint64_t farewell_unsent_bytes(const struct connection *connection);
+
 /* Answers without evhttp, which has not seen the request or has not understood it. */
 void farewell_refuse(struct connection *connection, int status, const char *why);
 
-/* Closes an idle connection. */
+/* Closes a connection on which nothing is under way, or that the client has ended. */
 void farewell_leave(struct connection *connection);
 
 #endif

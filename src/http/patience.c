@@ -1,8 +1,5 @@
 #include "http/patience.h"
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-
 #include "http/connection.h"
 #include "http/farewell.h"
 
@@ -26,19 +23,13 @@ static unsigned phase_of(const struct connection *connection)
     return PATIENCE_WITH_US;
 }
 
-/* What was written and not acknowledged. */
-static uint64_t unsent_bytes(const struct connection *connection)
-{
-    int bytes = 0;
-    if (connection->state == CONNECTION_WRITING || connection->state == CONNECTION_LINGERING)
-        (void)ioctl(connection->fd, SIOCOUTQ, &bytes);
-    return (uint64_t)bytes;
-}
-
 /* All that came in, and all that the client's machine has taken. */
 static uint64_t moved_bytes(const struct connection *connection)
 {
-    return connection->received_bytes + connection->written_bytes - unsent_bytes(connection);
+    uint64_t unsent_bytes = 0;
+    if (connection->state == CONNECTION_WRITING || connection->state == CONNECTION_LINGERING)
+        unsent_bytes = farewell_unsent_bytes(connection);
+    return connection->received_bytes + connection->written_bytes - unsent_bytes;
 }
 
 /* A window of the body or the reply is over. False if too little has moved in it. */
@@ -76,7 +67,7 @@ static void judge(const struct patience *patience, struct connection *connection
         break;
     case PATIENCE_LINGER:
         /* closed now, what is left would stay in the kernel, and nobody would look after it */
-        if (elapsed_s >= FAREWELL_SECONDS && unsent_bytes(connection) == 0)
+        if (elapsed_s >= FAREWELL_SECONDS && farewell_unsent_bytes(connection) == 0)
             connection_end(connection);
         else if (elapsed_s >= window_s && !fast_enough(patience, connection, elapsed_s))
             connection_abort(connection);

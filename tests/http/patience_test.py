@@ -1,6 +1,7 @@
 """Clients that take their time: who is cut off, and who is not."""
 import os
 import resource
+import socket
 import threading
 import time
 import unittest
@@ -107,18 +108,25 @@ class Readers(unittest.TestCase):
         """The server has written all of it, and only waits to close the connection."""
         with self.server.client() as client:
             offset = client.append("b", b"v" * (512 << 10))
-        sock = self.get("/get?id=b&offset=%d" % offset, "Connection: close")
-        harness.wait_for(lambda: self.server.sockets() == 1, "the server to let go")
-        with self.assertRaises(ConnectionResetError):
-            while True:
-                self.assertTrue(sock.recv(MIB))
-        sock.close()
+        for headers, ends in ((("Connection: close",), False), (("Connection: close",), True),
+                              ((), True)):
+            with self.subTest(headers=headers, ends=ends):
+                sock = self.get("/get?id=b&offset=%d" % offset, *headers)
+                if ends:  # its side
+                    sock.shutdown(socket.SHUT_WR)
+                self.assertEqual(b"H", sock.recv(1))  # so it was let in
+                harness.wait_for(lambda: self.server.sockets() == 1, "the server to let go")
+                with self.assertRaises(ConnectionResetError):
+                    while True:
+                        self.assertTrue(sock.recv(MIB))
+                sock.close()
 
     def test_a_last_reply_is_taken_slowly_but_steadily(self):
         value = os.urandom(512 << 10)
         with self.server.client() as client:
             offset = client.append("b", value)
-        sock = self.get("/get?id=b&offset=%d" % offset, "Connection: close")
+        sock = self.get("/get?id=b&offset=%d" % offset)
+        sock.shutdown(socket.SHUT_WR)
         harness.receive_head(sock)
         received, begin = bytearray(), time.monotonic()
         while len(received) < len(value):
@@ -133,6 +141,7 @@ class Readers(unittest.TestCase):
 
     def test_one_that_takes_nothing_is_reset(self):
         sock = self.get()
+        self.assertEqual(b"H", sock.recv(1))  # so it was let in
         with self.assertRaises(ConnectionResetError):
             while True:
                 harness.wait_for(lambda: self.server.sockets() == 1, "the server to let go")
