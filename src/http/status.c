@@ -39,7 +39,7 @@ static const struct {
      "takes no more appends that are to be synced"},
     {EMEDIUMTYPE, 500, "not a regular file"},
     {ELOOP, 500, "a symbolic link is in the way"},
-    {EUCLEAN, 500, "bucket files are missing"},
+    {EUCLEAN, 500, "bucket files are missing, or more than were made"},
 };
 
 const char *status_reason(int status)

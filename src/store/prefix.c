@@ -54,8 +54,7 @@ struct run {
     unsigned noted; /* how many there were when all of them had been made; 0: not known */
 };
 
-/* 0 if there is no note, or no file system that could hold one. */
-static int read_note(int fd, unsigned *noted)
+int prefix_noted(int fd, unsigned *noted)
 {
     uint32_t stored = 0;
     ssize_t got = fgetxattr(fd, BUCKETS_ATTRIBUTE, &stored, sizeof(stored));
@@ -89,7 +88,7 @@ static int remove_note(const struct root *root, const char *name)
 static int scan_directory(int fd, struct run *run)
 {
     unsigned noted;
-    int error = read_note(fd, &noted);
+    int error = prefix_noted(fd, &noted);
     if (error != 0) {
         (void)close(fd);
         return error;
@@ -165,10 +164,12 @@ int prefix_resolve(const struct root *root, const char *name, unsigned buckets_i
         *buckets = buckets_if_new;
         return create_all(root, name, &run, buckets_if_new);
     }
-    if (run.count != run.highest - run.lowest + 1 || (run.noted != 0 && run.noted != run.count))
+    if (run.count != run.highest - run.lowest + 1)
+        return -EUCLEAN;
+    if (run.noted != 0 && (run.lowest > 0 || run.noted != run.count))
         return -EUCLEAN;
     *buckets = run.highest + 1;
-    return create && run.noted == 0 ? create_rest(root, name, run.lowest, *buckets) : 0;
+    return create && run.lowest > 0 ? create_rest(root, name, run.lowest, *buckets) : 0;
 }
 
 /* 0 or -errno, in particular -ENOENT. */

@@ -10,7 +10,8 @@
  * user.rochefort.buckets. From then on a file that is missing was lost, also
  * the first or the last, and nothing is answered from the others: with another
  * N they would be asked for other ids. Without a note (the directory of another
- * program, a copy, a file system that knows no attributes) the files are counted.
+ * program, a copy, a file system that knows no attributes) the files are counted,
+ * and no note is made of a number that was only counted.
  *
  * Any thread, but for one prefix only one thread at a time may call prefix_resolve.
  * Errors: 0 or -errno.
@@ -33,6 +34,9 @@ bool prefix_name_valid(const char *name, size_t bytes);
 
 /* The file name of a bucket, NUL-terminated. */
 void bucket_file_name(unsigned bucket, char out[BUCKET_FILE_NAME_BYTES]);
+
+/* The note of a directory that is open. 0, and 0 if there is none, or -errno. */
+int prefix_noted(int directory_fd, unsigned *noted);
 
 /*
  * Finds how many buckets the prefix `name` (valid, NUL-terminated) has.

@@ -57,21 +57,38 @@ static char *join(const char *directory, const char *name)
     return asprintf(&path, "%s%s%s", directory, slash, name) < 0 ? NULL : path;
 }
 
-/* Says which numbers are not there. The lowest may be: then the creation was cut short. */
-static void check_numbers(struct targets *targets, const char *directory, const bool *there,
-                          long top)
+/* What was found of the files of a prefix. */
+struct found {
+    bool there[PREFIX_BUCKETS_MAX];
+    long top;       /* the highest number, or -1 */
+    unsigned noted; /* how many were made; 0: not known */
+};
+
+static void say_missing(struct targets *targets, const char *directory, long number)
 {
-    long lowest = 0;
-    while (!there[lowest])
+    say("%s/append.%ld.raw: missing", directory, number);
+    targets->missing++;
+}
+
+/* Says which numbers are not there. If nothing is noted the lowest may be: then the creation was
+ * cut short. */
+static void check_numbers(struct targets *targets, const char *directory, const struct found *found)
+{
+    long lowest = 0, number;
+    while (found->noted == 0 && !found->there[lowest])
         lowest++;
     if (lowest > 0)
         say("%s: append.0.raw to append.%ld.raw are missing: lost, or never made because the "
             "creation of the prefix was cut short",
             directory, lowest - 1);
-    for (long number = lowest; number < top; number++) {
-        if (there[number])
-            continue;
-        say("%s/append.%ld.raw: missing", directory, number);
+    for (number = lowest; number <= found->top; number++)
+        if (!found->there[number])
+            say_missing(targets, directory, number);
+    for (; number < found->noted; number++)
+        say_missing(targets, directory, number);
+    if (found->noted != 0 && found->top >= found->noted) {
+        say("%s: append.%ld.raw is there, but only %u files were made", directory, found->top,
+            found->noted);
         targets->missing++;
     }
 }
@@ -88,27 +105,37 @@ static int read_directory(struct targets *targets, const char *directory, struct
     return -1;
 }
 
+/* No note can be read: the files are counted, as the server does. */
+static void read_note(const char *directory, unsigned *noted)
+{
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || prefix_noted(fd, noted) != 0)
+        *noted = 0;
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 static int add_prefix(struct targets *targets, const char *directory)
 {
     struct dirent **names;
     int count;
     if (read_directory(targets, directory, &names, &count) != 0)
         return 0;
-    static bool there[PREFIX_BUCKETS_MAX];
-    memset(there, 0, sizeof(there));
-    long top = -1;
+    static struct found found;
+    memset(&found, 0, sizeof(found));
+    found.top = -1;
     for (int i = 0; i < count; i++) {
         long number = number_of(names[i]->d_name);
         if (number >= 0)
-            there[number] = true;
-        if (number > top)
-            top = number;
+            found.there[number] = true;
+        if (number > found.top)
+            found.top = number;
         free(names[i]);
     }
     free(names);
     int error = 0;
-    for (long number = 0; number <= top && error == 0; number++) {
-        if (!there[number])
+    for (long number = 0; number <= found.top && error == 0; number++) {
+        if (!found.there[number])
             continue;
         char name[BUCKET_FILE_NAME_BYTES];
         bucket_file_name((unsigned)number, name);
@@ -118,8 +145,10 @@ static int add_prefix(struct targets *targets, const char *directory)
             error = -1;
         }
     }
-    if (top >= 0)
-        check_numbers(targets, directory, there, top);
+    if (found.top >= 0) {
+        read_note(directory, &found.noted);
+        check_numbers(targets, directory, &found);
+    }
     return error;
 }
 

@@ -248,6 +248,8 @@ static void lost_file_is_missed(void **state)
     assert_int_equal(buckets, 4);
     make_file(fixture, "p/append.4.raw"); /* one too many is as bad */
     assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), -EUCLEAN);
+    assert_int_equal(unlink(in(fixture, "p/append.0.raw")), 0); /* also if their number is right */
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), -EUCLEAN);
 }
 
 static void number_is_noted_once_all_are_there(void **state)
@@ -275,6 +277,20 @@ static void number_is_noted_once_all_are_there(void **state)
     assert_int_equal(setxattr(in(fixture, "p"), "user.rochefort.buckets", wrong, 8, 0), 0);
     assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0); /* not ours */
     assert_int_equal(buckets, 7);
+}
+
+/* It may be wrong: a copy may not be complete yet. */
+static void number_that_was_only_counted_is_not_noted(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned buckets;
+    make_prefix(fixture);
+    make_file(fixture, "p/append.0.raw");
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0);
+    assert_int_equal(noted(fixture), 0);
+    make_file(fixture, "p/append.1.raw");
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0);
+    assert_int_equal(buckets, 2);
 }
 
 static void deleted_prefix_is_made_anew(void **state)
@@ -445,6 +461,7 @@ int main(void)
         TEST(deleted_prefix_is_made_anew),
         TEST(lost_file_is_missed),
         TEST(number_is_noted_once_all_are_there),
+        TEST(number_that_was_only_counted_is_not_noted),
         TEST(several_threads_may_complete_a_prefix),
         TEST(reading_never_creates),
         TEST(existing_prefix_keeps_its_number),
