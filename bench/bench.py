@@ -12,23 +12,22 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "tests", "http"))  # process, records, readme
 
-import calls  # noqa: E402
-import cold  # noqa: E402
-import examples  # noqa: E402
-import figures  # noqa: E402
-import growth  # noqa: E402
-import machine  # noqa: E402
-import memory  # noqa: E402
-import plan  # noqa: E402
-import plot  # noqa: E402
-import programs  # noqa: E402
-import speed  # noqa: E402
-import table  # noqa: E402
-import targets  # noqa: E402
-import write  # noqa: E402
-from process import Failure  # noqa: E402
+import calls
+import cold
+import examples
+import figures
+import growth
+import machine
+import memory
+import plan
+import plot
+import programs
+import speed
+import table
+import targets
+import write
+from process import Failure
 
 BUILD = os.path.join(HERE, "..", ".build", "release")
 PUBLISHED = os.path.join(HERE, "results")

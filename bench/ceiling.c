@@ -22,8 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "http/connections.h"
-#include "http/framing.h"
+#include "net/connections.h"
+#include "net/framing.h"
 
 #define BODY_BYTES_MAX (64L * 1024 * 1024)
 #define EXIT_USAGE 2

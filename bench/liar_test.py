@@ -14,17 +14,16 @@ import threading
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(1, os.path.join(HERE, "..", "tests", "http"))  # process, records, readme
 
-import examples  # noqa: E402
-import generator  # noqa: E402
-import ledger as protocol  # noqa: E402
-import records  # noqa: E402
-import users  # noqa: E402
-from ledger import Ledger, count_known  # noqa: E402
-from process import Failure  # noqa: E402
-from servers import Rochefort, values_of  # noqa: E402
-from wire import Request, converse  # noqa: E402
+import examples
+import generator
+import ledger as protocol
+import records
+import users
+from ledger import Ledger, count_known
+from process import Failure
+from servers import Rochefort, values_of
+from wire import Request, converse
 
 BINARY = os.environ["ROCHEFORT"]
 TIMEOUT_SECONDS = 20

@@ -1,19 +1,17 @@
 """Every target has its figure in a full run, is compared the right way round; figures that are no
 numbers are found."""
 import os
-import sys
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(1, os.path.join(HERE, "..", "tests", "http"))  # process, records, readme
 
-import bench  # noqa: E402
-import cold  # noqa: E402
-import plan  # noqa: E402
-import speed  # noqa: E402
-import targets  # noqa: E402
-from plan import SMALL  # noqa: E402
-from process import Failure  # noqa: E402
+import bench
+import cold
+import plan
+import speed
+import targets
+from plan import SMALL
+from process import Failure
 
 
 def spread(value):

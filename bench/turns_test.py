@@ -1,17 +1,15 @@
 """Of two servers that are compared none has the better place, and none starts on a busy disk."""
 import itertools
 import os
-import sys
 import types
 import unittest
 from unittest import mock
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(1, os.path.join(HERE, "..", "tests", "http"))  # process, records, readme
 
-import pages  # noqa: E402
-import plan  # noqa: E402
-import write  # noqa: E402
+import pages
+import plan
+import write
 
 
 class Turns(unittest.TestCase):

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "http/log.h"
+#include "base/log.h"
 #include "http/server.h"
 #include "options.h"
 #include "store/root.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "http/listener.h"
+#include "net/listener.h"
 #include "store/prefix.h"
 #include "store/record.h"
 #include "tools/tools.h"

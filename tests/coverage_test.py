@@ -7,8 +7,7 @@ import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "http"))
-import harness  # noqa: E402
+import harness
 
 SOURCE = os.environ["SOURCE_DIR"]
 

@@ -3,13 +3,11 @@ import os
 import re
 import struct
 import subprocess
-import sys
 import unittest
 import zlib
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "http"))
-from harness import Server  # noqa: E402
-from readme import blocks, console_examples  # noqa: E402
+from harness import Server
+from readme import blocks, console_examples
 
 with open(os.path.join(os.environ["SOURCE_DIR"], "README.md"), encoding="utf-8") as file:
     README = file.read()

@@ -6,14 +6,12 @@ all endpoints, and reads from those files which thread called what.
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import threading
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "http"))
-import harness  # noqa: E402
-import records  # noqa: E402
+import harness
+import records
 
 # Calls that work on files and are not on sockets too.
 FILE_CALLS = re.compile(

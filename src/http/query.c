@@ -3,7 +3,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "http/framing.h"
+#include "net/framing.h"
 
 /* A query is part of a head, so nothing in it is longer than that. */
 #define DECODED_BYTES_MAX FRAMING_HEAD_BYTES_MAX

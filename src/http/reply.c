@@ -11,8 +11,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "http/connection.h"
-#include "http/log.h"
+#include "net/connection.h"
+#include "base/log.h"
 #include "http/server.h"
 #include "http/status.h"
 #include "store/prefix.h"

@@ -12,12 +12,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "http/connections.h"
+#include "net/connections.h"
 #include "http/endpoints.h"
-#include "http/framing.h"
+#include "net/framing.h"
 #include "http/json.h"
-#include "http/listener.h"
-#include "http/log.h"
+#include "net/listener.h"
+#include "base/log.h"
 #include "http/reply.h"
 #include "store/root.h"
 #include "work/router.h"

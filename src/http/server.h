@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "http/exchange.h"
-#include "http/patience.h"
+#include "net/timeouts.h"
 #include "store/root.h"
 
 struct router;

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/gap.h"
+#include "tools/gap.h"
 #include "tools/output.h"
 #include "tools/say.h"
 #include "tools/scan.h"

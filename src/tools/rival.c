@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#include "store/gap.h"
+#include "tools/gap.h"
 
 struct chain {
     int64_t next; /* where its next header must be */

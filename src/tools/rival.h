@@ -24,7 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "store/search.h"
+#include "tools/search.h"
 #include "tools/window.h"
 
 #define RIVAL_CHAINS_MAX 256

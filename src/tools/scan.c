@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "store/gap.h"
-#include "store/search.h"
+#include "tools/gap.h"
+#include "tools/search.h"
 #include "tools/rival.h"
 #include "tools/window.h"
 

@@ -5,14 +5,12 @@ certain; with none, nobody can have an offset yet and the new flag counts.
 """
 import json
 import os
-import sys
 import tempfile
 import time
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "http"))
-import harness  # noqa: E402
-import records  # noqa: E402
+import harness
+import records
 
 BUCKETS = 4000
 # In memory if possible: ext4 can take seconds for 4000 files when many were deleted before.

@@ -12,9 +12,8 @@ import subprocess
 import sys
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "http"))
-import harness  # noqa: E402
-import records  # noqa: E402
+import harness
+import records
 
 MIB = 1 << 20
 CONNECTIONS = 40

@@ -10,14 +10,12 @@ import os
 import random
 import re
 import selectors
-import sys
 import time
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "http"))
-import harness  # noqa: E402
-import process  # noqa: E402
-import records  # noqa: E402
+import harness
+import process
+import records
 
 ROUNDS = int(os.environ.get("ROCHEFORT_KILL_ROUNDS", "10"))
 SEED = int(os.environ.get("ROCHEFORT_KILL_SEED", str(time.time_ns() % 1000000)))

@@ -1,10 +1,8 @@
 """No spelling of a storagePrefix leads out of the root, over raw HTTP."""
 import os
-import sys
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "http"))
-import harness  # noqa: E402
+import harness
 
 REFUSED = (
     # plain, and with every byte encoded or not

@@ -8,9 +8,8 @@ import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "http"))
-import harness  # noqa: E402
-import records  # noqa: E402
+import harness
+import records
 
 PLAN = struct.Struct("<ii")
 VALUE, LONG = b"a short value " * 70, bytes(range(256)) * 3000

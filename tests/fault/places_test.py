@@ -6,13 +6,11 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "http"))
-import harness  # noqa: E402
-import records  # noqa: E402
+import harness
+import records
 
 NOBODY = 65534
 

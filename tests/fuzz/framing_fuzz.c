@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "http/framing.h"
+#include "net/framing.h"
 #include "http/query.h"
 
 #define REQUESTS_MAX 4096

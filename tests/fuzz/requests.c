@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "http/endpoints.h"
-#include "http/framing.h"
+#include "net/framing.h"
 
 /* As server.c has them. */
 static const struct framing_limit limits[] = {

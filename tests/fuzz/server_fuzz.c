@@ -24,7 +24,7 @@
 #include "fuzz/store.h"
 #include "http/server.h"
 #include "store/root.h"
-#include "temporary.h"
+#include "lib/temporary.h"
 
 #define INPUT_BYTES_MAX (64 * 1024)
 #define PIECES_MAX 16 /* the rest comes in one */

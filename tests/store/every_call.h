@@ -22,7 +22,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "failing.h"
+#include "lib/failing.h"
 #include "store/one_bucket.h"
 
 FAILING(calloc, void *, NULL, (size_t count, size_t bytes), (count, bytes))

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "store/root.h"
-#include "temporary.h"
+#include "lib/temporary.h"
 
 #define CALLS_MAX 8
 

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "store/bucket.h"
-#include "temporary.h"
+#include "lib/temporary.h"
 
 #define ONE_BUCKET_READ_MAX 4096
 

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "store/prefix.h"
-#include "temporary.h"
+#include "lib/temporary.h"
 
 struct fixture {
     void *directory;

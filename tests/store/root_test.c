@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "store/root.h"
-#include "temporary.h"
+#include "lib/temporary.h"
 
 /* A call that hangs ends the program. */
 #define HANG_SECONDS 20

@@ -14,7 +14,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "store/gap.h"
+#include "tools/gap.h"
 #include "store/one_bucket.h"
 
 #define MARK "user.rochefort.record"

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store/gap.h"
-#include "temporary.h"
+#include "tools/gap.h"
+#include "lib/temporary.h"
 #include "tools/scan.h"
 
 #define FILE_BYTES_MAX 8192

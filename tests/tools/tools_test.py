@@ -11,15 +11,13 @@ import signal
 import stat
 import struct
 import subprocess
-import sys
 import tempfile
 import threading
 import unittest
 import zlib
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "http"))
-import harness  # noqa: E402
-import records  # noqa: E402
+import harness
+import records
 
 FAIL_TOOL = os.environ["FAIL_TOOL"]
 PAGE = 4096

@@ -5,13 +5,11 @@ Else the next append to the copy would get the offset of the record that was los
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "http"))
-import harness  # noqa: E402
-import records  # noqa: E402
+import harness
+import records
 
 # Those of 255, 65535 and 16777215 begin with one, two and three bytes of ff, as small gaps do.
 LENGTHS = (20, 255, 65535, 16777215, 2**32 - 1)

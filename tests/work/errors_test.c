@@ -16,7 +16,7 @@
 #include <semaphore.h>
 #include <sys/eventfd.h>
 
-#include "failing.h"
+#include "lib/failing.h"
 #include "work/loop.h"
 
 FAILING(reallocarray, void *, NULL, (void *old, size_t count, size_t bytes), (old, count, bytes))

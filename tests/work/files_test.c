@@ -16,9 +16,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "failing.h"
+#include "lib/failing.h"
 #include "store/bucket.h"
-#include "temporary.h"
+#include "lib/temporary.h"
 #include "work/files.h"
 
 #define BUCKETS 8

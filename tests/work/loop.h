@@ -19,7 +19,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "temporary.h"
+#include "lib/temporary.h"
 #include "work/router.h"
 
 #define LOST_MS 30000

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "failing.h"
+#include "lib/failing.h"
 #include "store/one_bucket.h"
 #include "work/reader.h"
 

@@ -1,0 +1,34 @@
+#include "tools/gap.h"
+
+#include <string.h>
+
+unsigned gap_encode(uint64_t bytes, uint8_t out[RECORD_HEADER_BYTES])
+{
+    if (bytes < RECORD_HEADER_BYTES) {
+        memset(out, GAP_SMALL_BYTE, (size_t)bytes);
+        return (unsigned)bytes;
+    }
+    struct record_header header = {0, bytes - RECORD_HEADER_BYTES};
+    record_header_encode(&header, out);
+    return RECORD_HEADER_BYTES;
+}
+
+bool gap_begins(const struct record_header *header, uint64_t left)
+{
+    return header->value_bytes == 0 && header->time_ns <= left;
+}
+
+bool gap_is_small(const uint8_t *bytes, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (bytes[i] != GAP_SMALL_BYTE)
+            return false;
+    return count > 0;
+}
+
+uint64_t gap_or_record_bytes(const struct record_header *header, uint64_t left)
+{
+    if (gap_begins(header, left))
+        return RECORD_HEADER_BYTES + header->time_ns;
+    return RECORD_HEADER_BYTES + (uint64_t)header->value_bytes;
+}

@@ -1,0 +1,74 @@
+#include "tools/search.h"
+
+#include <endian.h>
+#include <string.h>
+#include <zlib.h>
+
+#define SUMMED_BYTES (RECORD_LENGTH_BYTES + RECORD_TIME_BYTES)
+
+void search_prepare(struct search *search)
+{
+    uint8_t bytes[SUMMED_BYTES] = {0};
+    search->sum_of_zeros = (uint32_t)crc32(0, bytes, sizeof(bytes));
+    for (size_t place = 0; place < SUMMED_BYTES; place++) {
+        for (unsigned value = 0; value < 256; value++) {
+            bytes[place] = (uint8_t)value;
+            search->table[place][value] =
+                (uint32_t)crc32(0, bytes, sizeof(bytes)) ^ search->sum_of_zeros;
+        }
+        bytes[place] = 0;
+    }
+}
+
+bool search_header(const struct search *search, const uint8_t bytes[RECORD_HEADER_BYTES],
+                   struct record_header *header)
+{
+    uint32_t sum = search->sum_of_zeros;
+    for (size_t place = 0; place < SUMMED_BYTES; place++)
+        sum ^= search->table[place][bytes[place]];
+    uint32_t stored, length;
+    memcpy(&stored, bytes + SUMMED_BYTES, sizeof(stored));
+    if (le32toh(stored) != sum)
+        return false;
+    uint64_t time;
+    memcpy(&length, bytes, sizeof(length));
+    memcpy(&time, bytes + RECORD_LENGTH_BYTES, sizeof(time));
+    header->value_bytes = le32toh(length);
+    header->time_ns = le64toh(time);
+    return true;
+}
+
+/* How many zeros `bytes` starts with. */
+static size_t zeros(const uint8_t *bytes, size_t count)
+{
+    size_t run = 0;
+    uint64_t word;
+    for (; count - run >= sizeof(word); run += sizeof(word)) {
+        memcpy(&word, bytes + run, sizeof(word));
+        if (word != 0)
+            break;
+    }
+    while (run < count && bytes[run] == 0)
+        run++;
+    return run;
+}
+
+size_t search_next(const struct search *search, const uint8_t *bytes, size_t count,
+                   struct record_header *header, bool *found)
+{
+    *found = false;
+    size_t at = 0;
+    while (count - at >= RECORD_HEADER_BYTES) {
+        size_t run = bytes[at] == 0 ? zeros(bytes + at, count - at) : 0;
+        if (run >= RECORD_HEADER_BYTES) { /* 16 zeros are no header: the sum of zeros is not 0 */
+            at += run - RECORD_HEADER_BYTES + 1;
+            continue;
+        }
+        if (search_header(search, bytes + at, header)) {
+            *found = true;
+            return at;
+        }
+        at++;
+    }
+    return at;
+}
