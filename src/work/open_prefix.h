@@ -66,6 +66,8 @@ struct open_prefix {
     struct job *closer;    /* the close that is being carried out */
     time_t draining_since; /* CLOCK_MONOTONIC, in seconds; valid if that is the state */
     struct job control;    /* the router's own message to a worker */
+    void *data;            /* of the router's user, see router_set_prefix_data */
+    void (*free_data)(void *data);
     UT_hash_handle hh;
 };
 

@@ -36,9 +36,18 @@ int router_start(const struct pool_options *options, struct router **out)
     return 0;
 }
 
+static void drop_data(struct open_prefix *prefix)
+{
+    if (prefix->free_data != NULL)
+        prefix->free_data(prefix->data);
+    prefix->data = NULL;
+    prefix->free_data = NULL;
+}
+
 static void free_prefix(struct router *router, struct open_prefix *prefix)
 {
     HASH_DEL(router->prefixes, prefix);
+    drop_data(prefix);
     free(prefix->slots);
     free(prefix);
 }
@@ -189,6 +198,7 @@ static void close_arrived(struct job *control)
     }
     free(prefix->slots);
     prefix->slots = NULL;
+    drop_data(prefix);
     prefix->names_error = 0;
     prefix->state = PREFIX_SHUT;
     answer(router, prefix->closer, 0);
@@ -302,6 +312,26 @@ bool router_overdue(const struct job *job)
     const struct open_prefix *prefix = job->prefix;
     return prefix->state == PREFIX_DRAINING &&
            monotonic_seconds() - prefix->draining_since >= ROUTER_CLOSE_SECONDS;
+}
+
+unsigned router_prefix_buckets(const struct job *job)
+{
+    return job->prefix != NULL ? job->prefix->buckets : 0;
+}
+
+void *router_prefix_data(const struct job *job)
+{
+    return job->prefix != NULL ? job->prefix->data : NULL;
+}
+
+int router_set_prefix_data(const struct job *job, void *data, void (*free_data)(void *data))
+{
+    if (job->prefix == NULL)
+        return -EINVAL;
+    drop_data(job->prefix);
+    job->prefix->data = data;
+    job->prefix->free_data = free_data;
+    return 0;
 }
 
 unsigned router_in_flight(const struct router *router)

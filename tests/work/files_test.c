@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "lib/failing.h"
-#include "store/bucket.h"
 #include "lib/temporary.h"
+#include "store/bucket.h"
 #include "work/files.h"
 
 #define BUCKETS 8
