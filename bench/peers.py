@@ -54,12 +54,14 @@ class Nginx:
     """One worker. What it does is measured as NginxFile and NginxPut."""
 
     CONFIGURATION = """
-daemon off; pid %(directory)s/pid; error_log %(directory)s/error.log; worker_processes 1;
+daemon off; pid %(directory)s/pid; error_log %(directory)s/error.log crit; worker_processes 1;
 %(user)s
 worker_rlimit_nofile %(files)d;
 events { worker_connections %(connections)d; }
 http {
-    access_log off; sendfile on; tcp_nodelay on; keepalive_requests 1000000000;
+    access_log off; sendfile on; tcp_nopush on; tcp_nodelay on;
+    keepalive_requests 1000000000; keepalive_timeout 1h;
+    open_file_cache max=10000 inactive=1h; open_file_cache_valid 1h; open_file_cache_min_uses 1;
     default_type application/octet-stream; client_max_body_size 0; client_body_buffer_size 128k;
     client_body_temp_path %(directory)s/body; proxy_temp_path %(directory)s/proxy;
     fastcgi_temp_path %(directory)s/fastcgi; uwsgi_temp_path %(directory)s/uwsgi;
