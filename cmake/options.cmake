@@ -1,14 +1,25 @@
-# How to compile: -DCMAKE_BUILD_TYPE=Release|Debug and -DROCHEFORT_SANITIZE=none|address|thread|coverage
+# How to compile: -DCMAKE_BUILD_TYPE=Release|Debug|RelWithDebInfo,
+# -DROCHEFORT_SANITIZE=none|address|thread|coverage, -DROCHEFORT_WERROR=ON
 
 if(NOT CMAKE_BUILD_TYPE)
-  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release or Debug" FORCE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug or RelWithDebInfo" FORCE)
 endif()
 set(ROCHEFORT_SANITIZE none CACHE STRING "none, address (with undefined behaviour), thread or coverage")
 set_property(CACHE ROCHEFORT_SANITIZE PROPERTY STRINGS none address thread coverage)
 
+# OFF by default: a compiler that warns of more than today's must not break somebody's build.
+option(ROCHEFORT_WERROR "warnings of the C and Java compilers are errors" OFF)
+
+# No build type defines NDEBUG: all check the same assertions.
 set(CMAKE_C_FLAGS_RELEASE "-O2")
-set(CMAKE_C_FLAGS_DEBUG "-O1 -g")
-add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Werror)
+set(CMAKE_C_FLAGS_DEBUG "-Og -g")
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+set(CMAKE_C_FLAGS_MINSIZEREL "-Os")
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON) # for clangd and clang-tidy
+add_compile_options(-Wall -Wextra -Wshadow -Wconversion)
+if(ROCHEFORT_WERROR)
+  add_compile_options(-Werror)
+endif()
 add_compile_definitions(_GNU_SOURCE _FILE_OFFSET_BITS=64)
 include_directories(src)
 

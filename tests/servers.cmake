@@ -31,3 +31,12 @@ server_test(tools/torn_test.py)
 # These take as long as they are told to.
 set_tests_properties(http/soak_test.py http/memory_test.py fault/kill_test.py
   fault/descriptors_test.py PROPERTIES TIMEOUT 7200)
+server_test(http/protocol.bats)
+server_test(http/large.bats)
+server_test(http/full_disk.bats)
+server_test(http/command_line.bats)
+server_test(readme_test.py bash curl)
+if(ROCHEFORT_SANITIZE STREQUAL "none")
+  server_test(threads_test.py strace) # sanitizers make system calls of their own
+  server_test(http/idle_test.py) # and have threads of their own
+endif()
