@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Reads `bytes` bytes at `offset`. Returns how many were read, fewer only at the end of the file. */
+/* Reads `bytes` bytes at `offset`. Returns their number, smaller only at the end of the file. */
 ssize_t file_read_at(int fd, void *data, size_t bytes, int64_t offset);
 
 /* As file_read_at, for bytes that must be there: 0, or -ENODATA if the file ends before. */
