@@ -1,35 +1,99 @@
-"""The README's examples, extracted from it and run; its hex record, decoded."""
+"""README.md and the documents beside the code: their examples, run; their links, followed."""
 import os
 import re
+import shutil
 import struct
 import subprocess
+import tempfile
+import textwrap
 import unittest
 import zlib
 
-from harness import Server
-from readme import blocks, console_examples
+import harness
+import readme
 
-with open(os.path.join(os.environ["SOURCE_DIR"], "README.md"), encoding="utf-8") as file:
-    README = file.read()
+SOURCE_DIR = os.environ["SOURCE_DIR"]
+SHELLS = ("bash", "dash")
+
+# How many commands each of them shows at least, for a fresh server with 10 buckets.
+EXAMPLES = {
+    "README.md": 7,
+    "src/store/FORMAT.md": 5,
+}
 
 
-class Readme(unittest.TestCase):
-    def test_console_examples_answer_as_printed(self):
-        with Server("-buckets", "10") as server:
-            examples = console_examples(README, "127.0.0.1:%d" % server.port, server.root)
-            self.assertGreaterEqual(len(examples), 7)
-            for command, printed in examples:
-                run = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60,
-                                     check=True)
-                self.assertEqual(run.stdout.decode().strip(), printed, command)
+def read(path):
+    with open(os.path.join(SOURCE_DIR, path), encoding="utf-8") as file:
+        return file.read()
 
-    def test_java_example_is_the_one_that_is_tested(self):
-        path = "src/client/java/src/test/java/example/Example.java"
-        with open(os.path.join(os.environ["SOURCE_DIR"], path), encoding="utf-8") as example:
-            self.assertEqual(blocks(README, "java"), [example.read()])
+
+def documents():
+    """The paths of all documents, from the top of the source."""
+    found = []
+    for directory, directories, files in os.walk(SOURCE_DIR):
+        directories[:] = [name for name in directories if not name.startswith(".")]
+        found += [os.path.relpath(os.path.join(directory, name), SOURCE_DIR)
+                  for name in files if name.endswith(".md")]
+    return sorted(found)
+
+
+def matches(printed, output):
+    """Whether the output is what was printed, where ... stands for anything within a line."""
+    pattern = ".*".join(re.escape(part) for part in printed.split("..."))
+    return re.fullmatch(pattern, output) is not None
+
+
+class Examples(unittest.TestCase):
+    def play(self, shell, path):
+        """Runs the commands of a document, one after the other, beside its scripts."""
+        text = read(path)
+        server = self.enterContext(harness.Server("-buckets", "10"))
+        directory = tempfile.mkdtemp(dir=server.directory)
+        for name, script in readme.scripts(text).items():
+            with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
+                file.write(script)
+        env = dict(os.environ, PATH=os.pathsep.join(
+            [os.path.dirname(harness.BINARY), os.environ["PATH"]]))
+        examples = readme.console_examples(text, "127.0.0.1:%d" % server.port, server.root)
+        self.assertGreaterEqual(len(examples), EXAMPLES[path])
+        for command, printed in examples:
+            run = subprocess.run([shell, "-c", command], capture_output=True, timeout=60, text=True,
+                                 cwd=directory, env=env, check=False)
+            output = run.stdout.replace("\r", "").strip()
+            self.assertEqual("", run.stderr, command)
+            self.assertEqual(0, run.returncode, command)
+            if not matches(printed, output):
+                self.assertEqual(printed, output, command)
+
+    def test_commands_print_what_the_documents_say(self):
+        for path in EXAMPLES:
+            for shell in SHELLS:
+                with self.subTest(path, shell=shell):
+                    self.assertIsNotNone(shutil.which(shell))
+                    self.play(shell, path)
+
+    def test_no_example_is_left_out(self):
+        """Each fenced block is of a kind that a test reads, in a document whose blocks are read."""
+        for path in documents():
+            kinds = set(readme.languages(read(path)))
+            allowed = {"text"}
+            if path in EXAMPLES:
+                allowed |= {"console", "hex", "java", "python"}
+            elif path == "src/client/java/README.md":
+                allowed |= {"java"}
+            self.assertLessEqual(kinds, allowed, path)
+
+    def test_printed_output_may_leave_out_a_part_of_a_line(self):
+        self.assertTrue(matches("Date: ...\nEnd", "Date: today\nEnd"))
+        self.assertFalse(matches("Date: ...\nEnd", "Date: today\nX\nEnd"))
+        self.assertFalse(matches("a.c", "abc"))
+
+
+class Format(unittest.TestCase):
+    TEXT = read("src/store/FORMAT.md")
 
     def test_hex_example_is_a_record(self):
-        (text,) = blocks(README, "hex")
+        (text,) = readme.blocks(self.TEXT, "hex")
         record = bytes.fromhex("".join(re.match("(?:[0-9a-f]{2} )+", line).group(0)
                                        for line in text.splitlines()))
         length, time_ns, checksum = struct.unpack_from("<IQI", record)
@@ -37,6 +101,48 @@ class Readme(unittest.TestCase):
         self.assertEqual(time_ns, 1518264381 * 10**9)
         self.assertEqual(checksum, zlib.crc32(record[:12]))
         self.assertEqual(record[16:], b"some text")
+
+    def test_buckets_of_ids(self):
+        """The table, by its own hashes and by what the server does."""
+        rows = re.findall(r"^\| `(\w+)` \| `([0-9a-f]{16})` \| (\d+) \| (\d+) \|$", self.TEXT, re.M)
+        self.assertGreaterEqual(len(rows), 3)
+        for column, buckets in ((2, 10), (3, 128)):
+            with harness.Server("-buckets", str(buckets)) as server, server.client() as client:
+                for row in rows:
+                    id, bucket = row[0], int(row[column])
+                    self.assertEqual(bucket, int(row[1], 16) % buckets, id)
+                    reply = client.request("POST", "/append", b"v", id=id)[2]
+                    self.assertIn(b"/append.%d.raw" % bucket, reply)
+
+
+class Java(unittest.TestCase):
+    def test_java_example_is_the_one_that_is_tested(self):
+        path = "src/client/java/src/test/java/example/Example.java"
+        self.assertEqual(readme.blocks(read("README.md"), "java"), [read(path)])
+
+
+class Links(unittest.TestCase):
+    def test_every_link_leads_somewhere(self):
+        paths = documents()
+        self.assertLessEqual(set(EXAMPLES), set(paths))
+        for path in paths:
+            self.assertEqual([], readme.broken_links(os.path.join(SOURCE_DIR, path)), path)
+
+    def test_a_broken_link_is_found(self):
+        with tempfile.TemporaryDirectory(prefix="rochefort-test-") as directory:
+            path = os.path.join(directory, "a.md")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(textwrap.dedent("""\
+                    # The `-root` flag, said twice
+                    [good](#the--root-flag-said-twice) [good](a.md) [good](http://x/y) [good](.)
+                    [bad](#other) [bad](b.md) [bad](a.md#other) [bad](../none/)
+                    `[code](c.md)`
+
+                        [code](d.md)
+                    """))
+            self.assertEqual([], [link for link in readme.broken_links(path) if "root" in link])
+            self.assertEqual(["#other", "b.md", "a.md#other", "../none/"],
+                             readme.broken_links(path))
 
 
 if __name__ == "__main__":
