@@ -18,6 +18,7 @@ SHELLS = ("bash", "dash")
 # How many commands each of them shows at least, for a fresh server with 10 buckets.
 EXAMPLES = {
     "README.md": 7,
+    "src/http/PROTOCOL.md": 27,
     "src/store/FORMAT.md": 5,
 }
 
