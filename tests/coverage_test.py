@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 import harness
+import suite
 
 SOURCE = os.environ["SOURCE_DIR"]
 
@@ -19,6 +20,8 @@ def run(*command, **options):
     return done.stdout
 
 
+@unittest.skipUnless(all(shutil.which(tool) for tool in ("clang", "llvm-cov", "llvm-profdata")),
+                     "needs clang, llvm-cov and llvm-profdata")
 class Coverage(unittest.TestCase):
     def setUp(self):
         self.build = self.enterContext(tempfile.TemporaryDirectory(prefix="rochefort-coverage-"))
@@ -29,13 +32,10 @@ class Coverage(unittest.TestCase):
         self.env = {"LLVM_PROFILE_FILE": os.path.join(self.build, "counters", "%c%m.profraw")}
 
     def serve_and_kill(self):
-        binary, harness.BINARY = harness.BINARY, os.path.join(self.build, "rochefort")
-        try:
-            with harness.Server(env=self.env) as server, server.client() as client:
-                self.assertEqual(0, client.append("x", b"value"))
-                server.kill()
-        finally:
-            harness.BINARY = binary
+        binary = os.path.join(self.build, "rochefort")
+        with harness.Server(env=self.env, binary=binary) as server, server.client() as client:
+            self.assertEqual(0, client.append("x", b"value"))
+            server.kill()
 
     def lines_run(self, report, name):
         """(how many, of how many)"""
@@ -61,6 +61,4 @@ class Coverage(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not all(shutil.which(tool) for tool in ("clang", "llvm-cov", "llvm-profdata")):
-        sys.exit(77)
-    unittest.main()
+    suite.main()

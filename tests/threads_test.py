@@ -12,6 +12,8 @@ import unittest
 
 import harness
 import records
+import suite
+from capabilities import needs_strace
 
 # Calls that work on files and are not on sockets too.
 FILE_CALLS = re.compile(
@@ -29,22 +31,8 @@ class Traced(harness.Server):
     def __init__(self, *flags, root=None):
         self.trace_directory = tempfile.TemporaryDirectory(prefix="rochefort-trace-")
         self.trace = self.trace_directory.name
-        super().__init__(*flags, root=root, hold=True)
-
-    def start(self):
-        binary = harness.BINARY
-        wrapper = os.path.join(self.trace, "traced")
-        with open(wrapper, "w") as script:
-            # LD_PRELOAD is for the server, not for strace
-            script.write('#!/bin/sh\npreload=$LD_PRELOAD\nunset LD_PRELOAD\n'
-                         'exec strace -ff -s 128 -o %s/of -E "LD_PRELOAD=$preload" %s "$@"\n'
-                         % (self.trace, binary))
-        os.chmod(wrapper, 0o755)
-        harness.BINARY = wrapper
-        try:
-            super().start()
-        finally:
-            harness.BINARY = binary
+        super().__init__(*flags, root=root, hold=True,
+                         under=["strace", "-ff", "-s", "128", "-o", os.path.join(self.trace, "of")])
 
     def stop(self, signal_number=15):
         children = "/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)
@@ -94,6 +82,7 @@ def drive(server):
     client.hang_up()
 
 
+@needs_strace
 class Threads(unittest.TestCase):
     def test_the_loop_touches_no_file_and_the_workers_no_socket(self):
         with Traced("-buckets", "4", "-workers", "2") as server:
@@ -188,4 +177,4 @@ def count_of(name, server):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    suite.main()

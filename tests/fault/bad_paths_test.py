@@ -11,32 +11,31 @@ import unittest
 
 import harness
 import records
+import suite
+from capabilities import mount_namespace, needs_mounts, needs_root
 
 NOBODY = 65534
+AS_NOBODY = ["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY, "--clear-groups",
+             "--inh-caps=-all"]
+
+
+def copy_binary(directory):
+    """Where the user nobody may run it: the build may not be readable to all."""
+    return shutil.copy(harness.BINARY, os.path.join(directory, "binary"))
 
 
 class Nobody(harness.Server):
     """A server without root's privileges, in a directory of its own."""
 
     def start(self):
-        binary = harness.BINARY
         if os.getuid() == 0:
             os.makedirs(self.root, exist_ok=True)
             os.chmod(self.directory, 0o755)
             if os.stat(self.root).st_uid == 0:
                 os.chown(self.root, NOBODY, NOBODY)
-            wrapper = os.path.join(self.directory, "as_nobody")
-            own = os.path.join(self.directory, "binary")  # the build may not be readable to all
-            shutil.copy(binary, own)
-            with open(wrapper, "w") as script:
-                script.write('#!/bin/sh\nexec setpriv --reuid=%d --regid=%d --clear-groups '
-                             '--inh-caps=-all %s "$@"\n' % (NOBODY, NOBODY, own))
-            os.chmod(wrapper, 0o755)
-            harness.BINARY = wrapper
-        try:
-            super().start()
-        finally:
-            harness.BINARY = binary
+            self.under = AS_NOBODY
+            self.binary = copy_binary(self.directory)
+        super().start()
 
 
 def start_fails(*command):
@@ -87,7 +86,7 @@ class Prefixes(unittest.TestCase):
         status, _, text = self.client.request("GET", "/get", id="x", offset=0, storagePrefix="p")
         self.assertEqual((500, True), (status, b"Permission denied" in text))
 
-    @unittest.skipUnless(os.getuid() == 0, "needs another owner")
+    @needs_root
     def test_file_of_somebody_else(self):
         def change():
             os.chown(self.file, 0, 0)
@@ -138,7 +137,7 @@ class Prefixes(unittest.TestCase):
         self.check_shut_out(lambda directory: os.chmod(directory, 0),
                             lambda directory: os.chmod(directory, 0o755))
 
-    @unittest.skipUnless(os.getuid() == 0, "needs another owner")
+    @needs_root
     def test_directory_of_somebody_else(self):
         def close(directory):
             os.chown(directory, 0, 0)
@@ -200,7 +199,7 @@ class Prefixes(unittest.TestCase):
 
 class Roots(unittest.TestCase):
     def setUp(self):
-        temporary = tempfile.TemporaryDirectory(prefix="rochefort-places-")
+        temporary = tempfile.TemporaryDirectory(prefix="rochefort-paths-")
         self.addCleanup(temporary.cleanup)
         self.directory = temporary.name
         self.root = os.path.join(self.directory, "root")
@@ -220,14 +219,12 @@ class Roots(unittest.TestCase):
         os.symlink("/etc/passwd", os.path.join(self.root, ".rochefort.lock"))
         self.check_line(*start_fails(*self.flags), "Too many levels of symbolic links")
 
+    @needs_mounts
     def test_read_only_mount(self):
         os.mkdir(self.root)
-        apart = ["unshare", "--mount"] + ([] if os.getuid() == 0 else ["--user", "--map-root-user"])
         mount = 'mount -t tmpfs -o ro none "$1" && shift && exec "$@"'
-        if subprocess.run(apart + ["true"], capture_output=True).returncode != 0:
-            self.skipTest("no mount namespaces here")
-        self.check_line(*start_fails(*apart, "sh", "-c", mount, "sh", self.root, *self.flags),
-                        "Read-only file system")
+        self.check_line(*start_fails(*mount_namespace(), "sh", "-c", mount, "sh", self.root,
+                                     *self.flags), "Read-only file system")
 
     def test_may_not_be_written(self):
         os.mkdir(self.root)
@@ -235,10 +232,7 @@ class Roots(unittest.TestCase):
         os.chmod(self.root, 0o555)
         command = self.flags
         if os.getuid() == 0:
-            own = os.path.join(self.directory, "binary")
-            shutil.copy(harness.BINARY, own)
-            command = ["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY, "--clear-groups",
-                       own] + self.flags[1:]
+            command = AS_NOBODY + [copy_binary(self.directory)] + self.flags[1:]
         self.check_line(*start_fails(*command), "Permission denied")
 
     def test_creation_cut_short_by_a_full_disk_and_a_kill(self):
@@ -257,4 +251,4 @@ class Roots(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    suite.main()

@@ -15,24 +15,9 @@ def limited(server, most):
     resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (most, most))
 
 
-class Few(harness.Server):
+def server_with(descriptors, *flags):
     """A server that starts with `ulimit -n`."""
-
-    def __init__(self, most, *flags):
-        self.most = most
-        super().__init__(*flags)
-
-    def start(self):
-        binary, directory = harness.BINARY, self.directory
-        wrapper = os.path.join(directory, "limited")
-        with open(wrapper, "w") as script:
-            script.write('#!/bin/sh\nulimit -n %d\nexec %s "$@"\n' % (self.most, binary))
-        os.chmod(wrapper, 0o755)
-        harness.BINARY = wrapper
-        try:
-            super().start()
-        finally:
-            harness.BINARY = binary
+    return harness.Server(*flags, under=["prlimit", "--nofile=%d" % descriptors])
 
 
 class Descriptors(unittest.TestCase):
@@ -40,7 +25,7 @@ class Descriptors(unittest.TestCase):
 
     def test_many_prefixes_with_few_descriptors(self):
         draw = random.Random(7)
-        with Few(256, "-buckets", "128") as server, server.client() as client:
+        with server_with(256, "-buckets", "128") as server, server.client() as client:
             stored = []
             for number in range(self.PREFIXES * 20):
                 prefix, id = "p%d" % (number % self.PREFIXES), "id %d" % draw.randrange(300)
@@ -112,7 +97,7 @@ class Descriptors(unittest.TestCase):
 
     def test_files_that_changed_while_they_were_closed(self):
         """A file that is not open is not watched: it is taken as it is found."""
-        with Few(64, "-buckets", "2", "-workers", "1") as server, server.client() as client:
+        with server_with(64, "-buckets", "2", "-workers", "1") as server, server.client() as client:
             client.append("x", b"v" * 10, "mine")
             for number in range(100):
                 client.append("x", b"x", "p%d" % number)

@@ -8,21 +8,15 @@ import json
 import os
 import shutil
 import struct
-import subprocess
-import sys
 import unittest
 
 import harness
 import records
+import suite
+from capabilities import mount_namespace, needs_mounts
 
 MIB = 1 << 20
 CONNECTIONS = 40
-APART = ["unshare", "--mount"] + ([] if os.getuid() == 0 else ["--user", "--map-root-user"])
-
-
-def can_mount():
-    return subprocess.run(APART + ["mount", "-t", "tmpfs", "none", "/tmp"],
-                          capture_output=True).returncode == 0
 
 
 class OnTmpfs(harness.Server):
@@ -34,24 +28,9 @@ class OnTmpfs(harness.Server):
 
     def start(self):
         os.makedirs(self.root)
-        binary = harness.BINARY
-        mounted = os.path.join(self.directory, "mounted")
-        apart = os.path.join(self.directory, "apart")
-        with open(apart, "w") as script:
-            # LD_PRELOAD is for the server alone
-            script.write('#!/bin/sh\npreload=$LD_PRELOAD\nunset LD_PRELOAD\n'
-                         'exec %s "%s" "$preload" "$@"\n' % (" ".join(APART), mounted))
-        with open(mounted, "w") as script:
-            script.write('#!/bin/sh\nmount -t tmpfs -o size=%s none "%s" || exit 1\n'
-                         'preload=$1\nshift\nexec env LD_PRELOAD="$preload" "%s" "$@"\n'
-                         % (self.size, self.root, binary))
-        for script in (mounted, apart):
-            os.chmod(script, 0o755)
-        harness.BINARY = apart
-        try:
-            super().start()
-        finally:
-            harness.BINARY = binary
+        mount = 'mount -t tmpfs -o size="$1" none "$2" && shift 2 && exec "$@"'
+        self.under = [*mount_namespace(), "sh", "-c", mount, "sh", self.size, self.root]
+        super().start()
         self.inside = "/proc/%d/root%s" % (self.process.pid, self.root)
 
     def free(self):
@@ -69,6 +48,7 @@ class OnTmpfs(harness.Server):
         os.unlink(os.path.join(self.inside, "filler"))
 
 
+@needs_mounts
 class Full(unittest.TestCase):
     BUCKETS = 3
 
@@ -156,6 +136,7 @@ class Full(unittest.TestCase):
         self.check("-sync", "always")
 
 
+@needs_mounts
 class Freed(unittest.TestCase):
     VALUES, VALUE_BYTES = 8, MIB
 
@@ -203,7 +184,4 @@ class Freed(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not can_mount():
-        print("no mount namespaces here")
-        sys.exit(77)
-    unittest.main()
+    suite.main()

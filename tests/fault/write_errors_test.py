@@ -12,6 +12,7 @@ import unittest
 import faults
 import harness
 import records
+import suite
 
 STATUS = {errno.ENOSPC: 507, errno.EDQUOT: 507, errno.EIO: 500, errno.EFBIG: 500}
 MANY = 12
@@ -134,18 +135,11 @@ class Random(unittest.TestCase):
 
     def run_with(self, *faults_wanted):
         with tempfile.TemporaryDirectory() as directory:
-            wrapper = os.path.join(directory, "rochefort")
-            with open(wrapper, "w") as script:
-                script.write('#!/bin/sh\nexec fiu-run -x -f %s/ctl %s %s "$@"\n' % (
-                    directory, " ".join("-c '%s'" % fault for fault in faults_wanted),
-                    harness.BINARY))
-            os.chmod(wrapper, 0o755)
-            binary, harness.BINARY = harness.BINARY, wrapper
-            try:
-                with harness.Server("-buckets", "1") as server:
-                    failed = self.drive(server)
-            finally:
-                harness.BINARY = binary
+            under = ["fiu-run", "-x", "-f", os.path.join(directory, "ctl")]
+            for fault in faults_wanted:
+                under += ["-c", fault]
+            with harness.Server("-buckets", "1", under=under) as server:
+                failed = self.drive(server)
         self.assertGreater(failed, 0)
 
     def drive(self, server):
@@ -181,4 +175,4 @@ class Random(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    suite.main()

@@ -25,9 +25,16 @@ SANITIZE = os.environ.get("ROCHEFORT_SANITIZE", "none")
 
 
 class Server:
-    """A running rochefort. Use as a context manager."""
+    """
+    A running rochefort. Use as a context manager.
 
-    def __init__(self, *flags, root=None, hold=False, expect_exit=0, env=None, preload=()):
+    `flags` follow those that every server gets. `binary` is another build of it, `under` a command
+    that runs it (strace, unshare...). `hold`: its disk can be made to wait. `preload`: libraries
+    for it alone, not for what it runs under.
+    """
+
+    def __init__(self, *flags, root=None, hold=False, expect_exit=0, env=None, preload=(),
+                 binary=BINARY, under=()):
         self.directory = tempfile.mkdtemp(prefix="rochefort-test-")
         self.root = root or os.path.join(self.directory, "root")
         self.log_path = os.path.join(self.directory, "log")
@@ -36,20 +43,22 @@ class Server:
         self.hold = hold
         self.env = env or {}
         self.preload = list(preload)
+        self.binary = binary
+        self.under = list(under)
         self.expect_exit = expect_exit
         self.process = None
         self.start()
 
     def start(self):
         env = dict(os.environ, **self.env)
+        command = [self.binary, "-bind", "127.0.0.1:0", "-root", self.root] + self.flags
         preload = ([HOLD_DISK] if self.hold else []) + self.preload
         if preload:
             if SANITIZE in ("address", "thread"):  # its run-time must come first
                 preload.insert(0, sanitizer_runtime())
-            env["LD_PRELOAD"] = " ".join(p for p in preload if p)
             env["HOLD_FILE"] = self.hold_file
-        started = process.Process(
-            [BINARY, "-bind", "127.0.0.1:0", "-root", self.root] + self.flags, self.log_path, env)
+            command = ["env", "LD_PRELOAD=" + " ".join(p for p in preload if p)] + command
+        started = process.Process(self.under + command, self.log_path, env)
         self.process = started.popen
         self.sockets = started.sockets  # how many it has open, listening ones included
         self.port = int(started.wait_for_log(process.START_LINE).group(1))
@@ -270,7 +279,6 @@ def reset(sock):
 
 def sanitizer_runtime():
     """The shared run-time library that the server is linked with, or ""."""
-    binary = os.environ["ROCHEFORT"]  # BINARY may be a script around it
-    out = subprocess.run(["ldd", binary], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(["ldd", BINARY], capture_output=True, text=True, check=True).stdout
     match = re.search(r"=> (\S*lib(?:clang_rt\.)?[at]san\S*)", out)
     return match.group(1) if match else ""

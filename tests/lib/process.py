@@ -9,7 +9,7 @@ import subprocess
 import time
 
 TIMEOUT_SECONDS = 60
-START_LINE = r"starting http server on 127\.0\.0\.1:(\d+)\n"
+START_LINE = r"starting http server on \S*:(\d+)\n"
 
 
 class Failure(AssertionError):
