@@ -1,4 +1,6 @@
-# One file a topic: each starts servers of its own and speaks to them over raw sockets.
+# One file a topic: each starts servers of its own and speaks to them over raw sockets, or with curl.
+server_test(http/protocol_test.py curl)
+server_test(http/large_values_test.py curl)
 server_test(http/pipelining_test.py)
 server_test(http/framing_test.py)
 server_test(http/hostile_test.py)
@@ -24,17 +26,14 @@ server_test(fault/no_memory_test.py)
 server_test(fault/traversal_test.py)
 server_test(fault/bad_paths_test.py)
 server_test(fault/close_test.py)
-server_test(fault/full_disk_test.py)
+server_test(fault/full_disk_test.py curl)
 server_test(tools/tools_test.py)
 server_test(tools/interrupt_test.py)
 server_test(tools/torn_test.py)
 # These take as long as they are told to.
 set_tests_properties(http/soak_test.py http/memory_test.py fault/kill_test.py
   fault/descriptors_test.py PROPERTIES TIMEOUT 7200)
-server_test(http/protocol.bats)
-server_test(http/large.bats)
-server_test(http/full_disk.bats)
-server_test(http/command_line.bats)
+server_test(command_line_test.py curl groff)
 server_test(readme_test.py bash curl)
 if(ROCHEFORT_SANITIZE STREQUAL "none")
   server_test(threads_test.py strace) # sanitizers make system calls of their own

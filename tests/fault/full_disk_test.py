@@ -3,6 +3,7 @@
 The mount is in a namespace of the server's own and goes with it.
 """
 import concurrent.futures
+import errno
 import http.client
 import json
 import os
@@ -10,6 +11,7 @@ import shutil
 import struct
 import unittest
 
+import curl
 import harness
 import records
 import suite
@@ -46,6 +48,38 @@ class OnTmpfs(harness.Server):
 
     def make_room(self):
         os.unlink(os.path.join(self.inside, "filler"))
+
+
+@needs_mounts
+class FullForOneClient(curl.TestCase):
+    def start(self):
+        return self.enterContext(OnTmpfs("4m", "-buckets", "10"))
+
+    def fill(self):
+        """Writes until nothing more goes in."""
+        with open(os.path.join(self.server.inside, "filler"), "wb", buffering=0) as filler:
+            with self.assertRaises(OSError) as caught:
+                while True:
+                    filler.write(bytes(65536))
+        self.assertEqual(errno.ENOSPC, caught.exception.errno)
+
+    def test_the_file_is_as_before_and_appends_work_once_there_is_room(self):
+        reply = self.expect(200, curl.JSON, "/append?id=x", "-d", "some text")
+        file = json.loads(reply)["file"]
+        value = os.urandom(1000000)
+        path = self.write("value", value)
+        self.fill()
+        for _ in range(3):
+            self.assertEqual(b"disk full: %s\n" % file.encode(), self.expect(
+                507, curl.TEXT, "/append?id=x", "--data-binary", "@" + path))
+            inside = "/proc/%d/root%s" % (self.server.process.pid, file)
+            self.assertEqual(25, os.stat(inside).st_size)
+        self.assertEqual(b"some text", self.expect(200, curl.BYTES, "/get?id=x&offset=0"))
+
+        self.server.make_room()
+        reply = self.expect(200, curl.JSON, "/append?id=x", "--data-binary", "@" + path)
+        self.assertEqual(b'{"offset":25,"file":"%s"}' % file.encode(), reply)
+        self.assertTrue(value == self.expect(200, curl.BYTES, "/get?id=x&offset=25"))
 
 
 @needs_mounts
