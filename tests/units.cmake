@@ -30,6 +30,8 @@ failing_calls(work/errors malloc calloc reallocarray aligned_alloc eventfd sem_i
   pthread_create pthread_sigmask)
 unit_test(work/reader work)
 failing_calls(work/reader evbuffer_commit_space)
+unit_test(work/reader_multi work)
+failing_calls(work/reader_multi evbuffer_commit_space)
 unit_test(work/router work)
 unit_test(work/router_pieces work)
 unit_test(work/prefix_data work)

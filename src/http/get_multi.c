@@ -43,7 +43,7 @@ static bool add_error(struct exchange *exchange)
     static const char mark[RECORD_LENGTH_BYTES];
     char text[ERROR_TEXT_BYTES_MAX];
     struct job *job = &exchange->job;
-    if (job->value_open && !cut_end(job->piece, RECORD_LENGTH_BYTES + (size_t)job->value_done))
+    if (job->partial_bytes > 0 && !cut_end(job->piece, job->partial_bytes))
         return false;
     (void)reply_describe(exchange, text, sizeof(text));
     return evbuffer_add(job->piece, mark, sizeof(mark)) == 0 &&
@@ -64,7 +64,7 @@ static void piece_done(struct job *job)
 static void get_multi_done(struct job *job)
 {
     struct exchange *exchange = exchange_of(job);
-    if (job->prefix == NULL) {
+    if (!job->has_bucket) {
         reply_error(exchange);
         return;
     }

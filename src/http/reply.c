@@ -163,9 +163,9 @@ int reply_describe(const struct exchange *exchange, char *out, size_t bytes)
     }
     char file[BUCKET_FILE_NAME_BYTES];
     bucket_file_name(job->bucket, file);
-    if (job->prefix == NULL && status == HTTP_NOTFOUND)
+    if (!job->has_bucket && status == HTTP_NOTFOUND)
         (void)snprintf(out, bytes, "no such storagePrefix: %s", prefix);
-    else if (job->prefix == NULL)
+    else if (!job->has_bucket)
         (void)snprintf(out, bytes, "%s: %s/%s", meaning, root, prefix);
     else if (job->kind == JOB_APPEND)
         (void)snprintf(out, bytes, "%s%s: %s/%s/%s", what, meaning, root, prefix, file);

@@ -25,7 +25,7 @@ struct bucket {
     bool broken;        /* a failed write could not be cut back */
     bool waits_to_read; /* the file system knows no RWF_NOWAIT */
     int64_t tail;
-    uint64_t file;
+    uint64_t file_id;
     dev_t device;
     ino_t inode;
     struct tail found;
@@ -95,7 +95,7 @@ int bucket_open(const struct root *root, const char *name, unsigned index, bool 
     int error = fstat(bucket->fd, &status) != 0 ? -errno : 0;
     if (error == 0) {
         bucket->writable = writable;
-        bucket->file = ++files_opened;
+        bucket->file_id = ++files_opened;
         bucket->device = status.st_dev;
         bucket->inode = status.st_ino;
         bucket->tail = bucket->found_bytes = status.st_size;
@@ -153,9 +153,9 @@ bool bucket_broken(const struct bucket *bucket)
     return bucket->broken;
 }
 
-uint64_t bucket_file(const struct bucket *bucket)
+uint64_t bucket_file_id(const struct bucket *bucket)
 {
-    return bucket->file;
+    return bucket->file_id;
 }
 
 void bucket_continues(struct bucket *bucket, const struct bucket *before)
@@ -163,7 +163,7 @@ void bucket_continues(struct bucket *bucket, const struct bucket *before)
     /* the inode of a file that nobody holds may be another's by now; then its length will differ */
     if (bucket->device == before->device && bucket->inode == before->inode &&
         (!bucket_suspended(before) || bucket->found_bytes == before->tail))
-        bucket->file = before->file;
+        bucket->file_id = before->file_id;
 }
 
 bool bucket_writable(const struct bucket *bucket)
@@ -381,7 +381,7 @@ int bucket_read_more(struct bucket *bucket, int64_t offset, uint32_t skip, void 
     return (size_t)got < bytes ? missing(cached_only) : 0;
 }
 
-void bucket_announce(const struct bucket *bucket, int64_t offset, size_t bytes)
+void bucket_prefetch(const struct bucket *bucket, int64_t offset, size_t bytes)
 {
     (void)posix_fadvise(bucket->fd, offset, (off_t)bytes, POSIX_FADV_WILLNEED);
 }

@@ -49,7 +49,7 @@ bool bucket_suspended(const struct bucket *bucket);
 bool bucket_broken(const struct bucket *bucket); /* opened for appending, but takes no appends */
 /* Which file it is: no other that was ever open has the same number. bucket_continues gives a
  * bucket the number of one that was opened before, if both are the same file. */
-uint64_t bucket_file(const struct bucket *bucket);
+uint64_t bucket_file_id(const struct bucket *bucket);
 void bucket_continues(struct bucket *bucket, const struct bucket *before);
 
 bool bucket_writable(const struct bucket *bucket);
@@ -112,6 +112,6 @@ int bucket_read_more(struct bucket *bucket, int64_t offset, uint32_t skip, void 
                      size_t bytes, bool cached_only);
 
 /* Tells the kernel that these bytes will be read soon. Only a hint, so it has no result. */
-void bucket_announce(const struct bucket *bucket, int64_t offset, size_t bytes);
+void bucket_prefetch(const struct bucket *bucket, int64_t offset, size_t bytes);
 
 #endif

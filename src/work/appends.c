@@ -18,16 +18,16 @@ void appends_free(struct appends *appends)
 static bool add_last(struct bucket_slot *slot, struct job *job)
 {
     struct job *last = slot->appends;
-    job->next = last != NULL ? last->next : job;
+    job->route.next = last != NULL ? last->route.next : job;
     if (last != NULL)
-        last->next = job;
+        last->route.next = job;
     slot->appends = job;
     return last == NULL;
 }
 
 void appends_take(struct appends *appends, struct job *job)
 {
-    struct bucket_slot *slot = &job->prefix->slots[job->bucket];
+    struct bucket_slot *slot = &job->route.prefix->slots[job->bucket];
     if (appends->files->sync_after_ms == 0)
         job->sync = true;
     appends->some_to_sync = appends->some_to_sync || job->sync;
@@ -39,8 +39,8 @@ void appends_take(struct appends *appends, struct job *job)
 
 static struct job *take_all(struct bucket_slot *slot)
 {
-    struct job *first = slot->appends->next;
-    slot->appends->next = NULL;
+    struct job *first = slot->appends->route.next;
+    slot->appends->route.next = NULL;
     slot->appends = NULL;
     return first;
 }
@@ -56,8 +56,8 @@ static int open_bucket(struct appends *appends, const struct job *job, bool *of_
 {
     *of_sync = false;
     if (job->sync || appends->files->sync_after_ms >= 0)
-        return files_open_to_sync(appends->files, job->prefix, job->bucket, of_sync);
-    return files_open(appends->files, job->prefix, job->bucket, true);
+        return files_open_to_sync(appends->files, job->route.prefix, job->bucket, of_sync);
+    return files_open(appends->files, job->route.prefix, job->bucket, true);
 }
 
 /* How long the records are that are in the file now. */
@@ -73,7 +73,7 @@ static int64_t written_bytes(const struct batch *batch)
  * then none is in it. */
 static int write_batch(struct appends *appends, const struct job *job, bool *of_sync)
 {
-    struct bucket_slot *slot = &job->prefix->slots[job->bucket];
+    struct bucket_slot *slot = &job->route.prefix->slots[job->bucket];
     int error = open_bucket(appends, job, of_sync);
     if (error != 0)
         return error;
@@ -103,7 +103,7 @@ static struct job **write_jobs(struct appends *appends, struct job *jobs)
 {
     struct batch *batch = &appends->batch;
     batch_reset(batch);
-    for (struct job *job = jobs; job != NULL; job = job->next) {
+    for (struct job *job = jobs; job != NULL; job = job->route.next) {
         int parts = evbuffer_peek(job->value, -1, NULL, NULL, 0);
         struct iovec *room = batch_add(batch, appends->time_ns,
                                        (uint32_t)evbuffer_get_length(job->value), (size_t)parts);
@@ -115,8 +115,8 @@ static struct job **write_jobs(struct appends *appends, struct job *jobs)
     int error = write_batch(appends, jobs, &of_sync);
     const struct batch_record *record = batch->records;
     struct job **end = NULL;
-    for (struct job *job = jobs; job != NULL; job = job->next) {
-        end = &job->next;
+    for (struct job *job = jobs; job != NULL; job = job->route.next) {
+        end = &job->route.next;
         job->sync = false;
         if (job->error != 0)
             continue;
@@ -135,12 +135,12 @@ static struct job *take_unsynced(struct appends *appends, struct bucket_slot *sl
     if (!appends->some_to_sync)
         return job;
     for (; job != NULL; job = next) {
-        next = job->next;
+        next = job->route.next;
         if (job->sync) {
             (void)add_last(slot, job);
         } else {
             *end = job;
-            end = &job->next;
+            end = &job->route.next;
         }
     }
     *end = NULL;

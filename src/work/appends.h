@@ -7,7 +7,7 @@
  * taken out of the file again: nobody was told of them.
  *
  * Belongs to the worker's thread. The jobs stay the caller's: what is answered
- * is a list of those that are done, by `next`, with `error`, `offset` and
+ * is a list of those that are done, by `route.next`, with `error`, `offset` and
  * `sync` set.
  */
 #ifndef ROCHEFORT_WORK_APPENDS_H

@@ -2,7 +2,7 @@
  * job: one request on its way from the loop to a worker and back.
  *
  * The loop thread allocates it (as part of something larger), fills the
- * request half and submits it; from then on it and all it points at belong to
+ * request and submits it; from then on the job and all it points at belong to
  * the worker, until `done` is called on the loop thread. There is no lock
  * because there is never more than one owner.
  *
@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct evbuffer;
+struct job;
 struct open_prefix;
 
 /* A value up to this long is in the job itself: no allocation, one pread with its header, unless
@@ -34,12 +35,31 @@ enum job_kind {
     JOB_RESOLVE     /* internal: find or create the prefix's directory */
 };
 
+/* How far a read has come; only reader.c touches it. */
+struct job_progress {
+    uint64_t file_id;    /* of the file in which the value at hand begins, see bucket_file_id */
+    uint32_t value_done; /* bytes of the value at hand that are in pieces */
+    bool value_open;     /* JOB_READ_MULTI: in the middle of a value */
+};
+
+/* Where the job goes and what follows; only router, pool and worker touch it. */
+struct job_route {
+    struct open_prefix *prefix; /* NULL: not open */
+    void (*arrived)(struct job *job);
+    struct job *next; /* in whatever list it is */
+    unsigned worker;
+    bool may_wait;      /* a read: for the disk */
+    bool single_client; /* see pool.h */
+    bool create;        /* JOB_RESOLVE: make the prefix if it is missing */
+};
+
+/* A zeroed struct job, but for `small`, is a good one to start from. */
 struct job {
     enum job_kind kind;
     void (*done)(struct job *job); /* loop thread */
 
     /* request */
-    const void *client;       /* who asks; only compared, see pool.h on lone clients */
+    const void *client;       /* who asks; only compared, see pool.h on single clients */
     uint64_t id_hash;         /* picks the bucket */
     struct evbuffer *value;   /* JOB_APPEND: 1 .. RECORD_VALUE_BYTES_MAX bytes, only read */
     struct evbuffer *offsets; /* JOB_READ_MULTI: little-endian u64 each; drained as they are read */
@@ -50,25 +70,16 @@ struct job {
     /* result */
     int error;              /* 0 or -errno */
     bool more;              /* the reply goes on: resume or abandon */
-    unsigned bucket;        /* where the id is, for messages; valid unless the prefix failed */
+    bool has_bucket;        /* false: the prefix could not be opened, or the job was refused */
+    unsigned bucket;        /* the bucket of the id, if `has_bucket` */
     uint32_t value_bytes;   /* JOB_READ: length of the whole value */
     uint32_t small_bytes;   /* JOB_READ: bytes in `small`, if `piece` is NULL */
+    uint64_t partial_bytes; /* JOB_READ_MULTI with an error: so many bytes at the end of the reply,
+                             * of this piece and earlier ones, belong to the value that failed */
     struct evbuffer *piece; /* reads: made and filled by the worker, sent and freed by the loop */
 
-    /* progress of a read in pieces; worker */
-    uint32_t value_done;     /* bytes of the value at hand that were handed over */
-    bool value_open;         /* JOB_READ_MULTI: in the middle of a value */
-    uint64_t file;           /* that the value at hand begins in, see bucket_file */
-    bool waits;              /* the cache does not have what comes next, and the kernel was told */
-    uint32_t expected_bytes; /* JOB_READ: what values of this bucket are long, as far as known */
-
-    /* routing; work/ only */
-    struct open_prefix *prefix; /* once done: NULL if no bucket was tried */
-    unsigned worker;
-    void (*arrived)(struct job *job);
-    bool lone;   /* from a lone client */
-    bool create; /* JOB_RESOLVE: make the prefix if it is missing */
-    struct job *next;
+    struct job_progress progress;
+    struct job_route route;
 
     uint8_t small[JOB_SMALL_BYTES];
 };

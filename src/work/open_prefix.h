@@ -34,10 +34,10 @@ struct bucket_slot {
     struct bucket_slot *newer, *older; /* used after and before it; see files.h */
     struct open_prefix *prefix;        /* set when the bucket is opened */
     struct bucket_slot *next_unsynced;
-    bool unsynced;     /* appended to, and to be synced within the interval */
-    bool named;        /* its name was synced since it was opened */
-    bool sync_refused; /* a sync has failed: it is not tried again until the prefix is closed */
-    uint32_t expected_bytes; /* how long the values are that were read, about */
+    bool unsynced;        /* appended to, and to be synced within the interval */
+    bool named;           /* its name was synced since it was opened */
+    bool sync_refused;    /* a sync has failed: it is not tried again until the prefix is closed */
+    uint32_t usual_bytes; /* about how long the values are that were read, see reader.h */
 };
 
 static_assert(sizeof(struct bucket_slot) == 64, "one cache line");

@@ -130,10 +130,10 @@ static bool is_lone(struct pool *pool, const void *client)
 
 void pool_push(struct pool *pool, struct job *job)
 {
-    job->lone = is_lone(pool, job->client);
+    job->route.single_client = is_lone(pool, job->client);
     pool->with_workers++;
     pool->pushed++;
-    worker_push(pool->places[job->worker].worker, job);
+    worker_push(pool->places[job->route.worker].worker, job);
 }
 
 void pool_collect(struct pool *pool)
@@ -143,7 +143,7 @@ void pool_collect(struct pool *pool)
         for (size_t answers = worker_answers(worker); answers > 0; answers--) {
             struct job *job = worker_pop(worker);
             pool->with_workers--;
-            job->arrived(job);
+            job->route.arrived(job);
         }
     }
 }

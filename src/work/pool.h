@@ -65,7 +65,7 @@ int pool_event_fd(const struct pool *pool);
 bool pool_admit(struct pool *pool, unsigned worker);
 void pool_release(struct pool *pool, unsigned worker);
 
-/* Hands a job to job->worker. A request must have been admitted. */
+/* Hands a job to job->route.worker. A request must have been admitted. */
 void pool_push(struct pool *pool, struct job *job);
 
 /* Calls `arrived` of every job that is answered by now; what comes meanwhile is for the next turn.

@@ -7,13 +7,15 @@
 
 #include "store/record.h"
 
-/* How many offsets of one getMulti are announced together and then waited for in one turn. */
-#define WINDOW_OFFSETS 128
+/* So many offsets of one getMulti are prefetched together and then read before it yields. */
+#define BATCH_OFFSETS 128
 /* Values of a getMulti are read into blocks of this size, less libevent's chain header. */
 #define BLOCK_BYTES (16 * 1024 - 64)
 /* The first read of a value takes so much with the header, at least and at most. */
-#define GUESS_BYTES JOB_SMALL_BYTES
-#define GUESS_BYTES_MAX BLOCK_BYTES
+#define FIRST_READ_BYTES JOB_SMALL_BYTES
+#define FIRST_READ_BYTES_MAX BLOCK_BYTES
+/* The usual length of values falls by this part of the way to a shorter one. */
+#define USUAL_BYTES_DECAY 8
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -26,7 +28,7 @@ static size_t piece_bytes(const struct job *job)
 }
 
 /* `bytes` of contiguous room at the end of the job's piece, to be filled and then committed. */
-static int reserve(struct job *job, size_t bytes, struct evbuffer_iovec *room)
+static int reserve_room(struct job *job, size_t bytes, struct evbuffer_iovec *room)
 {
     if (job->piece == NULL)
         job->piece = evbuffer_new();
@@ -35,7 +37,7 @@ static int reserve(struct job *job, size_t bytes, struct evbuffer_iovec *room)
     return 0;
 }
 
-static int commit(struct job *job, struct evbuffer_iovec *room, size_t bytes)
+static int commit_room(struct job *job, struct evbuffer_iovec *room, size_t bytes)
 {
     room->iov_len = bytes;
     return evbuffer_commit_space(job->piece, room, 1) == 0 ? 0 : -ENOMEM;
@@ -45,22 +47,23 @@ static int commit(struct job *job, struct evbuffer_iovec *room, size_t bytes)
  * Reads on in the value at job->offset, at most `limit` bytes. `begun_bytes` of them are at
  * `begun` already.
  */
-static int read_on(struct job *job, struct bucket *bucket, bool cached_only, size_t limit,
+static int read_on(struct job *job, struct bucket *bucket, bool may_wait, size_t limit,
                    const void *begun, size_t begun_bytes)
 {
+    struct job_progress *progress = &job->progress;
     struct evbuffer_iovec room;
-    size_t bytes = smaller(limit, job->value_bytes - job->value_done);
-    int error = reserve(job, bytes, &room);
+    size_t bytes = smaller(limit, job->value_bytes - progress->value_done);
+    int error = reserve_room(job, bytes, &room);
     if (error != 0)
         return error;
     if (begun_bytes > 0)
         memcpy(room.iov_base, begun, begun_bytes);
-    error = bucket_read_more(bucket, job->offset, job->value_done + (uint32_t)begun_bytes,
-                             (char *)room.iov_base + begun_bytes, bytes - begun_bytes, cached_only);
+    error = bucket_read_more(bucket, job->offset, progress->value_done + (uint32_t)begun_bytes,
+                             (char *)room.iov_base + begun_bytes, bytes - begun_bytes, !may_wait);
     if (error == 0)
-        error = commit(job, &room, bytes);
+        error = commit_room(job, &room, bytes);
     if (error == 0)
-        job->value_done += (uint32_t)bytes;
+        progress->value_done += (uint32_t)bytes;
     return error;
 }
 
@@ -71,24 +74,19 @@ static void drop_piece(struct job *job)
     job->piece = NULL;
 }
 
-static size_t guess_bytes(const struct job *job)
-{
-    return smaller(job->expected_bytes, GUESS_BYTES_MAX);
-}
-
 /* The first read of a value that is probably too long for the job itself; it may turn out not to.
  */
-static int read_long(struct job *job, struct bucket *bucket, bool cached_only,
-                     struct bucket_value *found)
+static int begin_long(struct job *job, struct bucket *bucket, uint32_t usual_bytes, bool may_wait,
+                      struct bucket_value *found)
 {
     struct evbuffer_iovec room;
-    size_t capacity = guess_bytes(job);
-    int error = reserve(job, capacity, &room);
+    size_t capacity = smaller(usual_bytes, FIRST_READ_BYTES_MAX);
+    int error = reserve_room(job, capacity, &room);
     if (error == 0)
-        error = bucket_read(bucket, job->offset, room.iov_base, capacity, cached_only, found);
+        error = bucket_read(bucket, job->offset, room.iov_base, capacity, !may_wait, found);
     if (error == 0 && found->value_bytes > sizeof(job->small)) {
-        job->value_done = found->read_bytes;
-        return commit(job, &room, found->read_bytes);
+        job->progress.value_done = found->read_bytes;
+        return commit_room(job, &room, found->read_bytes);
     }
     if (error == 0)
         memcpy(job->small, room.iov_base, found->value_bytes);
@@ -96,21 +94,21 @@ static int read_long(struct job *job, struct bucket *bucket, bool cached_only,
     return error;
 }
 
-static int begin_single(struct job *job, struct bucket *bucket, bool cached_only,
+static int begin_single(struct job *job, struct bucket *bucket, uint32_t usual_bytes, bool may_wait,
                         struct bucket_value *found)
 {
-    if (job->expected_bytes > GUESS_BYTES && !job->header_only)
-        return read_long(job, bucket, cached_only, found);
-    return bucket_read(bucket, job->offset, job->small, job->header_only ? 0 : GUESS_BYTES,
-                       cached_only, found);
+    if (usual_bytes > FIRST_READ_BYTES && !job->header_only)
+        return begin_long(job, bucket, usual_bytes, may_wait, found);
+    return bucket_read(bucket, job->offset, job->small, job->header_only ? 0 : FIRST_READ_BYTES,
+                       !may_wait, found);
 }
 
-static int read_single(struct job *job, struct bucket *bucket, bool cached_only)
+static int read_single(struct job *job, struct bucket *bucket, uint32_t usual_bytes, bool may_wait)
 {
     struct bucket_value found = {0};
-    if (job->value_done == 0) {
-        drop_piece(job); /* of a turn that did not get further */
-        int error = begin_single(job, bucket, cached_only, &found);
+    if (job->progress.value_done == 0) {
+        drop_piece(job); /* of an earlier call that was blocked */
+        int error = begin_single(job, bucket, usual_bytes, may_wait, &found);
         if (error != 0)
             return error;
         job->value_bytes = found.value_bytes;
@@ -118,10 +116,10 @@ static int read_single(struct job *job, struct bucket *bucket, bool cached_only)
         if (job->header_only || found.read_bytes == found.value_bytes)
             return 0;
     }
-    size_t begun = job->value_done == 0 ? found.read_bytes : 0;
+    size_t begun = job->progress.value_done == 0 ? found.read_bytes : 0;
     int error =
-        read_on(job, bucket, cached_only, JOB_PIECE_BYTES - piece_bytes(job), job->small, begun);
-    job->more = error == 0 && job->value_done < job->value_bytes;
+        read_on(job, bucket, may_wait, JOB_PIECE_BYTES - piece_bytes(job), job->small, begun);
+    job->more = error == 0 && job->progress.value_done < job->value_bytes;
     return error;
 }
 
@@ -135,29 +133,29 @@ static int begin_block(struct job *job, struct block *block)
 {
     block->used = 0;
     block->enough = JOB_PIECE_BYTES - piece_bytes(job);
-    return reserve(job, BLOCK_BYTES, &block->room);
+    return reserve_room(job, BLOCK_BYTES, &block->room);
 }
 
 /*
  * Reads the value at job->offset into the block as [length][value]; the end of a long value is
  * left for read_on.
  */
-static int read_into_block(struct job *job, struct bucket *bucket, bool cached_only,
+static int read_into_block(struct job *job, struct bucket *bucket, bool may_wait,
                            struct block *block)
 {
     struct bucket_value found;
     char *at = (char *)block->room.iov_base + block->used;
-    int error = bucket_read(bucket, job->offset, at + RECORD_LENGTH_BYTES, GUESS_BYTES, cached_only,
-                            &found);
+    int error = bucket_read(bucket, job->offset, at + RECORD_LENGTH_BYTES, FIRST_READ_BYTES,
+                            !may_wait, &found);
     if (error != 0)
         return error;
     uint32_t length = htole32(found.value_bytes);
     memcpy(at, &length, sizeof(length));
     block->used += sizeof(length) + found.read_bytes;
     if (found.read_bytes < found.value_bytes) {
-        job->value_open = true;
+        job->progress.value_open = true;
+        job->progress.value_done = found.read_bytes;
         job->value_bytes = found.value_bytes;
-        job->value_done = found.read_bytes;
     }
     return 0;
 }
@@ -165,92 +163,137 @@ static int read_into_block(struct job *job, struct bucket *bucket, bool cached_o
 static bool block_has_room(const struct block *block)
 {
     return block->used < block->enough &&
-           block->used + RECORD_LENGTH_BYTES + GUESS_BYTES <= block->room.iov_len;
+           block->used + RECORD_LENGTH_BYTES + FIRST_READ_BYTES <= block->room.iov_len;
 }
 
 /*
  * Reads the values at `offsets` one after the other until one is long, one fails or the block is
  * full. `*done` counts those whose beginning is in the piece.
  */
-static int read_values(struct job *job, struct bucket *bucket, bool cached_only,
+static int read_values(struct job *job, struct bucket *bucket, bool may_wait,
                        const uint64_t *offsets, size_t count, size_t *done)
 {
     struct block block;
     int error = begin_block(job, &block);
     *done = 0;
-    while (error == 0 && *done < count && !job->value_open && block_has_room(&block)) {
+    while (error == 0 && *done < count && !job->progress.value_open && block_has_room(&block)) {
         job->offset = (int64_t)le64toh(offsets[*done]); /* over INT64_MAX: negative, not found */
-        error = read_into_block(job, bucket, cached_only, &block);
+        error = read_into_block(job, bucket, may_wait, &block);
         if (error == 0)
             (*done)++;
     }
-    if (block.used > 0 && commit(job, &block.room, block.used) != 0)
+    if (block.used > 0 && commit_room(job, &block.room, block.used) != 0)
         return -ENOMEM;
     return error;
 }
 
-static void announce(const struct bucket *bucket, const uint64_t *offsets, size_t count)
+static void prefetch_values(const struct bucket *bucket, const uint64_t *offsets, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        bucket_announce(bucket, (int64_t)le64toh(offsets[i]), RECORD_HEADER_BYTES + GUESS_BYTES);
+        bucket_prefetch(bucket, (int64_t)le64toh(offsets[i]),
+                        RECORD_HEADER_BYTES + FIRST_READ_BYTES);
 }
 
-/* One window of offsets, or the rest of one long value. */
-static int read_window(struct job *job, struct bucket *bucket, bool cached_only)
+/* One batch of offsets, or the rest of one long value. */
+static int read_batch(struct job *job, struct bucket *bucket, bool may_wait)
 {
-    if (job->value_open) {
+    if (job->progress.value_open) {
         size_t room = JOB_PIECE_BYTES - piece_bytes(job);
-        int error = read_on(job, bucket, cached_only, room, NULL, 0);
-        job->value_open = error != 0 || job->value_done < job->value_bytes;
+        int error = read_on(job, bucket, may_wait, room, NULL, 0);
+        job->progress.value_open = error != 0 || job->progress.value_done < job->value_bytes;
         return error;
     }
-    uint64_t offsets[WINDOW_OFFSETS];
+    uint64_t offsets[BATCH_OFFSETS];
     ev_ssize_t copied = evbuffer_copyout(job->offsets, offsets, sizeof(offsets));
     size_t count = (size_t)copied / JOB_OFFSET_BYTES, done;
-    if (!cached_only)
-        announce(bucket, offsets, count);
-    int error = read_values(job, bucket, cached_only, offsets, count, &done);
+    if (may_wait)
+        prefetch_values(bucket, offsets, count);
+    int error = read_values(job, bucket, may_wait, offsets, count, &done);
     (void)evbuffer_drain(job->offsets, done * JOB_OFFSET_BYTES);
     return error;
 }
 
-static int read_multi(struct job *job, struct bucket *bucket, bool cached_only)
+/* Until the piece is full; with `may_wait` one batch, and `*yields` if that was not enough. */
+static int read_multi(struct job *job, struct bucket *bucket, bool may_wait, bool *yields)
 {
     int error = 0;
-    job->more = true;
-    while (error == 0 && job->more) {
-        if (!job->value_open && evbuffer_get_length(job->offsets) == 0) {
-            job->more = false;
-        } else if (piece_bytes(job) >= JOB_PIECE_BYTES) {
+    for (bool has_read = false; error == 0; has_read = true) {
+        job->more = job->progress.value_open || evbuffer_get_length(job->offsets) > 0;
+        if (!job->more || piece_bytes(job) >= JOB_PIECE_BYTES)
             break;
-        } else {
-            error = read_window(job, bucket, cached_only);
-            if (error == 0 && !cached_only && job->more)
-                return -EAGAIN; /* waited once: now it is somebody else's turn */
-        }
+        *yields = may_wait && has_read;
+        if (*yields)
+            break;
+        error = read_batch(job, bucket, may_wait);
     }
-    if (error != 0 && error != -EAGAIN)
-        job->more = false;
     return error;
 }
 
 /* As much as is known, or likely, to be read next. */
-static void announce_single(const struct job *job, const struct bucket *bucket)
+static void prefetch_single(const struct job *job, const struct bucket *bucket,
+                            uint32_t usual_bytes)
 {
     size_t likely = job->value_bytes;
     if (job->header_only)
         likely = 0;
     else if (likely == 0)
-        likely = job->expected_bytes > GUESS_BYTES ? job->expected_bytes : GUESS_BYTES;
-    bucket_announce(bucket, job->offset + job->value_done,
-                    RECORD_HEADER_BYTES + smaller(likely - job->value_done, JOB_PIECE_BYTES));
+        likely = usual_bytes > FIRST_READ_BYTES ? usual_bytes : FIRST_READ_BYTES;
+    bucket_prefetch(bucket, job->offset + job->progress.value_done,
+                    RECORD_HEADER_BYTES +
+                        smaller(likely - job->progress.value_done, JOB_PIECE_BYTES));
 }
 
-int reader_read(struct job *job, struct bucket *bucket, bool cached_only)
+/* A value must not begin in one file and go on in another: the file may have been replaced. */
+static bool is_same_file(struct job *job, const struct bucket *bucket)
 {
-    int error = job->kind == JOB_READ ? read_single(job, bucket, cached_only)
-                                      : read_multi(job, bucket, cached_only);
-    if (error == -EAGAIN && job->kind == JOB_READ && !job->waits)
-        announce_single(job, bucket);
-    return error;
+    struct job_progress *progress = &job->progress;
+    uint64_t file_id = bucket_file_id(bucket);
+    bool begun = job->kind == JOB_READ ? progress->value_done > 0 : progress->value_open;
+    if (begun && progress->file_id != file_id)
+        return false;
+    progress->file_id = file_id;
+    return true;
+}
+
+/* After a longer value the next is expected to be as long, after a shorter one a little shorter. */
+static void update_usual_bytes(uint32_t *usual_bytes, uint32_t value_bytes)
+{
+    if (value_bytes >= *usual_bytes)
+        *usual_bytes = value_bytes;
+    else
+        *usual_bytes -= (*usual_bytes - value_bytes) / USUAL_BYTES_DECAY;
+}
+
+void reader_fail(struct job *job, int error)
+{
+    job->error = error;
+    job->more = false;
+    if (job->progress.value_open)
+        job->partial_bytes = RECORD_LENGTH_BYTES + (uint64_t)job->progress.value_done;
+}
+
+enum reader_result reader_read(struct job *job, struct bucket *bucket, uint32_t *usual_bytes,
+                               bool may_wait)
+{
+    bool single = job->kind == JOB_READ, yields = false;
+    int error;
+    if (!is_same_file(job, bucket))
+        error = -ESTALE;
+    else if (single)
+        error = read_single(job, bucket, *usual_bytes, may_wait);
+    else
+        error = read_multi(job, bucket, may_wait, &yields);
+    if (error == -EAGAIN && !may_wait) {
+        if (single)
+            prefetch_single(job, bucket, *usual_bytes);
+        return READER_BLOCKED;
+    }
+    if (error == 0 && yields)
+        return READER_YIELD;
+    job->error = 0;
+    if (error != 0)
+        reader_fail(job, error);
+    else if (single)
+        update_usual_bytes(usual_bytes, job->value_bytes);
+    return READER_DONE;
 }

@@ -3,26 +3,40 @@
  *
  * Called by the worker that owns the bucket. Memory for a reply is bounded:
  * at most JOB_PIECE_BYTES and one small value more are read ahead of the loop.
+ * Owns job->progress; nobody else looks at it.
  */
 #ifndef ROCHEFORT_WORK_READER_H
 #define ROCHEFORT_WORK_READER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "store/bucket.h"
 #include "work/job.h"
 
+enum reader_result {
+    READER_DONE,    /* the piece is in the job, or job->error says why not */
+    READER_BLOCKED, /* the page cache does not have the rest: call again with `may_wait` */
+    READER_YIELD    /* the piece is not complete, but others have their turn now: call again */
+};
+
 /*
- * Reads the next piece of a JOB_READ or JOB_READ_MULTI. With `cached_only` it does not wait for
- * the disk. What will be waited for is announced to the kernel: a value, as long as it is or is
- * expected to be, when it is found not to be in memory (unless `waits` says that it was), the
- * offsets of a getMulti a window at a time, when it is their turn.
+ * Reads the next piece of a JOB_READ or JOB_READ_MULTI. Without `may_wait` it does not wait for the
+ * disk. What has to be waited for is prefetched: a value, as long as it is or usually is, when it
+ * is found not to be in memory; the offsets of a getMulti a batch at a time, when they are read
+ * next.
  *
- *   0         the piece is in the job; `more` says whether the reply goes on
- *   -EAGAIN   the piece is not finished: call again, and if it was with `cached_only` without it
- *   -ENOENT, -ENODATA, other -errno: see bucket_read. For JOB_READ_MULTI `piece` holds the values
- *             before the one that failed and `offset` says which that is.
+ * `usual_bytes` is the bucket's: about how long its values are, 0 at first. Kept by the reader.
+ *
+ * With READER_DONE job->error is 0, then `more` says whether the reply goes on; or an error of
+ * bucket_read, or -ESTALE if a value has begun in another file than the bucket has now. For
+ * JOB_READ_MULTI `piece` then holds the values before the one that failed and the beginning of that
+ * one, `partial_bytes` says how much of it, and `offset` which one it is.
  */
-int reader_read(struct job *job, struct bucket *bucket, bool cached_only);
+enum reader_result reader_read(struct job *job, struct bucket *bucket, uint32_t *usual_bytes,
+                               bool may_wait);
+
+/* Ends a read with an error of the caller's, for instance of opening the file; as READER_DONE. */
+void reader_fail(struct job *job, int error);
 
 #endif

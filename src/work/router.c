@@ -71,9 +71,9 @@ void router_stop(struct router *router)
 static void answer(struct router *router, struct job *job, int error)
 {
     job->error = error;
-    job->next = NULL;
+    job->route.next = NULL;
     *router->ready_end = job;
-    router->ready_end = &job->next;
+    router->ready_end = &job->route.next;
 }
 
 static void tell(struct router *router, struct job *job)
@@ -94,7 +94,7 @@ static time_t monotonic_seconds(void)
 /* A job of the prefix is finished for good. */
 static void leave(struct open_prefix *prefix, const struct job *job)
 {
-    pool_release(prefix->router->pool, job->worker);
+    pool_release(prefix->router->pool, job->route.worker);
     prefix->in_flight--;
     if (prefix->state == PREFIX_DRAINING && prefix->in_flight == 0) {
         prefix->state = PREFIX_CLOSING;
@@ -104,7 +104,7 @@ static void leave(struct open_prefix *prefix, const struct job *job)
 
 static void job_arrived(struct job *job)
 {
-    struct open_prefix *prefix = job->prefix;
+    struct open_prefix *prefix = job->route.prefix;
     if (job->more) {
         job->done(job);
         return;
@@ -117,15 +117,15 @@ static void job_arrived(struct job *job)
 static void dispatch(struct open_prefix *prefix, struct job *job)
 {
     struct pool *pool = prefix->router->pool;
-    job->prefix = prefix;
     job->bucket = (unsigned)(job->id_hash % prefix->buckets);
-    job->worker = open_prefix_owner(prefix, job->bucket, pool_workers(pool));
-    job->arrived = job_arrived;
-    if (!pool_admit(pool, job->worker)) {
-        job->prefix = NULL;
+    job->route.worker = open_prefix_owner(prefix, job->bucket, pool_workers(pool));
+    if (!pool_admit(pool, job->route.worker)) {
         answer(prefix->router, job, -EBUSY);
         return;
     }
+    job->has_bucket = true;
+    job->route.prefix = prefix;
+    job->route.arrived = job_arrived;
     prefix->in_flight++;
     pool_push(pool, job);
 }
@@ -147,7 +147,7 @@ static void begin_close(struct open_prefix *prefix, struct job *job)
 
 static void unpark(struct open_prefix *prefix)
 {
-    prefix->parked = prefix->parked->next;
+    prefix->parked = prefix->parked->route.next;
     if (prefix->parked == NULL)
         prefix->parked_end = &prefix->parked;
     prefix->router->parked--;
@@ -161,7 +161,6 @@ static void fail_parked(struct open_prefix *prefix, bool created, int error)
         if (job->kind == JOB_CLOSE || (job->kind == JOB_APPEND && !created))
             break;
         unpark(prefix);
-        job->prefix = NULL;
         answer(prefix->router, job, error);
     }
 }
@@ -178,22 +177,22 @@ static int make_slots(struct open_prefix *prefix)
 
 static void resolve_arrived(struct job *control)
 {
-    struct open_prefix *prefix = control->prefix;
+    struct open_prefix *prefix = control->route.prefix;
     int error = control->error;
     if (error == 0)
         error = make_slots(prefix);
     prefix->state = error == 0 ? PREFIX_OPEN : PREFIX_SHUT;
     if (error != 0)
-        fail_parked(prefix, control->create, error);
+        fail_parked(prefix, control->route.create, error);
     drain_parked(prefix);
 }
 
 static void close_arrived(struct job *control)
 {
-    struct open_prefix *prefix = control->prefix;
+    struct open_prefix *prefix = control->route.prefix;
     struct router *router = prefix->router;
-    if (control->worker + 1 < pool_workers(router->pool)) {
-        push_control(prefix, JOB_CLOSE, control->worker + 1);
+    if (control->route.worker + 1 < pool_workers(router->pool)) {
+        push_control(prefix, JOB_CLOSE, control->route.worker + 1);
         return;
     }
     free(prefix->slots);
@@ -211,16 +210,16 @@ static void push_control(struct open_prefix *prefix, enum job_kind kind, unsigne
 {
     struct job *control = &prefix->control;
     control->kind = kind;
-    control->prefix = prefix;
-    control->worker = worker;
-    control->arrived = kind == JOB_CLOSE ? close_arrived : resolve_arrived;
+    control->route.prefix = prefix;
+    control->route.worker = worker;
+    control->route.arrived = kind == JOB_CLOSE ? close_arrived : resolve_arrived;
     pool_push(prefix->router->pool, control);
 }
 
 static void resolve(struct open_prefix *prefix)
 {
     prefix->state = PREFIX_OPENING;
-    prefix->control.create = prefix->parked->kind == JOB_APPEND;
+    prefix->control.route.create = prefix->parked->kind == JOB_APPEND;
     push_control(prefix, JOB_RESOLVE,
                  open_prefix_owner(prefix, 0, pool_workers(prefix->router->pool)));
 }
@@ -274,7 +273,8 @@ void router_submit(struct router *router, const char *name, struct job *job)
 {
     job->error = 0;
     job->more = false;
-    job->prefix = NULL;
+    job->route.prefix = NULL;
+    job->has_bucket = false;
     router->in_flight++;
     struct open_prefix *prefix = find_prefix(router, name);
     if (prefix == NULL) {
@@ -289,9 +289,9 @@ void router_submit(struct router *router, const char *name, struct job *job)
         answer(router, job, -EBUSY);
     } else {
         router->parked++;
-        job->next = NULL;
+        job->route.next = NULL;
         *prefix->parked_end = job;
-        prefix->parked_end = &job->next;
+        prefix->parked_end = &job->route.next;
     }
     drain_parked(prefix);
 }
@@ -303,34 +303,34 @@ void router_resume(struct router *router, struct job *job)
 
 void router_abandon(struct router *router, struct job *job)
 {
-    leave(job->prefix, job);
+    leave(job->route.prefix, job);
     router->in_flight--;
 }
 
 bool router_overdue(const struct job *job)
 {
-    const struct open_prefix *prefix = job->prefix;
+    const struct open_prefix *prefix = job->route.prefix;
     return prefix->state == PREFIX_DRAINING &&
            monotonic_seconds() - prefix->draining_since >= ROUTER_CLOSE_SECONDS;
 }
 
 unsigned router_prefix_buckets(const struct job *job)
 {
-    return job->prefix != NULL ? job->prefix->buckets : 0;
+    return job->route.prefix != NULL ? job->route.prefix->buckets : 0;
 }
 
 void *router_prefix_data(const struct job *job)
 {
-    return job->prefix != NULL ? job->prefix->data : NULL;
+    return job->route.prefix != NULL ? job->route.prefix->data : NULL;
 }
 
 int router_set_prefix_data(const struct job *job, void *data, void (*free_data)(void *data))
 {
-    if (job->prefix == NULL)
+    if (job->route.prefix == NULL)
         return -EINVAL;
-    drop_data(job->prefix);
-    job->prefix->data = data;
-    job->prefix->free_data = free_data;
+    drop_data(job->route.prefix);
+    job->route.prefix->data = data;
+    job->route.prefix->free_data = free_data;
     return 0;
 }
 
@@ -351,7 +351,7 @@ void router_collect(struct router *router)
     router->ready = NULL; /* what comes meanwhile is for the next turn */
     router->ready_end = &router->ready;
     for (; ready != NULL; ready = next) {
-        next = ready->next;
+        next = ready->route.next;
         tell(router, ready);
     }
 }

@@ -19,9 +19,6 @@
 
 #define NS_PER_SECOND 1000000000
 
-/* What is expected of the length of values falls by this part of the way to a shorter one. */
-#define FORGET_PART 8
-
 struct worker {
     struct worker_options options;
     pthread_t thread;
@@ -66,13 +63,13 @@ static void signal_loop(struct worker *worker)
 
 static int open_slot(struct worker *worker, const struct job *job, bool writable)
 {
-    return files_open(&worker->files, job->prefix, job->bucket, writable);
+    return files_open(&worker->files, job->route.prefix, job->bucket, writable);
 }
 
 static void finish_appends(struct worker *worker, struct job *job)
 {
     for (struct job *next; job != NULL; job = next) {
-        next = job->next;
+        next = job->route.next;
         finish(worker, job, job->error);
     }
 }
@@ -88,58 +85,33 @@ static void write_appends(struct worker *worker)
 
 static void read_later(struct worker *worker, struct job *job)
 {
-    job->next = NULL;
+    job->route.next = NULL;
     *worker->long_reads_end = job;
-    worker->long_reads_end = &job->next;
-}
-
-/* After a longer value the next is expected to be as long, after a shorter one a little shorter. */
-static void learn_length(struct bucket_slot *slot, const struct job *job)
-{
-    if (job->value_bytes >= slot->expected_bytes)
-        slot->expected_bytes = job->value_bytes;
-    else
-        slot->expected_bytes -= (slot->expected_bytes - job->value_bytes) / FORGET_PART;
-}
-
-/* A value that has begun must not go on in another file: the one it was in was replaced. */
-static int check_file(struct job *job, const struct bucket *bucket)
-{
-    uint64_t file = bucket_file(bucket);
-    bool begun = job->kind == JOB_READ ? job->value_done > 0 : job->value_open;
-    if (begun && job->file != file)
-        return -ESTALE;
-    job->file = file;
-    return 0;
+    worker->long_reads_end = &job->route.next;
 }
 
 static void read_now(struct worker *worker, struct job *job)
 {
-    struct bucket_slot *slot = &job->prefix->slots[job->bucket];
+    struct bucket_slot *slot = &job->route.prefix->slots[job->bucket];
     int error = open_slot(worker, job, false);
-    if (error == 0)
-        error = check_file(job, slot->bucket);
-    if (error == 0) {
-        if (!job->waits)
-            job->expected_bytes = slot->expected_bytes;
-        error = reader_read(job, slot->bucket, !job->waits);
-    }
-    if (error == 0 && job->kind == JOB_READ)
-        learn_length(slot, job);
-    if (error == -EAGAIN) {
-        job->waits = !job->waits; /* after one wait the cache may do for a while again */
-        read_later(worker, job);
-    } else {
-        job->waits = false;
-        job->more = job->more && error == 0;
+    if (error != 0) {
+        reader_fail(job, error);
         finish(worker, job, error);
+        return;
     }
+    enum reader_result result =
+        reader_read(job, slot->bucket, &slot->usual_bytes, job->route.may_wait);
+    job->route.may_wait = result == READER_BLOCKED;
+    if (result == READER_DONE)
+        finish(worker, job, job->error);
+    else
+        read_later(worker, job);
 }
 
 static void read_one_later(struct worker *worker)
 {
     struct job *job = worker->long_reads;
-    worker->long_reads = job->next;
+    worker->long_reads = job->route.next;
     if (worker->long_reads == NULL)
         worker->long_reads_end = &worker->long_reads;
     read_now(worker, job);
@@ -148,7 +120,7 @@ static void read_one_later(struct worker *worker)
 /* The router asks for this only when no other job of the prefix is under way. */
 static void close_slots(struct worker *worker, struct job *job)
 {
-    struct open_prefix *prefix = job->prefix;
+    struct open_prefix *prefix = job->route.prefix;
     for (unsigned i = 0; i < prefix->buckets; i++) {
         if (open_prefix_owner(prefix, i, worker->options.workers) != worker->options.index)
             continue;
@@ -161,15 +133,16 @@ static int resolve(struct worker *worker, const struct job *job)
 {
     int error;
     do
-        error = prefix_resolve(worker->options.root, job->prefix->name,
-                               worker->options.buckets_if_new, job->create, &job->prefix->buckets);
+        error = prefix_resolve(worker->options.root, job->route.prefix->name,
+                               worker->options.buckets_if_new, job->route.create,
+                               &job->route.prefix->buckets);
     while (files_give_up_one(&worker->files, error));
     return error;
 }
 
 static void take(struct worker *worker, struct job *job)
 {
-    worker->lone = job->lone;
+    worker->lone = job->route.single_client;
     if (job == &worker->stop) {
         worker->stopping = true;
         return;

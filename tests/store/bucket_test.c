@@ -215,7 +215,7 @@ static void warm_file_is_read_without_waiting(void **state)
     assert_int_equal(found.read_bytes, 4);
     assert_int_equal(bucket_read_more(fixture->bucket, 0, 4, buffer + 4, 4, true), 0);
     assert_memory_equal(buffer, "01234567", 8);
-    bucket_announce(fixture->bucket, 0, 26); /* has no result, does no harm */
+    bucket_prefetch(fixture->bucket, 0, 26); /* has no result, does no harm */
     one_bucket_check(fixture, 0, "0123456789", 10);
 }
 

@@ -295,6 +295,25 @@ static void multi_says_which_offset_was_bad(void **state)
     stop(fixture);
 }
 
+/* The value has begun; for the rest its file has to be opened again and is not there. */
+static void multi_whose_file_cannot_be_opened_again(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->max_files = 0; /* and one of each worker */
+    start(fixture, 1, 8, 2);
+    append_long(fixture, 0);
+    struct request *multi = paused_multi(fixture);
+    size_t begun = evbuffer_get_length(multi->reply);
+    assert_int_equal(finish_and_free(fixture, append(fixture, "q", 0, "x")), 0);
+    assert_int_equal(unlink(temporary_path(fixture->directory, "p/append.0.raw")), 0);
+    router_resume(fixture->router, &multi->job);
+    assert_int_equal(finish(fixture, multi), -ENOENT);
+    assert_int_equal(evbuffer_get_length(multi->reply), begun);
+    assert_true(multi->job.partial_bytes == begun);
+    free_request(multi);
+    stop(fixture);
+}
+
 #define TEST(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, warm_set_up, tear_down),                                 \
     {                                                                                              \
@@ -307,6 +326,7 @@ int main(void)
         TEST(long_value_comes_in_pieces),
         TEST(many_offsets_come_in_pieces),
         TEST(multi_says_which_offset_was_bad),
+        TEST(multi_whose_file_cannot_be_opened_again),
         TEST(close_waits_for_a_reply_in_pieces),
         TEST(close_waits_for_the_last_of_several),
         TEST(append_is_served_between_two_pieces),

@@ -40,7 +40,7 @@ static void value_goes_in_and_comes_out(void **state)
     assert_int_equal(finish(fixture, request), 0);
     assert_int_equal(request->job.offset, 0);
     assert_int_equal(request->job.bucket, 3);
-    assert_non_null(request->job.prefix);
+    assert_non_null(request->job.route.prefix);
     assert_int_equal(evbuffer_get_length(request->job.value), 5); /* only read */
     free_request(request);
     struct stat status;
@@ -49,7 +49,7 @@ static void value_goes_in_and_comes_out(void **state)
     assert_small(fixture, get(fixture, "p", 1003, 0), "hello");
     request = get(fixture, "p", 1003, 1);
     assert_int_equal(finish(fixture, request), -ENOENT);
-    assert_non_null(request->job.prefix); /* a bucket was asked */
+    assert_non_null(request->job.route.prefix); /* a bucket was asked */
     free_request(request);
     stop(fixture);
     router_stop(NULL);
@@ -123,7 +123,7 @@ static void unknown_prefix_is_not_made_by_a_read(void **state)
     for (int i = 0; i < 2; i++) {
         struct request *request = submit(fixture, "p", new_request(fixture, kinds[i], 1));
         assert_int_equal(finish(fixture, request), -ENOENT);
-        assert_null(request->job.prefix);
+        assert_null(request->job.route.prefix);
         free_request(request);
         assert_false(exists(fixture, "p"));
     }
@@ -131,7 +131,7 @@ static void unknown_prefix_is_not_made_by_a_read(void **state)
     struct request *read = get(fixture, "p", 1, 0), *write = append(fixture, "p", 1, "x");
     assert_int_equal(finish(fixture, write), 0);
     assert_int_equal(read->job.error, -ENOENT);
-    assert_null(read->job.prefix);
+    assert_null(read->job.route.prefix);
     assert_int_equal(read->done_as + 1, write->done_as);
     free_request(read);
     free_request(write);
@@ -149,8 +149,8 @@ static void prefix_that_cannot_be_opened_can_be_later(void **state)
     struct request *write = append(fixture, "p", 1, "x"), *read = get(fixture, "p", 1, 0);
     assert_int_equal(finish(fixture, write), -EUCLEAN);
     assert_int_equal(finish(fixture, read), -EUCLEAN);
-    assert_null(write->job.prefix);
-    assert_null(read->job.prefix);
+    assert_null(write->job.route.prefix);
+    assert_null(read->job.route.prefix);
     free_request(write);
     free_request(read);
     (void)close(
@@ -240,7 +240,7 @@ static void too_much_under_way_is_refused(void **state)
             requests[i] = append(fixture, "p", i, "x");
         for (unsigned i = 0; i < 5; i++) {
             assert_int_equal(finish(fixture, requests[i]), i < 4 ? 0 : -EBUSY);
-            assert_int_equal(requests[i]->job.prefix == NULL, i == 4);
+            assert_int_equal(requests[i]->job.route.prefix == NULL, i == 4);
             free_request(requests[i]);
         }
     }
