@@ -68,6 +68,8 @@ int main(int argc, char *argv[])
     case OPTIONS_SERVE:
         break;
     }
+    if (options.ignored_flag != NULL)
+        log_line("-%s is ignored: it has no effect any more", options.ignored_flag);
     /* Neither a client that closes in the middle of a reply nor a file that has reached the limit
      * of its size must end us: both are errors of the call too. */
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR) {
@@ -94,7 +96,6 @@ int main(int argc, char *argv[])
                      .window_seconds = (unsigned)options.rate_window_seconds,
                      .bytes_a_second_min = (uint64_t)options.rate_bytes_a_second_min},
         .log_slower_ms = options.log_slower_ms,
-        .write_behind_bytes = options.write_behind_bytes,
         .sync_after_ms = (int)options.sync_after_ms,
     };
     server_options.max_files = fit_files(server_options.max_connections);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,64 +14,121 @@
 #include "tools/tools.h"
 #include "work/pool.h"
 
-#define MIB (1024 * 1024)
-#define SECONDS_MAX (24 * 60 * 60)
-#define SYNC_MS_MAX (60 * 60 * 1000)
+#define MIB (1024LL * 1024)
+#define SECONDS_MAX (24LL * 60 * 60)
+#define SYNC_MS_MAX (60LL * 60 * 1000)
 #define SYNC_INTERVAL "interval:"
-#define BUFFERED_BYTES_MOST (1024LL * MIB)
-#define BUFFERED_PART_OF_RAM 4
+#define MEMORY_DIVISOR 4
 
-enum kind { TEXT, ADDRESS, NUMBER, BYTES, SYNC };
+enum kind { TEXT, ADDRESS, NUMBER, BYTES, MEMORY, SYNC, IGNORED };
 
+/* MEMORY: BYTES whose default is a quarter of the machine's memory if that is less than `standard`.
+ * IGNORED: BYTES that are checked and not used. */
 static const struct flag {
-    const char *name, *value, *help;
+    const char *name, *value;
+    const char *standard; /* the default, as it would be given; NULL if there is none */
+    const char *help;
     enum kind kind;
     size_t field;
-    int64_t least, most;
+    int64_t least, most; /* INT64_MAX: no limit */
 } flags[] = {
-    {"buckets", "N", "files per storage prefix, for prefixes created from now on (128)", NUMBER,
+    {"buckets", "N", "128", "files per storage prefix, for prefixes created from now on", NUMBER,
      offsetof(struct options, buckets), 1, PREFIX_BUCKETS_MAX},
-    {"bind", "ADDR", "host:port, :port or [v6]:port; port 0 picks one (127.0.0.1:8000)", ADDRESS,
-     offsetof(struct options, bind), 0, 0},
-    {"root", "DIR", "data lives in DIR/<storagePrefix>/append.<bucket>.raw (rochefort-data)", TEXT,
+    {"bind", "ADDR", "127.0.0.1:8000", "host:port, :port or [v6]:port; port 0 picks a free one",
+     ADDRESS, offsetof(struct options, bind), 0, 0},
+    {"root", "DIR", "rochefort-data", "data lives in DIR/<storagePrefix>/append.<bucket>.raw", TEXT,
      offsetof(struct options, root), 0, 0},
-    {"workers", "N", "disk threads (2)", NUMBER, offsetof(struct options, workers), 1,
+    {"workers", "N", "2", "disk threads", NUMBER, offsetof(struct options, workers), 1,
      POOL_WORKERS_MAX},
-    {"max-value", "BYTES", "largest value taken: 64MiB, 1GiB, plain bytes; under 4GiB (64MiB)",
-     BYTES, offsetof(struct options, max_value_bytes), 1, RECORD_VALUE_BYTES_MAX},
-    {"max-connections", "N", "clients at a time, others wait to be let in (4096)", NUMBER,
+    {"max-value", "BYTES", "64MiB", "largest value", BYTES,
+     offsetof(struct options, max_value_bytes), 1, RECORD_VALUE_BYTES_MAX},
+    {"max-connections", "N", "4096", "open connections; more wait in the kernel's backlog", NUMBER,
      offsetof(struct options, max_connections), 1, 1000000},
-    {"max-in-flight", "N", "requests at a time on one disk thread, others get 503 (4096)", NUMBER,
+    {"max-in-flight", "N", "4096", "requests at a time on one disk thread; more get 503", NUMBER,
      offsetof(struct options, max_in_flight), 1, POOL_IN_FLIGHT_MAX},
-    {"max-buffered", "BYTES", "memory for all bodies and replies (1GiB, or 1/4 of the RAM)", BYTES,
+    {"max-buffered", "BYTES", "1GiB", "memory for all request bodies and replies", MEMORY,
      offsetof(struct options, max_buffered_bytes), MIB, INT64_MAX},
-    {"idle-timeout", "S", "a client that asks for nothing is closed after this; 0 never (75)",
+    {"idle-timeout", "S", "75", "seconds until a connection without a request is closed; 0: never",
      NUMBER, offsetof(struct options, idle_seconds), 0, SECONDS_MAX},
-    {"header-timeout", "S", "from the first byte of a request to the end of its head; 0 any (20)",
-     NUMBER, offsetof(struct options, head_seconds), 0, SECONDS_MAX},
-    {"min-rate", "BYTES", "a second, for bodies that come and replies that go; 0 any (512)", BYTES,
+    {"header-timeout", "S", "20", "seconds for the head of a request; 0: no limit", NUMBER,
+     offsetof(struct options, head_seconds), 0, SECONDS_MAX},
+    {"min-rate", "BYTES", "512", "per second, of request bodies and of replies; 0: no limit", BYTES,
      offsetof(struct options, rate_bytes_a_second_min), 0, INT32_MAX},
-    {"min-rate-window", "S", "over which -min-rate is measured (10)", NUMBER,
+    {"min-rate-window", "S", "10", "seconds over which -min-rate is measured", NUMBER,
      offsetof(struct options, rate_window_seconds), 1, SECONDS_MAX},
-    {"write-behind", "BYTES", "appended to a file: begin to write them to disk; 0 never (0)", BYTES,
-     offsetof(struct options, write_behind_bytes), 0, INT64_MAX},
-    {"sync", "WHEN", "never, interval:MS (appends are on the disk by then) or always (never)", SYNC,
+    {"write-behind", "BYTES", NULL, "ignored; accepted from old command lines", IGNORED, 0, 0,
+     INT64_MAX},
+    {"sync", "WHEN", "never", "when appends are synced to disk: never, interval:MS or always", SYNC,
      offsetof(struct options, sync_after_ms), 1, SYNC_MS_MAX},
-    {"log-slower-than", "MS", "log each request slower than this; 0 all, -1 none (-1)", NUMBER,
+    {"log-slower-than", "MS", "-1", "log each request that takes longer; 0: all, -1: none", NUMBER,
      offsetof(struct options, log_slower_ms), -1, INT32_MAX},
 };
 
 #define FLAGS (sizeof(flags) / sizeof(flags[0]))
 
+/* What may follow a number of bytes, the largest first. */
+static const struct unit {
+    const char *name;
+    int64_t bytes;
+} units[] = {{"GiB", 1024 * MIB}, {"MiB", MIB}, {"KiB", 1024}, {"", 1}};
+
+#define UNITS (sizeof(units) / sizeof(units[0]))
+
+static bool takes_units(const struct flag *flag)
+{
+    return flag->kind == BYTES || flag->kind == MEMORY || flag->kind == IGNORED;
+}
+
+/* In the largest unit that needs no fraction. */
+static void print_number(const struct flag *flag, int64_t number)
+{
+    size_t i = takes_units(flag) && number != 0 ? 0 : UNITS - 1;
+    while (number % units[i].bytes != 0)
+        i++;
+    (void)printf("%lld%s", (long long)(number / units[i].bytes), units[i].name);
+}
+
+static void print_limits(const struct flag *flag)
+{
+    if (flag->kind == SYNC)
+        (void)printf("MS ");
+    if (flag->most == INT64_MAX)
+        (void)printf("at least ");
+    print_number(flag, flag->least);
+    if (flag->most == INT64_MAX)
+        return;
+    (void)printf(" to ");
+    print_number(flag, flag->most);
+}
+
+/* "(1 to 64; default 2)" */
+static void print_flag(const struct flag *flag)
+{
+    (void)printf("  -%s %s\n        %s", flag->name, flag->value, flag->help);
+    if (flag->standard == NULL) {
+        (void)putchar('\n');
+        return;
+    }
+    (void)printf(" (");
+    if (flag->kind != TEXT && flag->kind != ADDRESS) {
+        print_limits(flag);
+        (void)printf("; ");
+    }
+    (void)printf("default %s%s)\n", flag->standard,
+                 flag->kind == MEMORY ? ", or a quarter of the machine's memory if that is less"
+                                      : "");
+}
+
 static void print_help(void)
 {
     (void)printf("usage: rochefort [-flag value]...\n"
-                 "Appends values to files and answers with the offset, over HTTP.\n\n");
-    for (size_t i = 0; i < FLAGS; i++) {
-        int width = 24 - (int)strlen(flags[i].name);
-        (void)printf("  -%s %-*s %s\n", flags[i].name, width, flags[i].value, flags[i].help);
-    }
-    (void)printf("  -version\n  -help\n\n%s", tools_help);
+                 "Appends values to files and answers with the offset, over HTTP.\n"
+                 "BYTES may end in KiB, MiB or GiB.\n\n");
+    for (size_t i = 0; i < FLAGS; i++)
+        print_flag(&flags[i]);
+    (void)printf("  -version\n        print the version\n"
+                 "  -help\n        print this\n\n%s",
+                 tools_help);
 }
 
 static const struct flag *find_flag(const char *name, size_t bytes)
@@ -81,15 +139,11 @@ static const struct flag *find_flag(const char *name, size_t bytes)
     return NULL;
 }
 
-/* What comes after a number of bytes; 0 if it is no unit. */
-static int64_t unit(const char *text)
+/* 0 if it is no unit. */
+static int64_t unit_bytes(const char *name)
 {
-    static const struct {
-        const char *name;
-        int64_t bytes;
-    } units[] = {{"", 1}, {"KiB", 1024}, {"MiB", MIB}, {"GiB", 1024LL * MIB}};
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-        if (strcmp(units[i].name, text) == 0)
+    for (size_t i = 0; i < UNITS; i++)
+        if (strcmp(units[i].name, name) == 0)
             return units[i].bytes;
     return 0;
 }
@@ -101,7 +155,7 @@ static bool parse_number(const struct flag *flag, const char *text, int64_t *out
     bool digit_first =
         text[0] == '-' ? text[1] >= '0' && text[1] <= '9' : text[0] >= '0' && text[0] <= '9';
     long long number = strtoll(text, &end, 10);
-    int64_t factor = flag->kind == BYTES ? unit(end) : *end == '\0';
+    int64_t factor = takes_units(flag) ? unit_bytes(end) : *end == '\0';
     int64_t value;
     if (!digit_first || errno != 0 || factor == 0 ||
         __builtin_mul_overflow((int64_t)number, factor, &value) || value < flag->least ||
@@ -125,7 +179,8 @@ static bool parse_sync(const struct flag *flag, const char *text, int64_t *out)
 
 static bool set_flag(const struct flag *flag, const char *text, struct options *options)
 {
-    void *field = (char *)options + flag->field;
+    int64_t ignored;
+    void *field = flag->kind == IGNORED ? (void *)&ignored : (char *)options + flag->field;
     if (flag->kind == TEXT || flag->kind == ADDRESS) {
         bool good = flag->kind == TEXT ? text[0] != '\0' : listener_address_valid(text);
         *(const char **)field = text;
@@ -143,11 +198,13 @@ static bool set_flag(const struct flag *flag, const char *text, struct options *
                           flag->name, text, (long long)flag->least, (long long)flag->most);
         return good;
     }
+    if (flag->kind == IGNORED)
+        options->ignored_flag = flag->name;
     if (parse_number(flag, text, field))
         return true;
     (void)fprintf(stderr, "rochefort: -%s: \"%s\" is not a number from %lld to %lld%s\n",
                   flag->name, text, (long long)flag->least, (long long)flag->most,
-                  flag->kind == BYTES ? ", with KiB, MiB, GiB or nothing after it" : "");
+                  takes_units(flag) ? ", with KiB, MiB, GiB or nothing after it" : "");
     return false;
 }
 
@@ -157,31 +214,33 @@ static enum options_result wrong(const char *argument, const char *why)
     return OPTIONS_WRONG;
 }
 
-/* One part of the memory that this machine has, or a whole GiB if that is less. */
-static int64_t default_buffered_bytes(void)
+static int64_t quarter_of_memory(void)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
-    int64_t part = pages > 0 && page_bytes > 0 ? pages / BUFFERED_PART_OF_RAM * page_bytes : MIB;
-    return part < BUFFERED_BYTES_MOST ? part : BUFFERED_BYTES_MOST;
+    return pages > 0 && page_bytes > 0 ? pages / MEMORY_DIVISOR * page_bytes : MIB;
+}
+
+static bool set_defaults(struct options *options)
+{
+    *options = (struct options){0};
+    for (size_t i = 0; i < FLAGS; i++) {
+        if (flags[i].standard == NULL)
+            continue;
+        if (!set_flag(&flags[i], flags[i].standard, options))
+            return false;
+        if (flags[i].kind == MEMORY) {
+            int64_t *bytes = (int64_t *)(void *)((char *)options + flags[i].field);
+            int64_t quarter = quarter_of_memory();
+            *bytes = quarter < *bytes ? quarter : *bytes;
+        }
+    }
+    return true;
 }
 
 enum options_result options_parse(int argc, char *const argv[], struct options *options)
 {
-    *options = (struct options){.bind = "127.0.0.1:8000",
-                                .root = "rochefort-data",
-                                .buckets = 128,
-                                .workers = 2,
-                                .max_value_bytes = 64 * MIB,
-                                .max_connections = 4096,
-                                .max_in_flight = 4096,
-                                .log_slower_ms = -1,
-                                .sync_after_ms = -1,
-                                .max_buffered_bytes = default_buffered_bytes(),
-                                .idle_seconds = 75,
-                                .head_seconds = 20,
-                                .rate_bytes_a_second_min = 512,
-                                .rate_window_seconds = 10,
-                                .write_behind_bytes = 0};
+    if (!set_defaults(options))
+        return OPTIONS_WRONG;
     for (int i = 1; i < argc; i++) {
         const char *argument = argv[i];
         if (argument[0] != '-')

@@ -1,20 +1,21 @@
 /*
  * options: the command line.
  *
- * One dash or two, "-flag value" or "-flag=value". Main thread.
+ * One dash or two, "-flag value" or "-flag=value"; the last one counts. One table in options.c has
+ * each flag's name, form, default, limits and help. Main thread.
  */
 #ifndef ROCHEFORT_OPTIONS_H
 #define ROCHEFORT_OPTIONS_H
 
 #include <stdint.h>
-#include <stdio.h>
 
 struct options {
     const char *bind, *root;
     int64_t buckets, workers, max_value_bytes, max_connections, max_in_flight, log_slower_ms;
     int64_t sync_after_ms; /* -1: never, 0: always */
     int64_t max_buffered_bytes, idle_seconds, head_seconds, rate_bytes_a_second_min,
-        rate_window_seconds, write_behind_bytes;
+        rate_window_seconds;
+    const char *ignored_flag; /* one that was given though it has no effect, or NULL */
 };
 
 enum options_result {
