@@ -2,6 +2,12 @@
 
 include_directories(${CMAKE_CURRENT_SOURCE_DIR})
 
+unit_test(base/clock base)
+unit_test(base/file_io base)
+failing_calls(base/file_io pread64 pwrite64)
+unit_test(base/hex base)
+unit_test(base/log base)
+failing_calls(base/log localtime_r write)
 unit_test(store/record store)
 unit_test(store/root store)
 unit_test(store/names store)
