@@ -14,7 +14,7 @@ foreach(jar junit-jupiter-api junit-jupiter-engine junit-jupiter-params junit-pl
 endforeach()
 list(JOIN classpath ":" classpath)
 
-# path: Debian's jars name others, by names that they do not have there
+# No -Xlint:path: the manifests of Debian's jars name jars that are not there.
 java_classes(test-classes src/test/java "${classpath}" all,-path ${JAR})
 add_custom_target(java_client_tests ALL
   DEPENDS ${CMAKE_CURRENT_BINARY_DIR}/test-classes.stamp)
@@ -37,8 +37,8 @@ java_test(many_values ManyValuesTest)
 java_test(refusal RefusalTest)
 java_test(example ExampleTest)
 
-# The rest has a server of its own, which no sanitizer looks at, or preloads a library into the real
-# one, before which a sanitizer's would have to come.
+# The other tests bring a server of their own, which is not built with a sanitizer, or preload a library
+# into the real one, before which a sanitizer's library would have to be loaded.
 if(NOT ROCHEFORT_SANITIZE STREQUAL "none")
   return()
 endif()
@@ -60,19 +60,36 @@ add_test(NAME client/java/javadoc
     -d ${CMAKE_CURRENT_BINARY_DIR}/javadoc --source-path ${CMAKE_CURRENT_SOURCE_DIR}/src/main/java
     nl.prymr.rochefort)
 
-# Maven, offline, with the plug-ins that Debian packs.
-set(DEBIAN_MAVEN_REPO /usr/share/maven-repo)
+# Maven, offline, with the plug-ins that Debian packs. Debian's versions change with each release, and
+# beside them it has names of older ones that only refer to them: what is installed is where a jar is.
 find_program(MVN mvn)
 if(NOT MVN)
   message(STATUS "Left out: client/java/maven (no mvn)")
   return()
 endif()
-file(GLOB surefire RELATIVE ${DEBIAN_MAVEN_REPO}/org/apache/maven/plugins/maven-surefire-plugin
-  ${DEBIAN_MAVEN_REPO}/org/apache/maven/plugins/maven-surefire-plugin/*/*.jar)
-string(REGEX REPLACE "/.*" "" surefire "${surefire}")
+set(DEBIAN_MAVEN_REPO /usr/share/maven-repo)
+set(DEBIAN_MAVEN_VERSIONS "")
+foreach(plugin compiler install jar javadoc resources source surefire junit)
+  set(property ${plugin}.plugin.version)
+  set(folder org/apache/maven/plugins/maven-${plugin}-plugin)
+  if(plugin STREQUAL "junit")
+    set(property junit.version)
+    set(folder org/junit/jupiter/junit-jupiter-api)
+  endif()
+  file(GLOB jars RELATIVE ${DEBIAN_MAVEN_REPO}/${folder} ${DEBIAN_MAVEN_REPO}/${folder}/*/*.jar)
+  list(FILTER jars INCLUDE REGEX "^[0-9]")
+  if(NOT jars)
+    message(STATUS "Left out: client/java/maven (no ${folder} in ${DEBIAN_MAVEN_REPO})")
+    return()
+  endif()
+  list(SORT jars COMPARE NATURAL ORDER DESCENDING)
+  list(GET jars 0 jar)
+  get_filename_component(version ${jar} DIRECTORY)
+  string(APPEND DEBIAN_MAVEN_VERSIONS "        <${property}>${version}</${property}>\n")
+endforeach()
 configure_file(maven-settings.xml.in maven-settings.xml @ONLY)
 add_test(NAME client/java/maven
   COMMAND ${CMAKE_COMMAND} -DMVN=${MVN} -DSETTINGS=${CMAKE_CURRENT_BINARY_DIR}/maven-settings.xml
-    -DSUREFIRE=${surefire} -DVERSION=${PROJECT_VERSION} -DINTO=${CMAKE_CURRENT_BINARY_DIR}
+    -DVERSION=${PROJECT_VERSION} -DINTO=${CMAKE_CURRENT_BINARY_DIR}
     -P ${CMAKE_CURRENT_SOURCE_DIR}/maven-test.cmake)
 set_tests_properties(client/java/maven PROPERTIES TIMEOUT 600)

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * A client of a rochefort server: appends values, reads them back by offset.
+ * A client of a rochefort server: appends values and reads them back by offset.
  *
  * <pre>{@code
  * try (Client client = new Client("http://localhost:8001")) {
@@ -14,44 +14,46 @@ import java.util.concurrent.CompletableFuture;
  * }
  * }</pre>
  *
- * <p><b>Ids, prefixes, offsets.</b> The id picks a file, and an offset, in bytes, is a place in it:
- * keep both, and the storage prefix if there is one. Ids may hold any character but NUL, as long as
- * the head of the request, in which each byte of UTF-8 may take three, is at most 16 KiB. A prefix
- * is one name of a directory: 1 to 255 bytes, no slash, no control characters, no dot at the start;
- * null or empty means the default one. Half a surrogate pair is an IllegalArgumentException.
+ * <p><b>Ids, prefixes, offsets.</b> The id selects a file; the offset is a position in that file,
+ * in bytes. Keep both, and the storage prefix if you use one. An id may contain any character
+ * except NUL. The head of a request is limited to 16 KiB, and each byte of the UTF-8 form may take
+ * three bytes in it. A storage prefix is the name of one directory: 1 to 255 bytes, no slash, no
+ * control characters, no dot at the start. Null or an empty string selects the default prefix. A
+ * string with an unpaired surrogate is refused with an IllegalArgumentException.
  *
- * <p><b>Threads.</b> Make one client for the whole program and use it from as many threads as you
- * like. It keeps connections open, at most {@link ClientBuilder#maxConnections} of them. Each
- * method has a twin, with {@code Async} in its name, that returns at once, and cancelling the
- * returned future ends the request. A future completes in one of the client's threads, which may be
- * blocked; one whose request was never sent, in the thread that found that out: the caller's own
- * after {@link #close()}. Nothing limits how many asynchronous calls can wait, with their values,
- * but memory. The client's threads are daemons: a program that ends drops what is under way, so
- * close the client, or wait for the futures, before {@code main} returns.
+ * <p><b>Threads.</b> A client is safe for use by any number of threads; one is enough for a whole
+ * program. It keeps connections open, at most {@link ClientBuilder#maxConnections} of them. Each
+ * method has an asynchronous twin, with {@code Async} in its name, which returns at once.
+ * Cancelling the returned future ends the request. Futures complete in one of the client's threads,
+ * and blocking it is allowed; a future whose request was never sent completes in the thread that
+ * detected this, which is the caller's after {@link #close()}. The number of asynchronous calls
+ * that wait is limited only by memory. The client's threads are daemon threads: a program that
+ * ends abandons the calls under way, so close the client, or wait for the futures, before {@code
+ * main} returns.
  *
- * <p><b>Arrays.</b> Those given are not copied: leave them alone until the call has returned, or
- * the future is complete. Those returned are the caller's.
+ * <p><b>Arrays.</b> Arrays that are passed in are not copied: do not change them until the call has
+ * returned or the future is complete. Arrays that are returned belong to the caller.
  *
- * <p><b>Errors.</b> What goes wrong on the way or at the server is a {@link RochefortException},
- * which is an IOException; a future completes with it. An interrupted thread gets one too, with an
- * InterruptedException as its cause, and stays interrupted. Wrong arguments are an
- * IllegalArgumentException or a NullPointerException, from the asynchronous methods as well.
+ * <p><b>Errors.</b> Failures of the connection and refusals of the server are a {@link
+ * RochefortException}, which is an IOException; a future completes with it. An interrupted thread
+ * gets one with an InterruptedException as its cause, and its interrupt status stays set. Invalid
+ * arguments cause an IllegalArgumentException or a NullPointerException, in the asynchronous
+ * methods too.
  *
- * <p><b>Power cuts.</b> A value whose append has returned is in its file, also if the server is
- * killed. Whether it outlives a power cut, or a crash of the kernel, is what the server's flag
- * {@code -sync} says; with {@link ClientBuilder#syncAppends} it does in any case.
+ * <p><b>Power failures.</b> A value whose append has returned is in its file, even if the server is
+ * killed afterwards. Whether it survives a power failure or a kernel crash depends on the server's
+ * flag {@code -sync}; with {@link ClientBuilder#syncAppends} it always does.
  *
- * <p><b>Retries.</b> An append is sent once, whatever the connection does, and whatever {@code
- * jdk.httpclient.enableAllMethodRetry} says: if the connection breaks before the reply, {@link
- * RochefortException#mayHaveHappened()} is true, and to send it again or not is the caller's
- * decision. That can happen on an ordinary day: a server that is stopped closes the connections
- * that the client keeps, and a request that is on its way just then gets no answer; and seldom, on
- * a busy machine, the JDK itself closes a connection that it has just used again, and drops the
- * reply that came on it. A program that would rather have a value twice than not at all appends
- * again. A read (get, getMulti) is sent a
- * second time without asking if the connection was lost before any byte of the reply came: a get by
- * the JDK, a getMulti by this client. Nothing else is repeated. (With that option the JDK may
- * repeat a request without a body, and it may try a second time to connect.)
+ * <p><b>Retries.</b> An append is sent once, whatever happens to the connection and whatever the
+ * value of {@code jdk.httpclient.enableAllMethodRetry} is. If the connection breaks before the
+ * reply, {@link RochefortException#mayHaveHappened()} is true and the caller decides whether to
+ * send it again. This happens in normal operation: a server that is stopped closes the connections
+ * that the client keeps, and a request on its way at that moment gets no reply. Rarely, on a busy
+ * machine, the JDK itself closes a connection that it has just reused, and drops the reply. A
+ * program that prefers a duplicate to a missing value appends again. A read (get, getMulti) is sent
+ * a second time if the connection was lost before the first byte of the reply: a get by the JDK, a
+ * getMulti by this client. No other request is repeated. (With the option above the JDK may repeat
+ * a request without a body, and may try a second time to connect.)
  */
 public final class Client implements AutoCloseable {
     private static final String VALUE = "application/octet-stream";
@@ -62,10 +64,10 @@ public final class Client implements AutoCloseable {
     private final boolean syncAppends;
 
     /**
-     * A client with the usual limits, see {@link ClientBuilder}. Nothing is sent yet.
+     * Makes a client with the default limits, see {@link ClientBuilder}. Sends nothing.
      *
-     * @param url where the server is: {@code http://host:port}, or a path on it if the server is
-     *     behind a proxy, {@code https://host/some/path}
+     * @param url the server's address: {@code http://host:port}, or with a path if the server is
+     *     behind a proxy: {@code https://host/some/path}
      * @throws IllegalArgumentException if it is not such a URL
      */
     public Client(String url) {
@@ -73,9 +75,9 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * The same.
+     * Makes a client with the default limits, see {@link #Client(String)}.
      *
-     * @param url where the server is
+     * @param url the server's address
      */
     public Client(URL url) {
         this(url.toString());
@@ -88,10 +90,10 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * To make a client with other limits, or one whose appends wait for the disk.
+     * Starts to build a client with other limits, or one whose appends wait for the disk.
      *
-     * @param url where the server is, as in {@link #Client(String)}
-     * @return a builder with the usual limits
+     * @param url the server's address, as in {@link #Client(String)}
+     * @return a builder with the default limits
      */
     public static ClientBuilder builder(String url) {
         return new ClientBuilder(new Endpoint(url));
@@ -100,10 +102,10 @@ public final class Client implements AutoCloseable {
     /**
      * Appends a value under the default prefix.
      *
-     * @param id picks the file
+     * @param id selects the file
      * @param data the value, at least 1 byte
-     * @return the offset to read it back with
-     * @throws RochefortException if it was refused, or may have been stored without an answer
+     * @return the offset of the value
+     * @throws RochefortException if it was refused or not answered
      */
     public long append(String id, byte[] data) throws RochefortException {
         return append("", id, data);
@@ -112,20 +114,20 @@ public final class Client implements AutoCloseable {
     /**
      * Appends a value.
      *
-     * @param storagePrefix the directory; made by the server if it is new
-     * @param id picks the file
+     * @param storagePrefix the directory; the server makes it if it does not exist
+     * @param id selects the file
      * @param data the value, at least 1 byte
-     * @return the offset to read it back with
-     * @throws RochefortException if it was refused, or may have been stored without an answer
+     * @return the offset of the value
+     * @throws RochefortException if it was refused or not answered
      */
     public long append(String storagePrefix, String id, byte[] data) throws RochefortException {
         return transport.call(appending(storagePrefix, id, data));
     }
 
     /**
-     * Appends a value under the default prefix, without waiting.
+     * Appends a value under the default prefix, asynchronously.
      *
-     * @param id picks the file
+     * @param id selects the file
      * @param data the value, at least 1 byte
      * @return the offset, or a RochefortException
      */
@@ -134,10 +136,11 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Appends a value, without waiting. Those under way at the same time are stored in any order.
+     * Appends a value asynchronously. Appends that are under way at the same time are stored in any
+     * order.
      *
-     * @param storagePrefix the directory; made by the server if it is new
-     * @param id picks the file
+     * @param storagePrefix the directory; the server makes it if it does not exist
+     * @param id selects the file
      * @param data the value, at least 1 byte
      * @return the offset, or a RochefortException
      */
@@ -148,10 +151,10 @@ public final class Client implements AutoCloseable {
     /**
      * Reads a value of the default prefix.
      *
-     * @param id the id that the offset was answered for
-     * @param offset where the value is, in bytes
+     * @param id the id that was used for the append
+     * @param offset the offset of the value, in bytes
      * @return the value
-     * @throws RochefortException with status 404 if there is none
+     * @throws RochefortException with status 404 if there is no value
      */
     public byte[] get(String id, long offset) throws RochefortException {
         return get("", id, offset);
@@ -160,21 +163,21 @@ public final class Client implements AutoCloseable {
     /**
      * Reads a value.
      *
-     * @param storagePrefix the prefix that the offset was answered for
-     * @param id the id that the offset was answered for
-     * @param offset where the value is, in bytes
+     * @param storagePrefix the prefix that was used for the append
+     * @param id the id that was used for the append
+     * @param offset the offset of the value, in bytes
      * @return the value
-     * @throws RochefortException with status 404 if there is none
+     * @throws RochefortException with status 404 if there is no value
      */
     public byte[] get(String storagePrefix, String id, long offset) throws RochefortException {
         return transport.call(getting(storagePrefix, id, offset));
     }
 
     /**
-     * Reads a value of the default prefix, without waiting.
+     * Reads a value of the default prefix, asynchronously.
      *
-     * @param id the id that the offset was answered for
-     * @param offset where the value is, in bytes
+     * @param id the id that was used for the append
+     * @param offset the offset of the value, in bytes
      * @return the value, or a RochefortException
      */
     public CompletableFuture<byte[]> getAsync(String id, long offset) {
@@ -182,11 +185,11 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Reads a value, without waiting.
+     * Reads a value asynchronously.
      *
-     * @param storagePrefix the prefix that the offset was answered for
-     * @param id the id that the offset was answered for
-     * @param offset where the value is, in bytes
+     * @param storagePrefix the prefix that was used for the append
+     * @param id the id that was used for the append
+     * @param offset the offset of the value, in bytes
      * @return the value, or a RochefortException
      */
     public CompletableFuture<byte[]> getAsync(String storagePrefix, String id, long offset) {
@@ -196,25 +199,26 @@ public final class Client implements AutoCloseable {
     /**
      * Reads many values of the default prefix.
      *
-     * @param id the id that the offsets were answered for
-     * @param offsets where the values are, in bytes
+     * @param id the id that was used for the appends
+     * @param offsets the offsets of the values, in bytes
      * @return the values, in the order of the offsets
-     * @throws GetMultiException if one of them cannot be had; it has those before
+     * @throws GetMultiException if one of them cannot be read; it contains those before
      */
     public List<byte[]> getMulti(String id, long[] offsets) throws GetMultiException {
         return getMulti("", id, offsets);
     }
 
     /**
-     * Reads many values. The server takes 1,048,576 offsets with one request; more are asked for
-     * with several, one after the other. Should not all fit into memory, use
-     * {@link #getMultiIterator(String, String, long[])}.
+     * Reads many values. The server accepts 1,048,576 offsets in one request; for more, several
+     * requests are sent one after the other. If the values do not fit into memory, use {@link
+     * #getMultiIterator(String, String, long[])}.
      *
-     * @param storagePrefix the prefix that the offsets were answered for
-     * @param id the id that the offsets were answered for
-     * @param offsets where the values are, in bytes, in any order, also several times
-     * @return the values, in the order of the offsets; no request is made for none
-     * @throws GetMultiException if one of them cannot be had; it has those before
+     * @param storagePrefix the prefix that was used for the appends
+     * @param id the id that was used for the appends
+     * @param offsets the offsets of the values, in bytes, in any order; one offset may occur
+     *     several times
+     * @return the values, in the order of the offsets; no request is sent for an empty array
+     * @throws GetMultiException if one of them cannot be read; it contains those before
      */
     public List<byte[]> getMulti(String storagePrefix, String id, long[] offsets)
             throws GetMultiException {
@@ -222,25 +226,25 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Reads many values of the default prefix, with offsets that are encoded already.
+     * Reads many values of the default prefix, with offsets that are already encoded.
      *
-     * @param id the id that the offsets were answered for
+     * @param id the id that was used for the appends
      * @param encodedOffsets 8 bytes for each offset, little-endian
      * @return the values, in the order of the offsets
-     * @throws GetMultiException if one of them cannot be had; it has those before
+     * @throws GetMultiException if one of them cannot be read; it contains those before
      */
     public List<byte[]> getMulti(String id, byte[] encodedOffsets) throws GetMultiException {
         return getMulti("", id, encodedOffsets);
     }
 
     /**
-     * Reads many values, with offsets that are encoded already.
+     * Reads many values, with offsets that are already encoded.
      *
-     * @param storagePrefix the prefix that the offsets were answered for
-     * @param id the id that the offsets were answered for
+     * @param storagePrefix the prefix that was used for the appends
+     * @param id the id that was used for the appends
      * @param encodedOffsets 8 bytes for each offset, little-endian
      * @return the values, in the order of the offsets
-     * @throws GetMultiException if one of them cannot be had; it has those before
+     * @throws GetMultiException if one of them cannot be read; it contains those before
      */
     public List<byte[]> getMulti(String storagePrefix, String id, byte[] encodedOffsets)
             throws GetMultiException {
@@ -248,10 +252,10 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Reads many values of the default prefix, without waiting.
+     * Reads many values of the default prefix, asynchronously.
      *
-     * @param id the id that the offsets were answered for
-     * @param offsets where the values are, in bytes
+     * @param id the id that was used for the appends
+     * @param offsets the offsets of the values, in bytes
      * @return the values, in the order of the offsets, or a {@link GetMultiException}
      */
     public CompletableFuture<List<byte[]>> getMultiAsync(String id, long[] offsets) {
@@ -259,11 +263,11 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Reads many values, without waiting.
+     * Reads many values asynchronously.
      *
-     * @param storagePrefix the prefix that the offsets were answered for
-     * @param id the id that the offsets were answered for
-     * @param offsets where the values are, in bytes
+     * @param storagePrefix the prefix that was used for the appends
+     * @param id the id that was used for the appends
+     * @param offsets the offsets of the values, in bytes
      * @return the values, in the order of the offsets, or a {@link GetMultiException}
      */
     public CompletableFuture<List<byte[]>> getMultiAsync(String storagePrefix, String id,
@@ -274,23 +278,25 @@ public final class Client implements AutoCloseable {
     /**
      * Reads many values of the default prefix, one after the other.
      *
-     * @param id the id that the offsets were answered for
-     * @param offsets where the values are, in bytes; left alone until the iterator is at its end
-     * @return the values, in the order of the offsets; to be closed if not all are taken
-     * @throws RochefortException if already the first cannot be had
+     * @param id the id that was used for the appends
+     * @param offsets the offsets of the values, in bytes; not to be changed until the iterator is
+     *     at its end
+     * @return the values, in the order of the offsets; to be closed unless all are taken
+     * @throws RochefortException if the first value cannot be read
      */
     public ValueIterator getMultiIterator(String id, long[] offsets) throws RochefortException {
         return getMultiIterator("", id, offsets);
     }
 
     /**
-     * Reads many values, one after the other, in bounded memory however many and large they are.
+     * Reads many values one after the other, in bounded memory whatever their number and size.
      *
-     * @param storagePrefix the prefix that the offsets were answered for
-     * @param id the id that the offsets were answered for
-     * @param offsets where the values are, in bytes; left alone until the iterator is at its end
-     * @return the values, in the order of the offsets; to be closed if not all are taken
-     * @throws RochefortException if already the first cannot be had
+     * @param storagePrefix the prefix that was used for the appends
+     * @param id the id that was used for the appends
+     * @param offsets the offsets of the values, in bytes; not to be changed until the iterator is
+     *     at its end
+     * @return the values, in the order of the offsets; to be closed unless all are taken
+     * @throws RochefortException if the first value cannot be read
      */
     public ValueIterator getMultiIterator(String storagePrefix, String id, long[] offsets)
             throws RochefortException {
@@ -299,12 +305,12 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Asks the server to let go of the files of a prefix, so that its directory can be moved or
-     * deleted. Returns when all that the server accepted before on that prefix is done; long
-     * replies that have not ended ten seconds later are broken off. The next append opens it anew.
-     * Not to be mixed up with {@link #close()}.
+     * Makes the server close the files of a prefix, so that its directory can be moved or deleted.
+     * Returns when all requests that the server accepted before on that prefix are done; replies
+     * that have not ended after ten seconds are aborted. The next append opens the prefix again.
+     * Not to be confused with {@link #close()}.
      *
-     * @param storagePrefix the prefix; need not be open, nor exist
+     * @param storagePrefix the prefix; need not be open or exist
      * @throws RochefortException if it was refused or not answered
      */
     public void close(String storagePrefix) throws RochefortException {
@@ -312,9 +318,9 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Asks the server to let go of the files of a prefix, without waiting.
+     * Makes the server close the files of a prefix, asynchronously.
      *
-     * @param storagePrefix the prefix; need not be open, nor exist
+     * @param storagePrefix the prefix; need not be open or exist
      * @return null, or a RochefortException
      */
     public CompletableFuture<Void> closeAsync(String storagePrefix) {
@@ -322,10 +328,10 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Closes this client, not anything at the server. Further calls fail. Calls that are under way
-     * or wait for a connection are waited for, and iterators that are open are ended. If this
-     * thread is interrupted meanwhile, everything is ended at once. Before Java 21 the connections
-     * that are kept, and one thread, end only with a garbage collection some time later.
+     * Closes this client; has no effect on the server's files. Further calls fail. Waits for calls
+     * that are under way or queued for a connection, and ends open iterators. If this thread is
+     * interrupted while it waits, all calls are ended at once. Before Java 21 idle connections, and
+     * one thread, end only at a later garbage collection.
      */
     @Override
     public void close() {
@@ -333,27 +339,27 @@ public final class Client implements AutoCloseable {
     }
 
     private Exchange<Long> appending(String storagePrefix, String id, byte[] data) {
-        return new WholeExchange<>(endpoint.append(storagePrefix, id, syncAppends),
-                new OnceBody(data), transport.timeout(), JSON, Json::offset);
+        return new SimpleExchange<>(endpoint.append(storagePrefix, id, syncAppends),
+                new OneShotBody(data), transport.timeout(), JSON, Json::offset);
     }
 
     private Exchange<byte[]> getting(String storagePrefix, String id, long offset) {
-        return new WholeExchange<>(endpoint.get(storagePrefix, id, offset), null,
+        return new SimpleExchange<>(endpoint.get(storagePrefix, id, offset), null,
                 transport.timeout(), VALUE, Client::notEmpty);
     }
 
     private Exchange<Void> closing(String storagePrefix) {
-        return new WholeExchange<>(endpoint.close(storagePrefix), new OnceBody(new byte[0]),
+        return new SimpleExchange<>(endpoint.close(storagePrefix), new OneShotBody(new byte[0]),
                 transport.timeout(), JSON, Json::success);
     }
 
-    private MultiList multi(String storagePrefix, String id, Offsets offsets) {
-        return new MultiList(transport, endpoint.getMulti(storagePrefix, id), offsets);
+    private GetMultiCall multi(String storagePrefix, String id, Offsets offsets) {
+        return new GetMultiCall(transport, endpoint.getMulti(storagePrefix, id), offsets);
     }
 
     private static byte[] notEmpty(byte[] value) {
         if (value.length == 0) {
-            throw new IllegalArgumentException("an empty value, and there are none");
+            throw new IllegalArgumentException("the value is empty");
         }
         return value;
     }

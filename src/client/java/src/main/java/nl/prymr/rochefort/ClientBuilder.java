@@ -4,8 +4,8 @@ import java.time.Duration;
 import java.util.Objects;
 
 /**
- * Makes a {@link Client} with other limits than the usual ones, or one whose appends wait for the
- * disk.
+ * Builds a {@link Client} with limits other than the default ones, or one whose appends wait for
+ * the disk.
  *
  * <pre>{@code
  * Client client = Client.builder("http://localhost:8001")
@@ -14,10 +14,10 @@ import java.util.Objects;
  *         .build();
  * }</pre>
  *
- * <p>A builder is for one thread; it can build more than one client.
+ * <p>Not thread-safe. A builder can build several clients.
  */
 public final class ClientBuilder {
-    /** As good as for ever, and no sum or count of nanoseconds overflows. */
+    /** Long enough for any use, and no sum or count of nanoseconds overflows. */
     private static final Duration TIMEOUT_MAX = Duration.ofDays(365);
 
     private final Endpoint endpoint;
@@ -31,7 +31,7 @@ public final class ClientBuilder {
     }
 
     /**
-     * How long to wait for a new connection. Usually 10 seconds.
+     * Sets how long to wait for a new connection. The default is 10 seconds.
      *
      * @param timeout a positive duration; more than 365 days means 365 days
      * @return this
@@ -43,12 +43,12 @@ public final class ClientBuilder {
     }
 
     /**
-     * How long to wait for the server without hearing anything: from when a request begins to be
-     * sent until its reply begins, and then for each further piece of the reply. So it does not
-     * limit how long a large value takes to come, but it does limit how long one takes to be sent.
-     * It is also how long a {@link ValueIterator} may be left alone. Usually 60 seconds; noticed
-     * with a delay of a quarter of it, at most a second. The time that a call waits for a
-     * connection to be free does not count.
+     * Sets how long to wait for the server while it sends nothing: from the first byte of the
+     * request to the first byte of the reply, and between two parts of the reply. It does not limit
+     * how long a large value takes to be received, but it limits how long one takes to be sent. It
+     * is also how long a {@link ValueIterator} may be left unused. The default is 60 seconds. It
+     * takes effect with a delay of up to a quarter of the time-out, at most a second. The time that
+     * a call waits for a free connection does not count.
      *
      * @param timeout a positive duration; more than 365 days means 365 days
      * @return this
@@ -60,13 +60,13 @@ public final class ClientBuilder {
     }
 
     /**
-     * How many connections the client has at most, which is also how many requests are on their way
-     * at once. Further calls wait, first come first served: synchronous ones in their thread,
-     * asynchronous ones without one. Usually 64.
+     * Sets the maximum number of connections, which is also the maximum number of requests under
+     * way at a time. Further calls are queued in order: synchronous calls block their thread,
+     * asynchronous calls occupy none. The default is 64.
      *
      * <p>Before Java 16 the JDK does not end a request whose thread is interrupted (JDK-8245462):
      * there a call that is interrupted or cancelled before its reply leaves its connection open,
-     * beyond this number, until the reply comes or the request time-out has passed.
+     * in addition to this number, until the reply comes or the request times out.
      *
      * @param count at least 1
      * @return this
@@ -81,20 +81,20 @@ public final class ClientBuilder {
     }
 
     /**
-     * Whether each append of this client waits until its value is on the disk, whatever the
-     * server's flag {@code -sync} says: what was answered then outlives a power cut, or a crash of
-     * the kernel, as far as the disk is right when it says that data is safe. Usually false: then
-     * the server decides, and a server that syncs is not kept from it.
+     * Sets whether each append of this client waits until its value is on the disk, whatever the
+     * server's flag {@code -sync} is. An acknowledged value then survives a power failure or a
+     * kernel crash, provided that the disk keeps what it reports as written. The default is false:
+     * the server decides, and a server that syncs by itself still does so.
      *
-     * <p>If the disk fails, the append ends with a {@link RochefortException} of status 500, and
-     * the value is not stored (a power cut may bring it back, at an offset that nobody has). From
-     * then on the server refuses to sync that file, with status 500 too, until its prefix is closed
-     * or the server restarted: {@link Client#close(String)} is for a program that has found out
-     * what became of its disk.
+     * <p>If the sync fails, the append ends with a {@link RochefortException} of status 500, and
+     * the value is not stored (it may reappear after a power failure, at an offset that was never
+     * returned). From then on the server refuses to sync that file, with status 500 too, until its
+     * prefix is closed or the server is restarted: call {@link Client#close(String)} after the
+     * cause has been found.
      *
-     * <p>Appends that wait for one file at the same time share a sync, so asynchronous ones, or
-     * those of many threads, cost far less than as many one after the other. Where only some values
-     * are worth the wait, make two clients. A server that does not know of syncs yet ignores this.
+     * <p>Appends that wait for the same file at the same time share one sync, so asynchronous
+     * appends, or those of many threads, cost far less than the same number one after the other. If
+     * only some values need it, use two clients. A server that does not support syncs ignores this.
      *
      * @param sync true to wait
      * @return this
@@ -105,9 +105,9 @@ public final class ClientBuilder {
     }
 
     /**
-     * Makes the client. Nothing is sent yet.
+     * Builds the client. Sends nothing.
      *
-     * @return a client, to be closed by the caller
+     * @return a client; the caller closes it
      */
     public Client build() {
         return new Client(endpoint, transport(), syncAppends);

@@ -7,7 +7,7 @@ import java.net.URL;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 
-/** Where the server is, and the address of each request. */
+/** The address of the server, and that of each request. */
 final class Endpoint {
     private final String base; // ends without a slash
 
@@ -60,11 +60,11 @@ final class Endpoint {
         return absent ? "" : "&storagePrefix=" + encode(storagePrefix);
     }
 
-    /** As in a form: the server reads {@code +} as a space. */
+    /** Encodes as in a form: the server decodes {@code +} as a space. */
     private static String encode(String text) {
-        // URLEncoder would make a question mark of it, and so one id of two.
+        // URLEncoder would replace it by a question mark, and two ids would become one.
         if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
-            throw new IllegalArgumentException("half a surrogate pair in: " + text);
+            throw new IllegalArgumentException("unpaired surrogate in: " + text);
         }
         return URLEncoder.encode(text, StandardCharsets.UTF_8);
     }

@@ -16,11 +16,11 @@ import java.util.concurrent.Flow;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * One request, and what becomes of it: takes the reply as it comes and ends exactly once, with a
- * value or with an exception, whoever is first: the reply, a time-out, the caller who cancels.
+ * One request and its result. Processes the reply as it is received, and ends exactly once, with a
+ * value or with an exception; the first of the reply, a time-out and a cancellation wins.
  *
- * <p>The replies of the server that are not a 200 are handled here; a subclass sees only the body
- * of a 200, and says in {@link #finish} what it is worth.
+ * <p>Replies with another status than 200 are handled here. A subclass sees only the body of a 200,
+ * and returns its value from {@link #finish}.
  */
 abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
     private static final int ERROR_TEXT_BYTES_MAX = 8 * 1024;
@@ -28,18 +28,18 @@ abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
     /** Before, an interrupt ends only the waiting for a request (JDK-8245462). */
     private static final int JAVA_THAT_CANCELS = 16;
 
-    /** If the JDK says it in other words one day, then nothing is sent again: no harm. */
+    /** If the JDK words it differently one day, nothing is sent again, which is safe. */
     private static final String NO_BYTE = "received no bytes";
 
     private enum State { WAITING, SENT, ENDED }
 
     private final HttpRequest request;
     private final Duration timeout;
-    private final OnceBody body;
+    private final OneShotBody body;
     private final String mediaType;
     private final AtomicReference<State> state = new AtomicReference<>(State.WAITING);
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
-    private final Growing errorText = new Growing(ERROR_TEXT_BYTES_MAX, 256);
+    private final GrowableBuffer errorText = new GrowableBuffer(ERROR_TEXT_BYTES_MAX, 256);
     private volatile boolean sent;
     private volatile Flow.Subscription subscription;
     private volatile long lastHeardNanos;
@@ -48,47 +48,47 @@ abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
     private T value;
     private RochefortException failure;
 
-    /** {@code body}: null for a GET. {@code mediaType}: what a 200 has to be. */
-    Exchange(URI uri, OnceBody body, Duration timeout, String mediaType) {
+    /** {@code body}: null for a GET. {@code mediaType}: the required type of a 200. */
+    Exchange(URI uri, OneShotBody body, Duration timeout, String mediaType) {
         this.request = request(uri, body, timeout);
         this.timeout = timeout;
         this.body = body;
         this.mediaType = mediaType;
     }
 
-    private static HttpRequest request(URI uri, OnceBody body, Duration timeout) {
+    private static HttpRequest request(URI uri, OneShotBody body, Duration timeout) {
         HttpRequest.Builder builder = HttpRequest.newBuilder(uri);
         if (Runtime.version().feature() < JAVA_THAT_CANCELS) {
-            builder.timeout(timeout); // nothing else cuts a connection there before the reply
+            builder.timeout(timeout); // the only way there to close a connection before the reply
         } // else endIfIdle is enough, and from Java 26 on this would limit the whole reply
         return (body == null ? builder.GET() : builder.POST(body)).build();
     }
 
-    /** A 200 has begun. {@code bytes} is its length, -1 if that is not known. */
+    /** Called when a 200 has begun. {@code bytes} is its length, -1 if unknown. */
     abstract void start(long bytes) throws RochefortException;
 
-    /** The next bytes of a 200. */
+    /** Called with the next bytes of a 200. */
     abstract void take(ByteBuffer bytes) throws RochefortException;
 
-    /** All of a 200 is there: what it is worth. */
+    /** Called at the end of a 200. Returns its value. */
     abstract T finish() throws RochefortException;
 
-    /** Whether to pause before the next bytes of a 200. If so, {@link #resume} has to follow. */
+    /** Whether to pause before the next bytes of a 200. If true, {@link #resume} must follow. */
     boolean pause() {
         return false;
     }
 
-    /** Whether this goes on only when the caller takes what came. */
+    /** Whether it continues only when the caller takes what was received. */
     boolean waitsForCaller() {
         return false;
     }
 
-    /** Whether it may arrive twice. A get may too, but the JDK sends that again by itself. */
+    /** Whether it may be sent twice. A get may be, too, but the JDK repeats that by itself. */
     boolean repeatable() {
         return false;
     }
 
-    /** What callers get to see of a failure. */
+    /** Returns the exception that the caller gets for a failure. */
     RochefortException describe(RochefortException plain) {
         return plain;
     }
@@ -97,16 +97,16 @@ abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
         return request;
     }
 
-    /** It is sent now, and the time-out begins. False if it has ended already. */
+    /** Call before sending: the time-out begins. Returns false if the exchange has ended. */
     final boolean sending() {
         lastHeardNanos = System.nanoTime();
         return state.compareAndSet(State.WAITING, State.SENT);
     }
 
     /**
-     * Sending it failed because of {@code why}: the request to send once more, whose time-out
-     * begins now; null if there is none. There is one only if it is {@link #repeatable} and the
-     * connection was lost before any byte of the reply came.
+     * Call when sending failed because of {@code why}. Returns the request to send once more, whose
+     * time-out begins now, or null. It is not null only if the exchange is {@link #repeatable} and
+     * the connection was lost before the first byte of the reply.
      */
     final HttpRequest again(IOException why) {
         if (!repeatable() || begun() || over() || !lostBeforeReply(why)) {
@@ -116,22 +116,22 @@ abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
         return request(request.uri(), body.copy(), timeout);
     }
 
-    /** The JDK tells it by its message, and otherwise by asking for the body a second time. */
+    /** The JDK shows it by its message, or by asking for the body a second time. */
     private boolean lostBeforeReply(IOException why) {
         return body.refused() || why.getMessage() != null && why.getMessage().contains(NO_BYTE);
     }
 
-    /** Once it has ended: whether it had got so far. */
+    /** After the end: whether it had been sent. */
     final boolean sent() {
         return sent;
     }
 
-    /** Whether the head of the reply is there. */
+    /** Whether the head of the reply has been received. */
     final boolean begun() {
         return status != 0;
     }
 
-    /** Whether nothing of it has been sent yet. */
+    /** Whether nothing of it has been sent. */
     final boolean waiting() {
         return state.get() == State.WAITING;
     }
@@ -140,12 +140,12 @@ abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
         return state.get() == State.ENDED;
     }
 
-    /** Completes, never with an exception, when this has ended. */
+    /** Completes, never exceptionally, when the exchange has ended. */
     final CompletableFuture<Void> ended() {
         return ended;
     }
 
-    /** The outcome, once {@link #ended} is complete: this, or the {@link #value}. */
+    /** The result, after {@link #ended} is complete: the failure, or the {@link #value}. */
     final RochefortException failure() {
         return failure;
     }
@@ -228,27 +228,27 @@ abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
         return ended;
     }
 
-    /** After a {@link #pause}. */
+    /** Call after a {@link #pause}. */
     final void resume() {
         subscription.request(1);
     }
 
-    /** The caller has taken something of what came: the time-out begins anew. */
+    /** Call when the caller has taken a value: the time-out begins again. */
     final void taken() {
         lastHeardNanos = System.nanoTime();
     }
 
-    /** Ends this if, since it was sent, nothing came or nothing was taken for too long. */
+    /** Ends the exchange if for too long nothing was received, or nothing was taken. */
     final void endIfIdle(Duration timeout) {
         if (state.get() == State.SENT
                 && System.nanoTime() - lastHeardNanos > timeout.toNanos()) {
-            String what = begun() ? "the reply stood still" : "nothing came";
+            String what = begun() ? "nothing more was received" : "nothing was received";
             fail(new HttpTimeoutException(what + " for " + timeout.toMillis() + " ms"
                     + (begun() && waitsForCaller() ? ", or was not taken" : "")));
         }
     }
 
-    /** Ends this because of {@code why}, unless it has ended. Cuts the connection. */
+    /** Ends the exchange because of {@code why}, unless it has ended. Closes the connection. */
     final void fail(Throwable why) {
         State before = state.getAndSet(State.ENDED);
         if (before != State.ENDED) {
@@ -264,22 +264,22 @@ abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
     }
 
     /**
-     * The one place that knows whether an append may have happened: not if the server said so, and
-     * not if its value was still here when this ended, and so stays here.
+     * The one place that decides whether an append may have happened. It did not if the server said
+     * so, or if its value had not been sent when the exchange ended, and so never will be.
      */
     private RochefortException exception(State before, Throwable why) {
         if (why instanceof RochefortException) {
             return (RochefortException) why;
         }
         if (begun() && status != 200) {
-            return refusal(why); // what is there of the text says more than the cut
+            return refusal(why); // the received part of the text says more
         }
         boolean neverSent = before == State.WAITING || body != null && body.withhold();
         String what = neverSent ? "not sent" : begun() ? "no whole reply" : "no reply";
         return exception(what + ": " + message(why), "", !neverSent, why);
     }
 
-    /** The JDK's exceptions often have no message, or one that says nothing to anybody else. */
+    /** The JDK's exceptions often have no message, or one without context. */
     private static String message(Throwable why) {
         Throwable root = why;
         while (root.getCause() != null) {
@@ -294,12 +294,12 @@ abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
         return why.getMessage() == null ? root.toString() : why.getMessage();
     }
 
-    /** The reply is not what it has to be. */
+    /** For an invalid reply. */
     final RochefortException malformed(String message, Throwable cause) {
         return exception(message, "", true, cause);
     }
 
-    /** The server said {@code text}, and that it did not do what was asked. */
+    /** For a refusal by the server, with its text. */
     final RochefortException refused(String message, String text) {
         return exception(message, text, false, null);
     }
@@ -339,7 +339,7 @@ abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
         try {
             return describe(plain);
         } catch (OutOfMemoryError e) {
-            plain.addSuppressed(e); // there is no copying what came: go without
+            plain.addSuppressed(e); // no memory to copy what was received
             return plain;
         }
     }

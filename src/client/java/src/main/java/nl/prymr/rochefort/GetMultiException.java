@@ -6,33 +6,45 @@ import java.util.Collections;
 import java.util.List;
 
 /**
- * A getMulti that did not give all its values: which offset failed, and the values before it.
+ * A getMulti that did not return all its values: which offset failed, and the values before it.
  *
- * <p>With a {@link #status()} of 200 and a {@link #serverText()} the server could not read that
- * offset. Anything else went wrong with the request as a whole (a refusal, a lost connection), and
- * {@link #index()} is that of the first value that did not come.
+ * <p>If {@link #status()} is 200 and {@link #serverText()} is not empty, the server could not read
+ * that offset. Otherwise the request as a whole failed (a refusal, a lost connection), and {@link
+ * #index()} is that of the first value that was not received.
  */
 public final class GetMultiException extends RochefortException {
     private static final long serialVersionUID = 1L;
 
-    /** @serial see {@link #values()} */
+    /**
+     * The values that were received.
+     *
+     * @serial
+     */
     private final byte[][] values;
 
-    /** @serial see {@link #index()} */
+    /**
+     * The index of the offset that failed.
+     *
+     * @serial
+     */
     private final int index;
 
-    /** @serial see {@link #offset()} */
+    /**
+     * The offset that failed, or -1.
+     *
+     * @serial
+     */
     private final long offset;
 
     GetMultiException(RochefortException why, List<byte[]> values, int index, long offset) {
-        super(place(index, offset) + bare(why), why.method(), why.uri(),
+        super(position(index, offset) + bare(why), why.method(), why.uri(),
                 why.status(), why.serverText(), why.mayHaveHappened(), why.getCause());
         this.values = values.toArray(new byte[0][]);
         this.index = index;
         this.offset = offset;
     }
 
-    private static String place(int index, long offset) {
+    private static String position(int index, long offset) {
         return offset < 0 ? "" : "offset " + offset + " (index " + index + "): ";
     }
 
@@ -42,27 +54,28 @@ public final class GetMultiException extends RochefortException {
     }
 
     /**
-     * The values that came, in order: those of the offsets before {@link #index()}.
+     * Returns the values that were received, in order: those of the offsets before {@link
+     * #index()}.
      *
-     * @return a list that cannot be changed, of arrays that are the caller's; empty if the failure
-     *     comes from a {@link ValueIterator}, which has handed out its values already
+     * @return an unmodifiable list of arrays that belong to the caller; empty if thrown by a {@link
+     *     ValueIterator}, which has already returned its values
      */
     public List<byte[]> values() {
         return Collections.unmodifiableList(Arrays.asList(values));
     }
 
     /**
-     * Which of the offsets failed.
+     * Returns the index of the offset that failed.
      *
-     * @return its place in the array that was given, from 0; the length of that array if all values
-     *     came but the reply went on after them
+     * @return the index in the array that was passed in, from 0; the length of that array if all
+     *     values were received but the reply continued after them
      */
     public int index() {
         return index;
     }
 
     /**
-     * The offset that failed.
+     * Returns the offset that failed.
      *
      * @return the offset, in bytes; -1 if {@link #index()} is past the end
      */

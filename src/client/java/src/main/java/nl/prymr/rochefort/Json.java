@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 
-/** The two JSON texts that the server answers with, and nothing else. */
+/** Parses the two JSON texts that the server answers with, and nothing else. */
 final class Json {
     private static final String OFFSET = "{\"offset\":";
     private static final String FILE = ",\"file\":\"";
@@ -18,9 +18,9 @@ final class Json {
     }
 
     /**
-     * The offset in {@code {"offset":25,"file":"/data/append.3.raw"}}.
+     * Returns the offset in {@code {"offset":25,"file":"/data/append.3.raw"}}.
      *
-     * @throws IllegalArgumentException if it is not exactly that
+     * @throws IllegalArgumentException if the text has any other form
      */
     static long offset(byte[] reply) {
         Json json = new Json(utf8(reply));
@@ -33,7 +33,7 @@ final class Json {
         return offset;
     }
 
-    /** Checks for {@code {"success":true}}, in the same way. */
+    /** Checks for {@code {"success":true}} in the same way. */
     static Void success(byte[] reply) {
         Json json = new Json(utf8(reply));
         json.expect(SUCCESS);
@@ -73,7 +73,7 @@ final class Json {
         }
     }
 
-    /** To behind the closing quote. */
+    /** Moves past the closing quote. */
     private void skipString() {
         for (;;) {
             char c = next();

@@ -4,9 +4,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.LongBuffer;
 
-/** The offsets of a getMulti, given as numbers or already encoded. A view: nothing is copied. */
+/** The offsets of a getMulti, as numbers or already encoded. A view: the array is not copied. */
 final class Offsets {
-    /** How many the server takes with one request. */
+    /** The maximum number of offsets in one request. */
     static final int REQUEST_MAX = 1024 * 1024;
 
     private final LongBuffer offsets;
@@ -15,7 +15,7 @@ final class Offsets {
         this.offsets = LongBuffer.wrap(offsets);
     }
 
-    /** {@code encoded}: 8 bytes each, little-endian. */
+    /** {@code encoded}: 8 bytes for each offset, little-endian. */
     Offsets(byte[] encoded) {
         if (encoded.length % Long.BYTES != 0) {
             throw new IllegalArgumentException("encoded offsets of " + encoded.length
@@ -32,7 +32,7 @@ final class Offsets {
         return offsets.get(index);
     }
 
-    /** The body of the request for {@code count} of them. */
+    /** Returns the body of the request for {@code count} of the offsets. */
     byte[] encode(int first, int count) {
         byte[] body = new byte[count * Long.BYTES];
         LongBuffer part = offsets.duplicate();

@@ -3,14 +3,15 @@ package nl.prymr.rochefort;
 import java.net.http.HttpHeaders;
 import java.util.List;
 
-/** Checks of the head of a reply, before any of its body is believed. */
+/** Checks the head of a reply before its body is used. */
 final class ReplyHead {
     private ReplyHead() {
     }
 
     /**
-     * Whether this is the server saying that it did nothing. With 500, 503 and 507 it may also be a
-     * proxy, which cannot know; but the server's own are text, and its 503 says when to try again.
+     * Reports whether the server itself refused, and so did nothing. A 500, 503 or 507 may also
+     * come from a proxy, which cannot know what the server did. The server's own are of type
+     * text/plain, and its 503 has a Retry-After.
      */
     static boolean refuses(int status, HttpHeaders headers) {
         switch (status) {
@@ -30,15 +31,15 @@ final class ReplyHead {
     }
 
     /**
-     * The length of a 200's body, -1 if it is chunked. A body that just ends with the connection is
-     * refused: nobody could tell whether it was cut.
+     * Returns the length of the body of a 200, or -1 if it is chunked. A body that ends with the
+     * connection is refused: a truncated one would look the same.
      */
     static long bodyBytes(Exchange<?> exchange, HttpHeaders headers, String mediaType)
             throws RochefortException {
         String type = mediaType(headers);
         if (!type.equalsIgnoreCase(mediaType)) {
             throw exchange.malformed("the reply is " + (type.isEmpty() ? "of no type" : type)
-                    + ", not " + mediaType + ": is that a rochefort?", null);
+                    + ", not " + mediaType + ": is this a rochefort server?", null);
         }
         List<String> lengths = headers.allValues("content-length");
         List<String> encodings = headers.allValues("transfer-encoding");

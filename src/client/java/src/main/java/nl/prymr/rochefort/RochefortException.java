@@ -4,28 +4,47 @@ import java.io.IOException;
 import java.net.URI;
 
 /**
- * A request that did not end well: refused by the server, cut short, or never answered.
+ * A request that failed: refused by the server, cut short, or not answered.
  *
- * <p>Three questions tell a program what to do: {@link #status()} says whether the server refused
- * and how, {@link #serverText()} why, and {@link #mayHaveHappened()} whether an append may have
- * been stored all the same.
+ * <p>{@link #status()} is the HTTP status, {@link #serverText()} the server's reason, and {@link
+ * #mayHaveHappened()} says whether an append may have been stored nevertheless.
  */
 public class RochefortException extends IOException {
     private static final long serialVersionUID = 1L;
 
-    /** @serial see {@link #method()} */
+    /**
+     * The HTTP method.
+     *
+     * @serial
+     */
     private final String method;
 
-    /** @serial see {@link #uri()} */
+    /**
+     * The address with its query.
+     *
+     * @serial
+     */
     private final URI uri;
 
-    /** @serial see {@link #status()} */
+    /**
+     * The HTTP status, 0 for none.
+     *
+     * @serial
+     */
     private final int status;
 
-    /** @serial see {@link #serverText()} */
+    /**
+     * The text of the reply.
+     *
+     * @serial
+     */
     private final String serverText;
 
-    /** @serial see {@link #mayHaveHappened()} */
+    /**
+     * False if it is certain that nothing happened.
+     *
+     * @serial
+     */
     private final boolean mayHaveHappened;
 
     RochefortException(String message, String method, URI uri, int status, String serverText,
@@ -39,7 +58,7 @@ public class RochefortException extends IOException {
     }
 
     /**
-     * The method of the request that failed.
+     * Returns the method of the request that failed.
      *
      * @return {@code GET} or {@code POST}
      */
@@ -48,7 +67,7 @@ public class RochefortException extends IOException {
     }
 
     /**
-     * The address of the request that failed, with its query.
+     * Returns the address of the request that failed, with its query.
      *
      * @return the address
      */
@@ -57,8 +76,8 @@ public class RochefortException extends IOException {
     }
 
     /**
-     * The HTTP status of the reply. 200 means that a reply began but is no good (cut short,
-     * malformed), or that the server could not read one of several offsets.
+     * Returns the HTTP status of the reply. 200 means that the reply is cut short or malformed, or
+     * that the server could not read one of several offsets.
      *
      * @return the status; 0 if no reply came
      */
@@ -67,18 +86,18 @@ public class RochefortException extends IOException {
     }
 
     /**
-     * What the server said was wrong, without the line break at its end and cut at 8 KiB.
+     * Returns the server's error text, without the line break at its end and cut at 8 KiB.
      *
-     * @return the server's text; empty if it sent none
+     * @return the text; empty if there was none
      */
     public String serverText() {
         return serverText;
     }
 
     /**
-     * Whether the server may have carried out the request. For an append: if false, nothing was
-     * stored, and sending it again is right; if true, the value may be stored, and sending it
-     * again may store it a second time, at another offset.
+     * Reports whether the server may have carried out the request. For an append: if false, nothing
+     * was stored, and it is safe to send it again; if true, the value may have been stored, and
+     * sending it again may store it a second time, at another offset.
      *
      * @return false if it is certain that nothing happened
      */

@@ -19,10 +19,10 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 
 /**
- * Sends exchanges, so many at a time, and owns all threads of a client.
+ * Sends exchanges, a limited number at a time, and owns all threads of a client.
  *
- * <p>A synchronous call is sent by the caller's own thread. An asynchronous one costs no thread
- * while it waits for its place, and then one of the workers until its reply is there.
+ * <p>A synchronous call is sent by the caller's thread. An asynchronous one occupies no thread
+ * while it is queued, and then one of the workers until its reply has been received.
  */
 final class Transport {
     private static final AtomicInteger CLIENTS = new AtomicInteger();
@@ -30,12 +30,12 @@ final class Transport {
     private enum Phase { OPEN, CLOSING, CLOSED }
 
     private final Duration timeout;
-    private final Places places;
+    private final ConnectionLimiter limiter;
     private final ExecutorService workers;
     private final ScheduledExecutorService watch;
     private final Set<Exchange<?>> live = ConcurrentHashMap.newKeySet();
     private final Object lock = new Object();
-    private Phase phase = Phase.OPEN; // which exchanges become live is decided under the lock
+    private Phase phase = Phase.OPEN; // guarded by lock, as is adding to live
     private int holds;
     private volatile HttpClient http;
 
@@ -54,7 +54,7 @@ final class Transport {
     Transport(Duration connectTimeout, Duration timeout, int connectionsMax,
             ExecutorService workers, ScheduledExecutorService watch) {
         this.timeout = timeout;
-        this.places = new Places(connectionsMax);
+        this.limiter = new ConnectionLimiter(connectionsMax);
         this.workers = workers;
         this.watch = watch;
         this.http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1)
@@ -82,20 +82,20 @@ final class Transport {
         try {
             exchange.endIfIdle(timeout);
         } catch (RuntimeException | Error e) {
-            exchange.fail(e); // has ended; thrown on, it would end the watch for all others
+            exchange.fail(e); // if this were thrown, the watch would end for all exchanges
         }
     }
 
-    /** Sends, and waits for the outcome. */
+    /** Sends the exchange and waits for its result. */
     <T> T call(Exchange<T> exchange) throws RochefortException {
         return call(exchange, false);
     }
 
-    /** {@code held}: it is part of something that has its {@link #hold}. */
+    /** {@code held}: the exchange is part of a call that has a {@link #hold}. */
     <T> T call(Exchange<T> exchange, boolean held) throws RochefortException {
         if (enter(exchange, held)) {
             try {
-                if (awaitPlace(exchange)) {
+                if (awaitConnection(exchange)) {
                     send(exchange);
                 }
             } finally {
@@ -104,21 +104,21 @@ final class Transport {
         }
         exchange.ended().join();
         if (exchange.failure() != null) {
-            exchange.failure().fillInStackTrace(); // the caller's; its cause has the other
+            exchange.failure().fillInStackTrace(); // of the caller; the cause has the other one
             throw exchange.failure();
         }
         return exchange.value();
     }
 
-    /** False if the exchange has ended before its turn. */
-    private boolean awaitPlace(Exchange<?> exchange) {
+    /** Returns false if the exchange ended while it was queued. */
+    private boolean awaitConnection(Exchange<?> exchange) {
         CompletableFuture<Boolean> turn = new CompletableFuture<>();
         BooleanSupplier later = () -> turn.complete(true);
-        if (places.take(later)) {
+        if (limiter.acquire(later)) {
             return true;
         }
         exchange.ended().thenRun(() -> {
-            places.drop(later);
+            limiter.cancel(later);
             turn.complete(false);
         });
         try {
@@ -126,18 +126,18 @@ final class Transport {
         } catch (InterruptedException e) {
             exchange.fail(e);
             Thread.currentThread().interrupt();
-            return turn.join(); // its turn may have come at the same time
+            return turn.join(); // the connection may have been assigned at the same time
         } catch (ExecutionException e) {
             throw new AssertionError(e);
         }
     }
 
-    /** Sends as soon as there is a place. Cancelling what is returned ends the exchange. */
+    /** Sends as soon as a connection is free. Cancelling the returned future ends the exchange. */
     <T> CompletableFuture<T> start(Exchange<T> exchange) {
         return start(exchange, false);
     }
 
-    /** {@code held}: it is part of something that has its {@link #hold}. */
+    /** {@code held}: the exchange is part of a call that has a {@link #hold}. */
     <T> CompletableFuture<T> start(Exchange<T> exchange, boolean held) {
         CompletableFuture<T> result = new CompletableFuture<>();
         exchange.ended().thenRun(() -> {
@@ -158,10 +158,10 @@ final class Transport {
                     deliver(exchange, result);
                 }
             });
-            if (!places.take(later)) {
-                exchange.ended().thenRun(() -> places.drop(later));
+            if (!limiter.acquire(later)) {
+                exchange.ended().thenRun(() -> limiter.cancel(later));
             } else if (!later.getAsBoolean()) {
-                places.give();
+                limiter.release();
             }
         }
         return result;
@@ -169,7 +169,7 @@ final class Transport {
 
     private <T> void deliver(Exchange<T> exchange, CompletableFuture<T> result) {
         exchange.ended().join();
-        leave(exchange); // before the caller hears of it, who may well close the client then
+        leave(exchange); // before the caller is notified, because it may close the client then
         if (exchange.failure() != null) {
             result.completeExceptionally(exchange.failure());
         } else {
@@ -177,7 +177,7 @@ final class Transport {
         }
     }
 
-    /** False if there is no thread for it: then the exchange has ended. */
+    /** Returns false, and ends the exchange, if no thread is available. */
     private boolean execute(Exchange<?> exchange, Runnable task) {
         try {
             workers.execute(task);
@@ -189,11 +189,12 @@ final class Transport {
     }
 
     /**
-     * With a place, which it gives back when the connection is free or cut. Returns when the
-     * exchange has ended; who ends it before the reply begins ends the sending too.
+     * Sends an exchange that has acquired a connection, and releases it when the connection is idle
+     * or closed. Returns when the exchange has ended; ending it before the reply begins interrupts
+     * the sending too.
      *
-     * <p>Not with sendAsync: on one or two processors that makes a thread for each reply, which
-     * halves what a client can do.
+     * <p>Does not use sendAsync: on one or two processors it creates a thread for each reply, which
+     * halves the throughput.
      */
     private void send(Exchange<?> exchange) {
         Sleeper here = new Sleeper();
@@ -216,7 +217,7 @@ final class Transport {
                 exchange.fail(why);
             }
         } finally {
-            places.give();
+            limiter.release();
         }
     }
 
@@ -232,7 +233,7 @@ final class Transport {
         }
     }
 
-    /** This thread, as long as it may be woken, with an interrupt: the JDK knows no other way. */
+    /** The sending thread while it may be interrupted, which is the only way to end a send. */
     private static final class Sleeper {
         private Thread thread = Thread.currentThread();
         private boolean woken;
@@ -244,13 +245,13 @@ final class Transport {
             }
         }
 
-        /** {@code interrupted}: by one interrupt, which is not pending any more. */
+        /** {@code interrupted}: the thread was interrupted and its interrupt status is cleared. */
         synchronized void leave(boolean interrupted) {
             thread = null;
             if (woken && !interrupted) {
-                Thread.interrupted(); // woken too late
+                Thread.interrupted(); // ours, but too late
             } else if (interrupted && !woken) {
-                Thread.currentThread().interrupt(); // somebody else's, whom it was not meant for
+                Thread.currentThread().interrupt(); // not ours: restore it
             }
         }
     }
@@ -275,7 +276,7 @@ final class Transport {
         }
     }
 
-    /** For one exchange after the other: {@link #close} waits for the {@link #release} too. */
+    /** For a call of several exchanges: {@link #close} waits for the {@link #release} too. */
     boolean hold() {
         synchronized (lock) {
             holds += phase == Phase.OPEN ? 1 : 0;
@@ -283,7 +284,7 @@ final class Transport {
         }
     }
 
-    /** Only after a {@link #hold} that was true. */
+    /** Call only after a {@link #hold} that returned true. */
     void release() {
         synchronized (lock) {
             holds--;
@@ -291,7 +292,7 @@ final class Transport {
         }
     }
 
-    /** Refuses what comes from now on, waits for what is under way, lets go of all threads. */
+    /** Refuses new exchanges, waits for those under way, ends all threads. */
     void close() {
         setPhase(Phase.CLOSING);
         endAll(Exchange::waitsForCaller);
@@ -305,7 +306,7 @@ final class Transport {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             setPhase(Phase.CLOSED);
-            endAll(Exchange::waiting); // first, or they would be sent when the others end
+            endAll(Exchange::waiting); // first: otherwise they would be sent when the others end
             endAll(exchange -> true);
         }
         HttpClient last = http;
@@ -333,7 +334,7 @@ final class Transport {
         try {
             HttpClient.class.getMethod("shutdownNow").invoke(http);
         } catch (ReflectiveOperationException e) {
-            return; // before Java 21 they end when nobody refers to it
+            return; // before Java 21 they end when it is unreachable
         }
     }
 }

@@ -9,16 +9,17 @@ import java.util.Queue;
 import java.util.concurrent.CancellationException;
 
 /**
- * The values of a getMulti, one after the other in the order of the offsets, in bounded memory:
- * some 300 KiB of values, and one value more if it is larger, are read ahead; then the server has
- * to wait. From {@link Client#getMultiIterator(String, String, long[])}.
+ * Iterates over the values of a getMulti in the order of the offsets, in bounded memory: about 300
+ * KiB of values, and one more value if it is larger, are read ahead; then the server has to wait.
+ * Returned by {@link Client#getMultiIterator(String, String, long[])}.
  *
- * <p>It holds one of the client's connections until the last value of a request has been read from
- * it, so close it if you do not take all. A thread that holds as many as the client has connections
- * waits for itself if it then makes another call. Who takes nothing for longer than the client's
- * request time-out loses it, and the server hangs up on who takes nothing for a minute.
+ * <p>An iterator holds one of the client's connections until the last value has been read from it;
+ * close it unless you take all values. A thread that holds as many iterators as the client has
+ * connections and then makes another call waits forever. If no value is taken for longer than the
+ * client's request time-out, the iterator fails; the server itself closes a connection on which it
+ * cannot send for a minute.
  *
- * <p>For one thread at a time.
+ * <p>Not thread-safe.
  */
 public final class ValueIterator implements Iterator<byte[]>, AutoCloseable {
     private static final int READ_AHEAD_BYTES = 256 * 1024;
@@ -27,13 +28,13 @@ public final class ValueIterator implements Iterator<byte[]>, AutoCloseable {
     private final Transport transport;
     private final URI uri;
     private final Offsets offsets;
-    private MultiExchange exchange; // null: none left
+    private GetMultiExchange exchange; // null: none left
     private int nextFirst;
     private byte[] next; // null: not fetched, or none left
     private RochefortException failure;
 
-    /** Values between the thread that reads them and the one that takes them. */
-    private final class Buffer implements MultiExchange.Sink {
+    /** The values that were read but not taken yet. */
+    private final class Buffer implements GetMultiExchange.Sink {
         private final Queue<byte[]> values = new ArrayDeque<>();
         private long bytes;
         private boolean paused;
@@ -61,7 +62,7 @@ public final class ValueIterator implements Iterator<byte[]>, AutoCloseable {
         }
 
         /** The next value; null if {@code from} has ended and there is none. */
-        private byte[] take(MultiExchange from) throws InterruptedException {
+        private byte[] take(GetMultiExchange from) throws InterruptedException {
             byte[] value;
             boolean resume;
             synchronized (this) {
@@ -83,7 +84,7 @@ public final class ValueIterator implements Iterator<byte[]>, AutoCloseable {
 
     private final Buffer buffer = new Buffer();
 
-    /** Waits for the first value, so that a refusal is told at once. */
+    /** Waits for the first value, so that a refusal is reported at once. */
     ValueIterator(Transport transport, URI uri, Offsets offsets) throws RochefortException {
         this.transport = transport;
         this.uri = uri;
@@ -98,7 +99,8 @@ public final class ValueIterator implements Iterator<byte[]>, AutoCloseable {
         exchange = null;
         if (count > 0) {
             nextFirst += count;
-            exchange = new MultiExchange(uri, offsets, first, count, transport.timeout(), buffer);
+            exchange = new GetMultiExchange(
+                    uri, offsets, first, count, transport.timeout(), buffer);
             exchange.ended().thenRun(buffer::wake);
             transport.start(exchange);
         }
@@ -112,13 +114,13 @@ public final class ValueIterator implements Iterator<byte[]>, AutoCloseable {
                 exchange.fail(e);
                 exchange.ended().join();
                 Thread.currentThread().interrupt();
-                continue; // with what had come before
+                continue; // with the values received before
             }
             if (next == null) {
                 RochefortException why = exchange.failure();
                 if (why != null) {
                     exchange = null;
-                    why.fillInStackTrace(); // the caller's; its cause has the other
+                    why.fillInStackTrace(); // of the caller; the cause has the other one
                     throw why;
                 }
                 startNext();
@@ -127,11 +129,11 @@ public final class ValueIterator implements Iterator<byte[]>, AutoCloseable {
     }
 
     /**
-     * Whether there is a further value. Waits until that is known.
+     * Reports whether there is another value. Waits until that is known.
      *
      * @return false at the end, and after {@link #close()}
      * @throws UncheckedIOException with a {@link GetMultiException} as its cause, which says which
-     *     offset failed. Everything before it has been returned; nothing comes after it
+     *     offset failed. All values before it have been returned; no value follows
      */
     @Override
     public boolean hasNext() {
@@ -149,9 +151,9 @@ public final class ValueIterator implements Iterator<byte[]>, AutoCloseable {
     }
 
     /**
-     * The next value. Waits for it if it is not there yet.
+     * Returns the next value. Waits until it has been received.
      *
-     * @return the value, an array that is the caller's
+     * @return the value; the array belongs to the caller
      * @throws UncheckedIOException as {@link #hasNext()} does
      * @throws NoSuchElementException if there is none
      */
@@ -165,7 +167,7 @@ public final class ValueIterator implements Iterator<byte[]>, AutoCloseable {
         return value;
     }
 
-    /** Ends the request if it has not come to its end. Nothing is read any more. */
+    /** Ends the request if it has not ended, and drops the values that were not taken. */
     @Override
     public void close() {
         if (exchange != null) {

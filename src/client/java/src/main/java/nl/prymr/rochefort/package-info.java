@@ -1,5 +1,5 @@
 /**
- * The client of rochefort, a storage server that appends values to files and answers each append
- * with an offset. {@link nl.prymr.rochefort.Client} is the place to begin.
+ * A client for rochefort, a storage server that appends values to files and answers each append
+ * with the offset of the value. Start with {@link nl.prymr.rochefort.Client}.
  */
 package nl.prymr.rochefort;

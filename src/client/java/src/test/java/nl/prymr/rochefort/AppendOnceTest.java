@@ -147,14 +147,14 @@ class AppendOnceTest {
         }); Client client = new Client(rogue.url())) {
             for (int i = 1; i <= 20; i++) {
                 client.append("id", FIRST);
-                Until.holds("the connection is closed", () -> rogue.open.get() == 0);
+                Await.until("the connection is closed", () -> rogue.open.get() == 0);
                 // Then the client may or may not have noticed, but it never sends twice.
                 try {
                     client.append("id", SECOND);
                 } catch (RochefortException e) {
                     assertTrue(e.mayHaveHappened());
                 }
-                Until.holds("the connection is closed", () -> rogue.open.get() == 0);
+                Await.until("the connection is closed", () -> rogue.open.get() == 0);
                 assertTrue(whole(rogue, "POST /append", SECOND.length) <= i);
             }
         }

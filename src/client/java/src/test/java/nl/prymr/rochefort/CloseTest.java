@@ -23,7 +23,7 @@ class CloseTest {
 
     @Test
     void waitsForWhatIsUnderWay() throws Exception {
-        Again.scenario(() -> {
+        LostConnections.scenario(() -> {
             CountDownLatch gate = new CountDownLatch(1);
             try (RogueServer rogue = new RogueServer(connection -> {
                 while (connection.read() != null) {
@@ -38,7 +38,7 @@ class CloseTest {
                 }
                 Thread closer = new Thread(client::close);
                 closer.start();
-                Until.holds("it waits", () -> closer.getState() == Thread.State.WAITING);
+                Await.until("it waits", () -> closer.getState() == Thread.State.WAITING);
                 RochefortException late =
                         assertThrows(RochefortException.class, () -> client.append("id", VALUE));
                 assertFalse(late.mayHaveHappened());
@@ -49,7 +49,7 @@ class CloseTest {
                     assertEquals(1, append.get());
                 }
                 closer.join();
-                Until.holds("its threads end", () -> threads() == 0);
+                Await.until("its threads end", () -> threads() == 0);
                 client.close(); // a second time does nothing
             }
         });
@@ -64,7 +64,7 @@ class CloseTest {
             Client client = Client.builder(rogue.url()).maxConnections(1).build();
             CompletableFuture<Long> sent = client.appendAsync("id", VALUE);
             CompletableFuture<Long> queued = client.appendAsync("id", VALUE);
-            Until.holds("sent", () -> rogue.requests.size() == 1);
+            Await.until("sent", () -> rogue.requests.size() == 1);
             Thread.currentThread().interrupt();
             client.close();
             assertTrue(Thread.interrupted());
@@ -74,7 +74,7 @@ class CloseTest {
             e = (RochefortException) assertThrows(ExecutionException.class, queued::get)
                     .getCause();
             assertFalse(e.mayHaveHappened());
-            Until.holds("the connection is cut", () -> rogue.open.get() == 0);
+            Await.until("the connection is cut", () -> rogue.open.get() == 0);
         }
     }
 
@@ -104,7 +104,7 @@ class CloseTest {
             client.append("id", VALUE);
             assertEquals(1, rogue.open.get());
             client.close();
-            Until.holds("the connection is closed", () -> {
+            Await.until("the connection is closed", () -> {
                 if (Runtime.version().feature() < 21) {
                     System.gc();
                 }

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 class ExampleTest {
     @Test
     void prints() throws Exception {
-        Again.scenario(() -> {
+        LostConnections.scenario(() -> {
             ByteArrayOutputStream printed = new ByteArrayOutputStream();
             PrintStream before = System.out;
             try (RealServer server = new RealServer();

@@ -45,12 +45,12 @@ class IteratorInterruptedTest {
                 }));
                 flag.set(Thread.currentThread().isInterrupted());
             });
-            MultiExchange exchange = (MultiExchange) of(values, "exchange");
+            GetMultiExchange exchange = (GetMultiExchange) of(values, "exchange");
             thread.start();
-            Until.holds("it waits", () -> thread.getState() == Thread.State.WAITING);
+            Await.until("it waits", () -> thread.getState() == Thread.State.WAITING);
             synchronized (of(values, "buffer")) { // it cannot go on before the value is there
                 thread.interrupt();
-                Until.holds("noticed", () -> thread.getState() == Thread.State.BLOCKED);
+                Await.until("noticed", () -> thread.getState() == Thread.State.BLOCKED);
                 exchange.take(ByteBuffer.wrap(VALUE_OF_6));
             }
             thread.join();

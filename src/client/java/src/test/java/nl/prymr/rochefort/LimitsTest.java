@@ -39,7 +39,7 @@ class LimitsTest {
 
     @Test
     void connectionsAreLimited() throws Exception {
-        Again.scenario(() -> {
+        LostConnections.scenario(() -> {
             CountDownLatch gate = new CountDownLatch(1);
             try (RogueServer rogue = numbering(gate);
                     Client client = Client.builder(rogue.url()).maxConnections(3).build()) {
@@ -47,7 +47,7 @@ class LimitsTest {
                 for (int i = 0; i < 500; i++) {
                     appends.add(client.appendAsync("id", VALUE));
                 }
-                Until.holds("three are on their way", () -> rogue.requests.size() == 3);
+                Await.until("three are on their way", () -> rogue.requests.size() == 3);
                 long threads = Thread.getAllStackTraces().keySet().stream()
                         .filter(thread -> thread.getName().startsWith("rochefort-client")).count();
                 assertTrue(threads < 50, threads + " threads for 500 calls");
@@ -63,7 +63,7 @@ class LimitsTest {
 
     @Test
     void firstComeFirstServed() throws Exception {
-        Again.scenario(() -> {
+        LostConnections.scenario(() -> {
             CountDownLatch gate = new CountDownLatch(1);
             try (RogueServer rogue = numbering(gate);
                     Client client = Client.builder(rogue.url()).maxConnections(1).build()) {
@@ -80,7 +80,7 @@ class LimitsTest {
                     }
                 });
                 thread.start();
-                Until.holds("it waits", () -> thread.getState() == Thread.State.WAITING);
+                Await.until("it waits", () -> thread.getState() == Thread.State.WAITING);
                 CompletableFuture<Long> last = client.appendAsync("id", VALUE);
                 gate.countDown();
                 for (int i = 0; i < 10; i++) {
@@ -96,7 +96,7 @@ class LimitsTest {
     /** With one connection, a callback that waits for another call must find it free. */
     @Test
     void callbacksMayCall() throws Exception {
-        Again.scenario(() -> {
+        LostConnections.scenario(() -> {
             try (RogueServer rogue = numbering(new CountDownLatch(0));
                     Client client = Client.builder(rogue.url()).maxConnections(1).build()) {
                 assertTimeoutPreemptively(Duration.ofSeconds(30), () -> {
@@ -122,7 +122,7 @@ class LimitsTest {
                     () -> client.getAsync("id", 0).get(30, TimeUnit.SECONDS));
             assertTrue(async.getCause().getCause() instanceof HttpTimeoutException,
                     async.toString());
-            Until.holds("the connections are cut", () -> rogue.open.get() == 0);
+            Await.until("the connections are cut", () -> rogue.open.get() == 0);
         }
     }
 
@@ -169,7 +169,7 @@ class LimitsTest {
                 CompletableFuture<Long> other =
                         queued ? client.appendAsync("id", VALUE) : new CompletableFuture<>();
                 int before = rogue.requests.size();
-                Until.holds("sent", () -> !queued || rogue.open.get() == 1);
+                Await.until("sent", () -> !queued || rogue.open.get() == 1);
                 AtomicReference<RochefortException> failure = new AtomicReference<>();
                 AtomicReference<Boolean> flag = new AtomicReference<>();
                 Thread thread = new Thread(() -> {
@@ -178,7 +178,7 @@ class LimitsTest {
                     flag.set(Thread.currentThread().isInterrupted());
                 });
                 thread.start();
-                Until.holds("it waits", () -> queued
+                Await.until("it waits", () -> queued
                         ? thread.getState() == Thread.State.WAITING
                         : rogue.requests.size() > before);
                 thread.interrupt();
@@ -187,7 +187,7 @@ class LimitsTest {
                 assertEquals(!queued, failure.get().mayHaveHappened());
                 assertTrue(flag.get());
                 other.cancel(true);
-                Until.holds("cut", () -> rogue.open.get() == 0);
+                Await.until("cut", () -> rogue.open.get() == 0);
             }
         }
     }
@@ -206,7 +206,7 @@ class LimitsTest {
             CompletableFuture<Long> sent = client.appendAsync("id", VALUE);
             CompletableFuture<Long> queued = client.appendAsync("id", new byte[7]);
             CompletableFuture<Long> last = client.appendAsync("id", VALUE);
-            Until.holds("sent", () -> rogue.requests.size() == 1);
+            Await.until("sent", () -> rogue.requests.size() == 1);
             assertTrue(queued.cancel(true));
             assertTrue(sent.cancel(true));
             assertEquals(5, last.get(30, TimeUnit.SECONDS));
@@ -230,7 +230,7 @@ class LimitsTest {
             for (int i = 1; i <= 100; i++) {
                 CompletableFuture<Long> append = client.appendAsync("id", VALUE);
                 int count = i;
-                Until.holds("sent", () -> rogue.requests.size() == count);
+                Await.until("sent", () -> rogue.requests.size() == count);
                 append.cancel(true);
             }
             assertEquals(0, tooMany.get());
@@ -289,7 +289,7 @@ class LimitsTest {
                 .build()) {
             ValueIterator values = client.getMultiIterator("id", new long[9996]);
             assertArrayEquals(new byte[10_000], values.next());
-            Until.holds("cut", () -> rogue.open.get() == 0);
+            Await.until("cut", () -> rogue.open.get() == 0);
             RuntimeException e = assertThrows(RuntimeException.class, () -> {
                 while (values.hasNext()) {
                     values.next();

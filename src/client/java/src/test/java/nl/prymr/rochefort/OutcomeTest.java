@@ -31,12 +31,12 @@ class OutcomeTest {
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
     private static final URI ANYWHERE = URI.create("http://127.0.0.1:1/");
 
-    private static WholeExchange<Object> exchange(OnceBody body) {
-        return new WholeExchange<>(ANYWHERE, body, TIMEOUT, "application/json", bytes -> bytes);
+    private static SimpleExchange<Object> exchange(OneShotBody body) {
+        return new SimpleExchange<>(ANYWHERE, body, TIMEOUT, "application/json", bytes -> bytes);
     }
 
     /** Whoever subscribes sees either all of a body, or an error. */
-    private static boolean goesOut(OnceBody body) {
+    private static boolean goesOut(OneShotBody body) {
         AtomicReference<Boolean> outcome = new AtomicReference<>();
         body.subscribe(new Flow.Subscriber<ByteBuffer>() {
             @Override
@@ -65,7 +65,7 @@ class OutcomeTest {
     /** Between finding out why it fails and ending it, another thread may send it. */
     @Test
     void sentWhileItFails() {
-        WholeExchange<Object> exchange = exchange(null);
+        SimpleExchange<Object> exchange = exchange(null);
         AtomicBoolean sent = new AtomicBoolean();
         exchange.fail(new IOException() {
             private static final long serialVersionUID = 1L;
@@ -81,8 +81,8 @@ class OutcomeTest {
 
     @Test
     void sentBefore() {
-        OnceBody body = new OnceBody(new byte[3]);
-        WholeExchange<Object> exchange = exchange(body);
+        OneShotBody body = new OneShotBody(new byte[3]);
+        SimpleExchange<Object> exchange = exchange(body);
         assertTrue(exchange.sending());
         assertTrue(goesOut(body));
         exchange.fail(new ConnectException()); // of the JDK's second try, say
@@ -93,8 +93,8 @@ class OutcomeTest {
     /** Its connection is there only after the call has ended. */
     @Test
     void neverSentAfterwards() {
-        OnceBody body = new OnceBody(new byte[3]);
-        WholeExchange<Object> exchange = exchange(body);
+        OneShotBody body = new OneShotBody(new byte[3]);
+        SimpleExchange<Object> exchange = exchange(body);
         assertTrue(exchange.sending());
         exchange.fail(new HttpTimeoutException("too late"));
         assertFalse(exchange.failure().mayHaveHappened());
@@ -105,7 +105,7 @@ class OutcomeTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void withoutABody(boolean post) {
-        WholeExchange<Object> exchange = exchange(post ? new OnceBody(new byte[0]) : null);
+        SimpleExchange<Object> exchange = exchange(post ? new OneShotBody(new byte[0]) : null);
         assertTrue(exchange.sending());
         exchange.fail(new IOException());
         assertTrue(exchange.failure().mayHaveHappened());
@@ -167,7 +167,7 @@ class OutcomeTest {
     /** No thread can be made: the call fails, and its place is not lost. */
     @Test
     void noThread() throws Exception {
-        Again.scenario(() -> {
+        LostConnections.scenario(() -> {
             AtomicBoolean scarce = new AtomicBoolean();
             ThreadPoolExecutor workers = new ThreadPoolExecutor(0, Integer.MAX_VALUE, 60,
                     TimeUnit.SECONDS, new SynchronousQueue<>(), OutcomeTest::daemon) {

@@ -16,7 +16,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** The server under test, that of the variable ROCHEFORT, on a free port, in a fresh directory. */
+/** The server that ROCHEFORT names, on a free port, in a fresh directory. */
 final class RealServer implements AutoCloseable {
     private static final Pattern STARTED =
             Pattern.compile(".* starting http server on (127\\.0\\.0\\.1:\\d+)");
@@ -78,7 +78,7 @@ final class RealServer implements AutoCloseable {
         return root;
     }
 
-    /** Ends this very process; a server that does not obey, or complains, is a failure. */
+    /** Stops the process. A server that does not stop, or exits with an error, is a failure. */
     @Override
     public void close() throws IOException {
         process.destroy();

@@ -37,14 +37,14 @@ class RefusalTest {
     private static <T extends Exception> T thrown(Class<T> type, Executable call) {
         for (;;) {
             T e = assertThrows(type, call);
-            if (!Again.tolerates(e)) {
+            if (!LostConnections.tolerates(e)) {
                 return e;
             }
         }
     }
 
     private static long append(String prefix, byte[] value) throws Exception {
-        return Again.call(() -> client.append(prefix, "id", value));
+        return LostConnections.call(() -> client.append(prefix, "id", value));
     }
 
     private static RochefortException refused(int status, String word, Executable call) {
@@ -145,7 +145,7 @@ class RefusalTest {
                         () -> one.appendAsync("id", new byte[0]).get());
                 assertEquals(400, ((RochefortException) e.getCause()).status());
             }
-            Again.call(() -> one.append("id", new byte[1]));
+            LostConnections.call(() -> one.append("id", new byte[1]));
         }
     }
 

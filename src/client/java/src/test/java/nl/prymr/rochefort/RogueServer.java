@@ -14,9 +14,9 @@ import java.util.Locale;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** A server that does what a test tells it, on a free port: each connection runs the script. */
+/** A server on a free port that runs the script of a test on each connection. */
 final class RogueServer implements AutoCloseable {
-    private static final int PATIENCE_MILLIS = 30_000;
+    private static final int TIMEOUT_MILLIS = 30_000;
 
     interface Script {
         void run(Connection connection) throws Exception;
@@ -51,7 +51,7 @@ final class RogueServer implements AutoCloseable {
             this.out = socket.getOutputStream();
         }
 
-        /** The next request; null at the end. All are recorded, also those that come cut short. */
+        /** Returns the next request, or null at the end. Records all, also truncated ones. */
         Request read() throws IOException {
             ByteArrayOutputStream head = new ByteArrayOutputStream();
             while (!head.toString(StandardCharsets.ISO_8859_1).endsWith("\r\n\r\n")) {
@@ -87,7 +87,7 @@ final class RogueServer implements AutoCloseable {
             out.flush();
         }
 
-        /** A whole reply. */
+        /** Writes a whole reply. */
         void reply(String status, String type, String body) throws IOException {
             write("HTTP/1.1 " + status + "\r\nContent-Type: " + type + "\r\nContent-Length: "
                     + body.length() + "\r\n\r\n" + body);
@@ -102,7 +102,7 @@ final class RogueServer implements AutoCloseable {
             socket.close();
         }
 
-        /** Whether the client has hung up, as far as is known here now. */
+        /** Reports whether the client has closed, as far as is known now. */
         boolean ended() throws IOException {
             socket.setSoTimeout(1);
             try {
@@ -112,12 +112,12 @@ final class RogueServer implements AutoCloseable {
             }
         }
 
-        /** No connections after this one. */
+        /** Accepts no further connection. */
         void stopListening() throws IOException {
             listener.close();
         }
 
-        /** Reads until the client hangs up. */
+        /** Reads until the client closes. */
         void awaitEnd() throws IOException {
             while (in.read() >= 0) {
                 continue;
@@ -149,7 +149,7 @@ final class RogueServer implements AutoCloseable {
         try {
             for (;;) {
                 Socket socket = listener.accept();
-                socket.setSoTimeout(PATIENCE_MILLIS);
+                socket.setSoTimeout(TIMEOUT_MILLIS);
                 sockets.add(socket);
                 Connection connection = new Connection(accepted.incrementAndGet(), socket);
                 background(() -> serve(connection));
@@ -164,7 +164,7 @@ final class RogueServer implements AutoCloseable {
         try (connection) {
             script.run(connection);
         } catch (Exception e) {
-            // The client has hung up, or the test is over: what matters is what the client says.
+            // The client has closed, or the test has ended. The test checks the client's result.
         } finally {
             open.decrementAndGet();
         }

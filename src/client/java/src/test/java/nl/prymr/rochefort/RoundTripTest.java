@@ -53,7 +53,7 @@ class RoundTripTest {
     @ValueSource(ints = {1, 2, 100, 4095, 16_383, 16_384, 16_385, 65_535, 65_536, 65_537, 1 << 20,
         (1 << 20) + 1, 16 << 20})
     void sizes(int bytes) throws Exception {
-        Again.scenario(() -> {
+        LostConnections.scenario(() -> {
             byte[] value = random(bytes, bytes);
             long offset = client.append("sizes", "id", value);
             assertArrayEquals(value, client.get("sizes", "id", offset));
@@ -69,7 +69,7 @@ class RoundTripTest {
 
     @Test
     void defaultPrefix() throws Exception {
-        Again.scenario(() -> {
+        LostConnections.scenario(() -> {
             byte[] value = random(1, 50);
             long offset = client.append("id", value);
             assertArrayEquals(value, client.get("id", offset));
@@ -95,7 +95,7 @@ class RoundTripTest {
 
     @Test
     void encodedOffsets() throws Exception {
-        Again.scenario(() -> {
+        LostConnections.scenario(() -> {
             byte[] first = random(3, 10);
             byte[] second = random(4, 20);
             long[] offsets = {client.append("e", "id", first), client.append("e", "id", second)};
@@ -114,7 +114,7 @@ class RoundTripTest {
     @ValueSource(strings = {"a b", "a&b", "a+b", "a%b", "a%20b", "äöü ß", "😀", "a=b", "a;b", "a#b",
         "a?b", "\"'<>\\", "a,b~*!()", "日本", "-", "~"})
     void names(String name) throws Exception {
-        Again.scenario(() -> {
+        LostConnections.scenario(() -> {
             byte[] value = ("value of " + name).getBytes(UTF_8);
             long offset = client.append(name, name, value);
             assertArrayEquals(value, client.get(name, name, offset));
@@ -130,7 +130,7 @@ class RoundTripTest {
     /** With so many buckets that each id has a file of its own, in which its value is the first. */
     @Test
     void idsThatOnlyLookAlike() throws Exception {
-        Again.scenario(() -> {
+        LostConnections.scenario(() -> {
             List<String> ids = List.of("a b", "a+b", "a%20b", "a%2Bb", "a", " a b", "A B");
             try (RealServer many = new RealServer("-buckets", "1024");
                     Client other = new Client(many.url())) {
@@ -168,7 +168,7 @@ class RoundTripTest {
         long[] offsets = new long[count];
         for (int i = 0; i < count; i++) {
             byte[] value = random(thread * 1000L + i, 1 + i * 97);
-            offsets[i] = Again.call(() -> client.append(prefix, id, value));
+            offsets[i] = LostConnections.call(() -> client.append(prefix, id, value));
         }
         List<byte[]> values = client.getMulti(prefix, id, offsets);
         for (int i = 0; i < count; i++) {
@@ -186,7 +186,7 @@ class RoundTripTest {
         for (int i = 0; i < count; i++) {
             String id = "id" + i % 7;
             byte[] value = random(i, 1 + i % 300);
-            roundTrips.add(Again.callAsync(() -> client.appendAsync("async", id, value))
+            roundTrips.add(LostConnections.callAsync(() -> client.appendAsync("async", id, value))
                     .thenCompose(offset -> client.getAsync("async", id, offset)));
         }
         for (int i = 0; i < count; i++) {
@@ -196,7 +196,7 @@ class RoundTripTest {
 
     @Test
     void closedPrefixCanBeDeleted() throws Exception {
-        Again.scenario(() -> {
+        LostConnections.scenario(() -> {
             byte[] value = random(5, 10);
             client.append("gone", "id", value);
             client.close("gone");

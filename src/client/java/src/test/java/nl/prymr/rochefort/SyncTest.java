@@ -63,9 +63,11 @@ class SyncTest {
             List<String> synced = List.of("/append?id=a&sync=1",
                     "/append?id=a&storagePrefix=p&sync=1", "/append?id=a&sync=1",
                     "/append?id=a&storagePrefix=p&sync=1", "/close?storagePrefix=p");
-            Again.scenario(() -> assertEquals(plain, targets(builder, rogue)));
-            Again.scenario(() -> assertEquals(synced, targets(builder.syncAppends(true), rogue)));
-            Again.scenario(() -> assertEquals(plain, targets(builder.syncAppends(false), rogue)));
+            LostConnections.scenario(() -> assertEquals(plain, targets(builder, rogue)));
+            LostConnections.scenario(() ->
+                    assertEquals(synced, targets(builder.syncAppends(true), rogue)));
+            LostConnections.scenario(() ->
+                    assertEquals(plain, targets(builder.syncAppends(false), rogue)));
         }
     }
 

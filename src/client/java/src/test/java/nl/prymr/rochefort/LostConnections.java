@@ -7,25 +7,25 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
- * What a program does when an append has no answer: it appends again.
+ * Repeats what failed because the JDK lost a connection.
  *
- * <p>On a busy machine the JDK now and then (in 17: once in some 100,000 requests) hands the reply
- * on a connection that it has just used again to the pool that had the connection before, which
- * then closes it. No test may depend on that. But a server that is at fault must not get away
- * with it, so only what the JDK says to have closed itself is tolerated, and only so often.
+ * <p>On a busy machine the JDK sometimes (JDK 17: once in about 100,000 requests) gives the reply
+ * on a connection that it has just reused to the previous owner, which then closes the connection.
+ * No test may depend on that. Only failures that the JDK itself reports as its own close are
+ * tolerated, and only a few, so that a faulty server is still detected.
  */
-final class Again {
+final class LostConnections {
     private static final int LOST_MAX = 3; // in one JVM
     private static final AtomicInteger LOST = new AtomicInteger();
 
-    private Again() {
+    private LostConnections() {
     }
 
     interface Scenario {
         void run() throws Exception;
     }
 
-    /** Whether {@code why} comes from such a connection, and there were not too many yet. */
+    /** Reports whether {@code why} is such a failure, and the limit is not exceeded. */
     static boolean tolerates(Throwable why) {
         Throwable root = why;
         RochefortException failure = null;
@@ -63,7 +63,7 @@ final class Again {
         }).thenCompose(Function.identity());
     }
 
-    /** For what would look different with an append more: begins anew. */
+    /** Repeats a whole scenario, which one append more would change. */
     static void scenario(Scenario scenario) throws Exception {
         call(() -> {
             scenario.run();

@@ -8,14 +8,14 @@ import java.util.List;
 
 /**
  * One getMulti request. Its reply is, for each offset in order, 4 bytes of length (little-endian)
- * and the value; or, at the first offset that cannot be read, a length of 0, then the reason, then
- * the end. Values are handed on as soon as they are whole.
+ * and the value. At the first offset that cannot be read it is a length of 0 and the reason, and
+ * ends. Each value is passed on as soon as it is complete.
  */
-final class MultiExchange extends Exchange<Void> {
+final class GetMultiExchange extends Exchange<Void> {
     private static final int LENGTH_BYTES = 4;
     private static final int REASON_BYTES_MAX = 8 * 1024;
 
-    /** Where the values go. Called by one thread at a time. */
+    /** Receives the values. Called by one thread at a time. */
     interface Sink {
         void value(byte[] value);
 
@@ -29,7 +29,7 @@ final class MultiExchange extends Exchange<Void> {
             return false;
         }
 
-        /** The values before this exchange and of it, for the exception. */
+        /** The values of this exchange and those before it, for the exception. */
         default List<byte[]> soFar() {
             return List.of();
         }
@@ -40,15 +40,16 @@ final class MultiExchange extends Exchange<Void> {
     private final int count;
     private final Sink sink;
     private int received;
-    private boolean closed; // what comes after a failure does not count
-    private long left; // of the whole reply, -1 if not known
-    private Growing length = new Growing(LENGTH_BYTES);
-    private Growing value;
-    private Growing reason;
+    private boolean closed; // bytes received after a failure are ignored
+    private long left; // of the whole reply, -1 if unknown
+    private GrowableBuffer length = new GrowableBuffer(LENGTH_BYTES);
+    private GrowableBuffer value;
+    private GrowableBuffer reason;
 
-    /** Asks for {@code count} of the offsets, beginning with number {@code first}. */
-    MultiExchange(URI uri, Offsets offsets, int first, int count, Duration timeout, Sink sink) {
-        super(uri, new OnceBody(offsets.encode(first, count)), timeout, "application/octet-stream");
+    /** For {@code count} of the offsets, from index {@code first}. */
+    GetMultiExchange(URI uri, Offsets offsets, int first, int count, Duration timeout, Sink sink) {
+        super(uri, new OneShotBody(offsets.encode(first, count)), timeout,
+                "application/octet-stream");
         this.offsets = offsets;
         this.first = first;
         this.count = count;
@@ -81,7 +82,7 @@ final class MultiExchange extends Exchange<Void> {
             int before = bytes.remaining();
             if (reason != null) {
                 reason.take(bytes);
-                bytes.position(bytes.limit()); // the rest of a very long reason
+                bytes.position(bytes.limit()); // drop the rest of a very long reason
             } else if (value != null) {
                 takeValue(bytes);
             } else {
@@ -101,16 +102,16 @@ final class MultiExchange extends Exchange<Void> {
             return;
         }
         long announced = littleEndian(length.bytes());
-        length = new Growing(LENGTH_BYTES);
+        length = new GrowableBuffer(LENGTH_BYTES);
         if (announced == 0) {
-            reason = new Growing(REASON_BYTES_MAX, 256);
-        } else if (announced > Growing.BYTES_MAX) {
+            reason = new GrowableBuffer(REASON_BYTES_MAX, 256);
+        } else if (announced > GrowableBuffer.BYTES_MAX) {
             throw malformed("a value of " + announced + " bytes is too long for an array", null);
         } else if (left >= 0 && announced > left - missing) {
             throw malformed("a value of " + announced + " bytes is announced, but only "
                     + (left - missing) + " are left of the reply", null);
         } else {
-            value = new Growing((int) announced);
+            value = new GrowableBuffer((int) announced);
         }
     }
 

@@ -6,14 +6,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
-/** Waiting for what another thread does, with a bound. */
-final class Until {
+/** Waits for a condition that another thread makes true, with a bound. */
+final class Await {
     private static final long BOUND_SECONDS = 30;
 
-    private Until() {
+    private Await() {
     }
 
-    static void holds(String what, BooleanSupplier condition) {
+    static void until(String what, BooleanSupplier condition) {
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(BOUND_SECONDS);
         while (!condition.getAsBoolean()) {
             if (System.nanoTime() > end) {

@@ -5,8 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
-/** A getMulti that ends in a list: one exchange after the other, as many as the offsets need. */
-final class MultiList implements MultiExchange.Sink {
+/** A getMulti that returns a list: as many exchanges, one after the other, as the offsets need. */
+final class GetMultiCall implements GetMultiExchange.Sink {
     private final Transport transport;
     private final URI uri;
     private final Offsets offsets;
@@ -15,7 +15,7 @@ final class MultiList implements MultiExchange.Sink {
     private boolean held;
     private volatile CompletableFuture<Void> current;
 
-    MultiList(Transport transport, URI uri, Offsets offsets) {
+    GetMultiCall(Transport transport, URI uri, Offsets offsets) {
         this.transport = transport;
         this.uri = uri;
         this.offsets = offsets;
@@ -35,11 +35,11 @@ final class MultiList implements MultiExchange.Sink {
         return nextFirst < offsets.count();
     }
 
-    private MultiExchange nextExchange() {
+    private GetMultiExchange nextExchange() {
         int first = nextFirst;
         int count = Math.min(Offsets.REQUEST_MAX, offsets.count() - first);
         nextFirst += count;
-        return new MultiExchange(uri, offsets, first, count, transport.timeout(), this);
+        return new GetMultiExchange(uri, offsets, first, count, transport.timeout(), this);
     }
 
     List<byte[]> call() throws GetMultiException {
@@ -78,7 +78,7 @@ final class MultiList implements MultiExchange.Sink {
 
     private void startNext(CompletableFuture<List<byte[]>> result) {
         if (result.isDone() || !more()) {
-            release(); // before the caller hears of it, as in Transport
+            release(); // before the caller is notified, as in Transport
             result.complete(values); // unless it is cancelled
             return;
         }

@@ -4,11 +4,11 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * An array that is filled as bytes come. It takes memory for what came, not for what was announced:
- * a damaged length must not cost two gigabytes.
+ * An array that grows as bytes are received. It allocates for the bytes that were received, not for
+ * those that were announced: a damaged length must not cost two gigabytes.
  */
-final class Growing {
-    /** The largest array that every Java machine makes. */
+final class GrowableBuffer {
+    /** The length of the largest array that every JVM can allocate. */
     static final int BYTES_MAX = Integer.MAX_VALUE - 8;
 
     private static final int FIRST_BYTES = 1024 * 1024;
@@ -17,17 +17,17 @@ final class Growing {
     private byte[] bytes;
     private int filled;
 
-    /** {@code limit}: how many bytes there will be, or may be, at most. */
-    Growing(int limit) {
+    /** {@code limit}: the maximum number of bytes. */
+    GrowableBuffer(int limit) {
         this(limit, Math.min(limit, FIRST_BYTES));
     }
 
-    Growing(int limit, int first) {
+    GrowableBuffer(int limit, int first) {
         this.limit = limit;
         this.bytes = new byte[first];
     }
 
-    /** Takes bytes until the limit is reached; the rest stays in {@code from}. */
+    /** Takes bytes until the limit is reached; the others remain in {@code from}. */
     void take(ByteBuffer from) {
         int count = Math.min(from.remaining(), limit - filled);
         if (filled + count > bytes.length) {
@@ -46,7 +46,7 @@ final class Growing {
         return filled;
     }
 
-    /** What came. Not to be used afterwards. */
+    /** The bytes received. The buffer must not be used afterwards. */
     byte[] bytes() {
         return filled == bytes.length ? bytes : Arrays.copyOf(bytes, filled);
     }

@@ -5,26 +5,27 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.function.Function;
 
-/** A request whose reply is taken as a whole: append, get, close. */
-final class WholeExchange<T> extends Exchange<T> {
+/** A request whose reply is processed as a whole: append, get, close. */
+final class SimpleExchange<T> extends Exchange<T> {
     private static final int FIRST_BYTES = 16 * 1024;
 
-    private final Function<byte[], T> meaning;
-    private Growing body;
+    private final Function<byte[], T> parser;
+    private GrowableBuffer body;
 
-    /** {@code meaning} throws IllegalArgumentException if the reply is not what it has to be. */
-    WholeExchange(URI uri, OnceBody body, Duration timeout, String mediaType,
-            Function<byte[], T> meaning) {
+    /** {@code parser} throws IllegalArgumentException if the reply is invalid. */
+    SimpleExchange(URI uri, OneShotBody body, Duration timeout, String mediaType,
+            Function<byte[], T> parser) {
         super(uri, body, timeout, mediaType);
-        this.meaning = meaning;
+        this.parser = parser;
     }
 
     @Override
     void start(long bytes) throws RochefortException {
-        if (bytes > Growing.BYTES_MAX) {
+        if (bytes > GrowableBuffer.BYTES_MAX) {
             throw malformed("a reply of " + bytes + " bytes is too long for an array", null);
         }
-        body = bytes >= 0 ? new Growing((int) bytes) : new Growing(Growing.BYTES_MAX, FIRST_BYTES);
+        body = bytes >= 0 ? new GrowableBuffer((int) bytes)
+                : new GrowableBuffer(GrowableBuffer.BYTES_MAX, FIRST_BYTES);
     }
 
     @Override
@@ -38,7 +39,7 @@ final class WholeExchange<T> extends Exchange<T> {
     @Override
     T finish() throws RochefortException {
         try {
-            return meaning.apply(body.bytes());
+            return parser.apply(body.bytes());
         } catch (IllegalArgumentException e) {
             throw malformed(e.getMessage(), e);
         }

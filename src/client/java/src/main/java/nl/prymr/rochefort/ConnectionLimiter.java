@@ -6,26 +6,26 @@ import java.util.Set;
 import java.util.function.BooleanSupplier;
 
 /**
- * How many requests are on their way at once. HTTP/1.1 has one request on a connection at a time,
- * so this is the number of connections too. Who finds no place waits in a queue, first come first
- * served, without a thread of its own.
+ * Limits how many requests are under way at a time. HTTP/1.1 has one request at a time on a
+ * connection, so this is the number of connections too. Further requests are queued in order; a
+ * queued request occupies no thread.
  */
-final class Places {
+final class ConnectionLimiter {
     private final Set<BooleanSupplier> waiting = new LinkedHashSet<>(); // in the order they came
     private int free;
 
-    Places(int count) {
+    ConnectionLimiter(int count) {
         this.free = count;
     }
 
     /**
-     * Takes a place if there is one. Otherwise {@code later} runs when its turn has come: it has
-     * the place then, or returns false to decline it. It runs in the thread of whoever gave the
-     * place back, so it must be short.
+     * Acquires a connection if one is free. Otherwise {@code later} is queued: it is called when it
+     * has the connection, and returns false to decline it. It runs in the thread that released the
+     * connection, so it must be short.
      *
-     * @return true if the place is taken, false if {@code later} is queued
+     * @return true if the connection is acquired, false if {@code later} is queued
      */
-    synchronized boolean take(BooleanSupplier later) {
+    synchronized boolean acquire(BooleanSupplier later) {
         if (free > 0) {
             free--;
             return true;
@@ -34,13 +34,13 @@ final class Places {
         return false;
     }
 
-    /** {@code later} is not wanted any more, and nothing keeps what it refers to. */
-    synchronized void drop(BooleanSupplier later) {
+    /** Removes {@code later} from the queue, so that nothing refers to it any more. */
+    synchronized void cancel(BooleanSupplier later) {
         waiting.remove(later);
     }
 
-    /** Gives a place back: to the next in the queue, if there is one. */
-    void give() {
+    /** Releases a connection: to the next in the queue, if there is one. */
+    void release() {
         BooleanSupplier next = next();
         while (next != null && !next.getAsBoolean()) {
             next = next();

@@ -9,16 +9,16 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The body of a POST, which can be sent once.
+ * The body of a POST, which is sent at most once.
  *
  * <p>java.net.http sends a request again by itself when the connection ends before the reply
- * begins, a POST too if the JVM runs with {@code jdk.httpclient.enableAllMethodRetry}. For an
- * append that would store the value twice. It has to ask here for the body again, and is refused:
- * then the second request ends after its head, and the server drops it. Nor does it get the body
- * when the call has ended meanwhile.
+ * begins, and with {@code jdk.httpclient.enableAllMethodRetry} a POST too. An append would be
+ * stored twice. Before it sends again it has to ask this publisher for the body again, which fails:
+ * the second request ends after its head, and the server discards it. The body is also refused when
+ * the call has ended in the meantime.
  */
-final class OnceBody implements HttpRequest.BodyPublisher {
-    /** What goes to the socket at once: the JDK copies as much into a direct buffer. */
+final class OneShotBody implements HttpRequest.BodyPublisher {
+    /** The size of one write: the JDK copies as much into a direct buffer. */
     private static final int SLICE_BYTES = 64 * 1024;
 
     private final byte[] data;
@@ -26,7 +26,7 @@ final class OnceBody implements HttpRequest.BodyPublisher {
     private volatile boolean refused;
 
     /** Does not copy: {@code data} must not change until the request is over. */
-    OnceBody(byte[] data) {
+    OneShotBody(byte[] data) {
         this.data = Objects.requireNonNull(data);
     }
 
@@ -36,23 +36,24 @@ final class OnceBody implements HttpRequest.BodyPublisher {
     }
 
     /**
-     * Keeps it from being sent, if it has not been: the JDK asks for the body just before it goes
-     * out, and not at all when it cannot connect. Nobody sees an empty body go, so never that one.
+     * Prevents the body from being sent unless it has been sent: the JDK asks for it immediately
+     * before it is sent, and never if it cannot connect. For an empty body this always fails,
+     * because nothing shows that it was sent.
      *
-     * @return true if the server has not got it, and never will
+     * @return true if the server does not have the body and will never get it
      */
     boolean withhold() {
         return data.length > 0 && gone.compareAndSet(false, true);
     }
 
-    /** Whether it was asked for again, or too late. */
+    /** Reports whether it was requested again, or too late. */
     boolean refused() {
         return refused;
     }
 
-    /** The same bytes, to be sent once more: only for a request that may arrive twice. */
-    OnceBody copy() {
-        return new OnceBody(data);
+    /** Returns a body with the same bytes, for a request that may be sent twice. */
+    OneShotBody copy() {
+        return new OneShotBody(data);
     }
 
     @Override
@@ -64,7 +65,7 @@ final class OnceBody implements HttpRequest.BodyPublisher {
         subscriber.onSubscribe(slices);
         if (!first) {
             subscriber.onError(new IOException(
-                    "the call is over, or the connection before the reply: it is not sent again"));
+                    "the call or its connection has ended: the request is not sent again"));
         }
     }
 
@@ -90,7 +91,7 @@ final class OnceBody implements HttpRequest.BodyPublisher {
             }
             long before = demand.getAndAccumulate(n, (a, b) -> a + b < 0 ? Long.MAX_VALUE : a + b);
             if (before > 0) {
-                return; // from inside onNext, or another thread is in the loop
+                return; // called by onNext, or another thread runs the loop
             }
             do {
                 push();
