@@ -14,6 +14,7 @@ import readme
 
 SOURCE_DIR = os.environ["SOURCE_DIR"]
 SHELLS = ("bash", "dash")
+README_LINES_MAX = 200
 
 # How many commands each of them shows at least, for a fresh server with 10 buckets.
 EXAMPLES = {
@@ -117,9 +118,16 @@ class Format(unittest.TestCase):
 
 
 class Java(unittest.TestCase):
-    def test_java_example_is_the_one_that_is_tested(self):
-        path = "src/client/java/src/test/java/example/Example.java"
-        self.assertEqual(readme.blocks(read("README.md"), "java"), [read(path)])
+    """What the client's own tests compile and run is what the documents show."""
+
+    PROGRAM = read("src/client/java/src/test/java/example/Example.java")
+
+    def test_program_of_the_clients_readme(self):
+        self.assertEqual([self.PROGRAM], readme.blocks(read("src/client/java/README.md"), "java"))
+
+    def test_ten_lines_of_the_readme_are_its_body(self):
+        (lines,) = readme.blocks(read("README.md"), "java")
+        self.assertIn("{\n" + textwrap.indent(lines, " " * 8) + "    }\n", self.PROGRAM)
 
 
 class Links(unittest.TestCase):
@@ -144,6 +152,9 @@ class Links(unittest.TestCase):
             self.assertEqual([], [link for link in readme.broken_links(path) if "root" in link])
             self.assertEqual(["#other", "b.md", "a.md#other", "../none/"],
                              readme.broken_links(path))
+
+    def test_readme_is_short(self):
+        self.assertLessEqual(len(read("README.md").splitlines()), README_LINES_MAX)
 
 
 if __name__ == "__main__":

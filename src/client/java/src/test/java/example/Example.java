@@ -2,7 +2,6 @@ package example;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import java.util.List;
 import nl.prymr.rochefort.Client;
 import nl.prymr.rochefort.RochefortException;
 
@@ -18,14 +17,10 @@ public final class Example {
         try (Client client = new Client(args[0])) { // one for all threads of a program
             long first = client.append("some_identifier", "some text".getBytes(UTF_8));
             long second = client.append("some_identifier", "some other data".getBytes(UTF_8));
-
             System.out.println(new String(client.get("some_identifier", first), UTF_8));
-
-            List<byte[]> values = client.getMulti("some_identifier", new long[] {second, first});
-            for (byte[] value : values) {
+            for (byte[] value : client.getMulti("some_identifier", new long[] {second, first})) {
                 System.out.println(new String(value, UTF_8));
             }
-
             client.appendAsync("mine", "some_identifier", "kept apart".getBytes(UTF_8))
                     .thenCompose(offset -> client.getAsync("mine", "some_identifier", offset))
                     .thenAccept(value -> System.out.println(new String(value, UTF_8)))
