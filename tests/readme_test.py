@@ -91,6 +91,15 @@ class Examples(unittest.TestCase):
         self.assertFalse(matches("a.c", "abc"))
 
 
+class Commands(unittest.TestCase):
+    def test_commands_of_cmake_dev_exist(self):
+        known = set(re.findall(r"^([a-z]+)\)$", read("cmake/dev"), re.M))
+        self.assertIn("run", known)
+        for path in documents():
+            named = set(re.findall(r"cmake/dev ([a-z]+)", read(path)))
+            self.assertLessEqual(named, known, path)
+
+
 class Format(unittest.TestCase):
     TEXT = read("src/store/FORMAT.md")
 
