@@ -43,7 +43,6 @@ void endpoints_dispatch(struct exchange *exchange)
         reply_text(exchange, HTTP_SERVUNAVAIL, "shutting down");
         return;
     }
-    exchange->job.client = exchange->connection;
     exchange->job.id_hash = exchange->query.id_hash;
     exchange->job.offset = exchange->query.offset;
     endpoints[i].handle(exchange);

@@ -49,7 +49,7 @@ struct job_route {
     struct job *next; /* in whatever list it is */
     unsigned worker;
     bool may_wait;      /* a read: for the disk */
-    bool single_client; /* see pool.h */
+    bool single_client; /* see single_client.h */
     bool create;        /* JOB_RESOLVE: make the prefix if it is missing */
 };
 
@@ -59,7 +59,6 @@ struct job {
     void (*done)(struct job *job); /* loop thread */
 
     /* request */
-    const void *client;       /* who asks; only compared, see pool.h on single clients */
     uint64_t id_hash;         /* picks the bucket */
     struct evbuffer *value;   /* JOB_APPEND: 1 .. RECORD_VALUE_BYTES_MAX bytes, only read */
     struct evbuffer *offsets; /* JOB_READ_MULTI: little-endian u64 each; drained as they are read */

@@ -1,25 +1,16 @@
 #include "work/pool.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "work/spin.h"
+#include "work/single_client.h"
 #include "work/wake.h"
 #include "work/worker.h"
 
 /* So many jobs are worth a wake-up; fewer wait for a turn that brings none. */
 #define BURST_JOBS 32
-/* A client is alone after so many jobs in a row. */
-#define LONE_JOBS 16
-/* A worker's answer takes less than this if nothing has to be waited for. The next request of a
- * client on the same machine takes not much more, but it may be for another worker, and so may the
- * one after it. A worker that has gone to sleep meanwhile makes that client slower, whereupon the
- * others find that looking on is not worth it either. */
-#define LOOP_SPIN_NS 100000
-#define WORKER_SPIN_NS 300000
 
 struct place {
     struct worker *worker;
@@ -32,18 +23,9 @@ struct pool {
     struct sleeper loop;
     unsigned with_workers;              /* jobs that are not back */
     unsigned pushed, pushed_a_turn_ago; /* since the last wake-up */
-    const void *client;                 /* of the last job, and how many before it were its too */
-    unsigned jobs_in_a_row;
-    struct spin spin;
+    struct single_client single_client;
     struct place places[];
 };
-
-/* On a single core the other side could not do anything meanwhile. */
-static bool has_cores(void)
-{
-    cpu_set_t cores;
-    return sched_getaffinity(0, sizeof(cores), &cores) == 0 && CPU_COUNT(&cores) > 1;
-}
 
 int pool_start(const struct pool_options *options, struct pool **out)
 {
@@ -53,8 +35,7 @@ int pool_start(const struct pool_options *options, struct pool **out)
     pool->workers = options->workers;
     pool->max_in_flight = options->max_in_flight;
     sleeper_init(&pool->loop);
-    bool spins = has_cores();
-    pool->spin.most_ns = spins ? LOOP_SPIN_NS : 0;
+    single_client_init_loop(&pool->single_client);
     int error = 0;
     pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (pool->event_fd < 0)
@@ -72,7 +53,6 @@ int pool_start(const struct pool_options *options, struct pool **out)
             .ring_capacity = 2 * (size_t)options->max_in_flight,
             .loop = &pool->loop,
             .loop_fd = pool->event_fd,
-            .spin_ns = spins ? WORKER_SPIN_NS : 0,
         };
         error = worker_start(&worker, &pool->places[i].worker);
     }
@@ -118,21 +98,11 @@ void pool_release(struct pool *pool, unsigned worker)
     pool->places[worker].in_flight--;
 }
 
-static bool is_lone(struct pool *pool, const void *client)
-{
-    if (client != pool->client)
-        pool->jobs_in_a_row = 0;
-    else if (pool->jobs_in_a_row < LONE_JOBS)
-        pool->jobs_in_a_row++;
-    pool->client = client;
-    return pool->jobs_in_a_row == LONE_JOBS;
-}
-
 void pool_push(struct pool *pool, struct job *job)
 {
-    job->route.single_client = is_lone(pool, job->client);
     pool->with_workers++;
     pool->pushed++;
+    job->route.single_client = single_client_pushed(&pool->single_client, pool->with_workers);
     worker_push(pool->places[job->route.worker].worker, job);
 }
 
@@ -168,17 +138,11 @@ static bool has_answers(const void *argument)
     return i < pool->workers;
 }
 
-/* One job, and the client has sent all those before it. */
-static bool lone_client_waits(const struct pool *pool)
-{
-    return pool->with_workers == 1 && pool->jobs_in_a_row == LONE_JOBS;
-}
-
 bool pool_may_sleep(struct pool *pool)
 {
     if (pool->pushed > 0)
         return false;
-    if (lone_client_waits(pool) && spin_until(&pool->spin, has_answers, pool))
+    if (pool->with_workers == 1 && single_client_spin(&pool->single_client, has_answers, pool))
         return false;
     sleeper_announce(&pool->loop);
     if (!has_answers(pool))

@@ -13,11 +13,7 @@
  * to sleep. So each side pays at most one wake-up for a burst. A few jobs wait
  * for one more turn, which does not sleep: more of the burst may be in it.
  *
- * A lone client, one that sends request after request and is the only one to
- * do so, waits for two wake-ups each time: the worker's and the loop's. For it
- * alone both look on for a moment before they sleep (spin.h). With more clients
- * there is more to do in one turn, and looking on would only take the core from
- * those that have something to do.
+ * For a single client both sides spin before they sleep, see single_client.h.
  *
  * Admission: each worker has at most `max_in_flight` requests under way, and
  * its rings have room for all of them and for one control message for each
@@ -77,7 +73,7 @@ void pool_collect(struct pool *pool);
 void pool_wake(struct pool *pool);
 
 /* Before the loop sleeps: false if jobs wait to be collected or workers to be woken, then it must
- * not. Looks on for a moment if a lone client waits. */
+ * not. Spins if a single client waits. */
 bool pool_may_sleep(struct pool *pool);
 
 /* After the loop has slept. */

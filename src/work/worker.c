@@ -15,7 +15,7 @@
 #include "work/open_prefix.h"
 #include "work/reader.h"
 #include "work/ring.h"
-#include "work/spin.h"
+#include "work/single_client.h"
 
 #define NS_PER_SECOND 1000000000
 
@@ -33,8 +33,7 @@ struct worker {
     struct job stop; /* pushed last */
     bool stopping;
     bool answered; /* something since the last signal to the loop */
-    bool lone;     /* so is the client of the last job */
-    struct spin spin;
+    struct single_client single_client;
     struct files files;
     struct appends appends;
     struct job *long_reads, **long_reads_end; /* in pieces, or waiting for the disk */
@@ -142,7 +141,7 @@ static int resolve(struct worker *worker, const struct job *job)
 
 static void take(struct worker *worker, struct job *job)
 {
-    worker->lone = job->route.single_client;
+    single_client_popped(&worker->single_client, job->route.single_client);
     if (job == &worker->stop) {
         worker->stopping = true;
         return;
@@ -189,7 +188,7 @@ static void wait_for_wake(struct worker *worker)
 
 static void sleep_until_pushed(struct worker *worker)
 {
-    if (worker->lone && spin_until(&worker->spin, has_jobs, worker->in))
+    if (single_client_spin(&worker->single_client, has_jobs, worker->in))
         return;
     sleeper_announce(&worker->sleeper);
     if (ring_count(worker->in) > 0) {
@@ -255,7 +254,7 @@ int worker_start(const struct worker_options *options, struct worker **out)
         worker->files.write_behind_bytes = options->write_behind_bytes;
     worker->appends.files = &worker->files;
     worker->long_reads_end = &worker->long_reads;
-    worker->spin = (struct spin){.most_ns = options->spin_ns, .offers = true};
+    single_client_init_worker(&worker->single_client);
     sleeper_init(&worker->sleeper);
     int error = sem_init(&worker->wake, 0, 0) != 0 ? -errno : 0;
     if (error != 0) {

@@ -37,7 +37,6 @@ struct worker_options {
     size_t ring_capacity;
     struct sleeper *loop; /* the loop's flag, and the eventfd that wakes it */
     int loop_fd;
-    uint64_t spin_ns; /* how long to look on after a job of a lone client, see pool.h */
 };
 
 /* Starts the thread. 0 or -errno. */

@@ -1,0 +1,52 @@
+/*
+ * single_client: spinning, for a client that is the only one.
+ *
+ * A client that waits for each reply before it sends the next request waits for
+ * two wake-ups each time: the worker's and the loop's. They cost more than most
+ * of what there is to do, and still more if the core has gone to sleep as well.
+ * So for such a client both threads spin for a moment before they sleep. With
+ * more clients there is more to do in one iteration of the loop, and spinning
+ * would only take the core from those that have something to do.
+ *
+ * Detection is the loop's: the client is taken for a single one when 16 jobs
+ * in a row were each alone in flight, that is, none was pushed before the one
+ * before it was collected; and no longer as soon as one was. The loop polls the sockets
+ * once more after it has spun and before it collects, so a second client does not
+ * go unnoticed meanwhile. Clients that take turns by chance cannot be told from one.
+ * The worker is told with each job. On a single core nobody spins.
+ *
+ * It has to pay: after each time in vain the next ones are left out, 1, then 3,
+ * 7, 15 and at last 16 of them, until one has paid again. So a thread spins
+ * after work only, and a client that is slow costs little.
+ *
+ * Each thread has a struct of its own; only that thread touches it.
+ */
+#ifndef ROCHEFORT_WORK_SINGLE_CLIENT_H
+#define ROCHEFORT_WORK_SINGLE_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct single_client {
+    uint64_t spin_ns; /* constant: at most; 0: never */
+    bool yields;      /* constant: lets others have the core while it spins */
+    bool is_single;   /* so was the client of the last job */
+    unsigned row;     /* jobs in a row that were alone in flight */
+    unsigned skips,
+        backoff; /* so many times are left out; so many will be after the next failure */
+};
+
+void single_client_init_loop(struct single_client *client);
+void single_client_init_worker(struct single_client *client);
+
+/* Loop: a job was pushed, and `in_flight` are under way with it. True if the client is single. */
+bool single_client_pushed(struct single_client *client, unsigned in_flight);
+
+/* Worker: a job was popped, with what single_client_pushed had returned for it. */
+void single_client_popped(struct single_client *client, bool is_single);
+
+/* Spins until `ready`, if it is for a single client and has paid lately. False: not ready. */
+bool single_client_spin(struct single_client *client, bool (*ready)(const void *argument),
+                        const void *argument);
+
+#endif
