@@ -3,7 +3,7 @@
  * rochefort; what a request costs before anything is stored or found.
  *
  *   ceiling plain BYTES   evhttp as it comes
- *   ceiling own BYTES     with rochefort's sockets: connections, connection and framing of src/http
+ *   ceiling own BYTES     with rochefort's sockets: connections, connection and framing of src/net
  *
  * Each request, whatever it is, is read whole and answered with BYTES bytes. Listens on a free port
  * of the loopback and writes "listening on 127.0.0.1:PORT" to standard error. Ends by SIGTERM.
@@ -60,7 +60,7 @@ static void on_request(struct evhttp_request *request, void *argument)
 {
     struct ceiling *ceiling = argument;
     struct connection *connection =
-        ceiling->connections != NULL ? connections_take(ceiling->connections) : NULL;
+        ceiling->connections != NULL ? connections_serve(ceiling->connections) : NULL;
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
     (void)evhttp_add_header(headers, "Content-Type", "application/octet-stream");
     (void)evhttp_add_header(headers, "Date", date(ceiling));
@@ -69,6 +69,15 @@ static void on_request(struct evhttp_request *request, void *argument)
     evhttp_send_reply(request, HTTP_OK, "OK", NULL);
     if (connection != NULL)
         connection_send(connection);
+}
+
+static void on_refused(void *context, struct connection *connection,
+                       const struct connections_refusal *refusal)
+{
+    static const char reply[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+    (void)context;
+    (void)refusal;
+    connection_refuse(connection, reply, sizeof(reply) - 1);
 }
 
 static void on_count_changed(void *context, unsigned count)
@@ -99,7 +108,8 @@ static void make_own_sockets(struct ceiling *ceiling)
     struct connections_options options = {.base = ceiling->base,
                                           .limits = limits,
                                           .buffered_bytes_max = 16 * (uint64_t)BODY_BYTES_MAX,
-                                          .count_changed = on_count_changed};
+                                          .count_changed = on_count_changed,
+                                          .refused = on_refused};
     ceiling->connections = connections_new(&options);
     if (ceiling->connections == NULL)
         die("cannot make connections");
@@ -127,7 +137,7 @@ static void serve(struct ceiling *ceiling)
         bool may_sleep = connections_may_sleep(ceiling->connections);
         if (event_base_loop(ceiling->base, EVLOOP_ONCE | (may_sleep ? 0 : EVLOOP_NONBLOCK)) < 0)
             die("event loop");
-        connections_turn(ceiling->connections);
+        connections_run(ceiling->connections);
     }
 }
 

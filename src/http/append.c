@@ -1,48 +1,106 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "base/decimal.h"
 #include "http/endpoints.h"
 #include "http/json.h"
-#include "http/reply.h"
-#include "http/server.h"
+#include "http/response.h"
+#include "http/service.h"
 #include "work/router.h"
+
+#define OFFSET_KEY "{\"offset\":"
+#define FILE_BYTES_MAX (JSON_BYTES_MAX(PATH_MAX) + JSON_BYTES_MAX(PREFIX_NAME_BYTES_MAX) + 128)
+
+/* The end of an append's answer, from the comma after the offset; one a bucket, made when it is
+ * first needed. Data of the open prefix, see router_set_prefix_data. */
+struct file_members {
+    unsigned count;
+    char *texts[];
+};
+
+static void free_file_members(void *data)
+{
+    struct file_members *members = data;
+    for (unsigned i = 0; i < members->count; i++)
+        free(members->texts[i]);
+    free(members);
+}
+
+/* Where the member of the job's bucket is kept; NULL when out of memory. */
+static char **find_file_member(const struct job *job)
+{
+    struct file_members *members = router_prefix_data(job);
+    if (members == NULL) {
+        unsigned count = router_prefix_buckets(job);
+        members = calloc(1, sizeof(*members) + count * sizeof(members->texts[0]));
+        if (members == NULL)
+            return NULL;
+        members->count = count;
+        if (router_set_prefix_data(job, members, free_file_members) != 0) {
+            free(members);
+            return NULL;
+        }
+    }
+    return &members->texts[job->bucket];
+}
+
+static void write_file_member(const struct exchange *exchange, char out[FILE_BYTES_MAX])
+{
+    char file[BUCKET_FILE_NAME_BYTES], prefix[JSON_BYTES_MAX(PREFIX_NAME_BYTES_MAX)];
+    bucket_file_name(exchange->job.bucket, file);
+    json_escape(exchange->query.prefix, prefix);
+    (void)snprintf(out, FILE_BYTES_MAX, ",\"file\":\"%s/%s/%s\"}", exchange->service->root_json,
+                   prefix, file);
+}
+
+static void send_offset(struct exchange *exchange, const char *file_member)
+{
+    char body[sizeof(OFFSET_KEY) + DECIMAL_BYTES_MAX + FILE_BYTES_MAX] = OFFSET_KEY;
+    size_t bytes = strlen(OFFSET_KEY), member_bytes = strlen(file_member);
+    bytes += decimal_write((uint64_t)exchange->job.offset, body + bytes);
+    memcpy(body + bytes, file_member, member_bytes);
+    response_whole(exchange, RESPONSE_JSON, body, bytes + member_bytes);
+}
 
 static void append_done(struct job *job)
 {
     struct exchange *exchange = exchange_of(job);
     if (job->error != 0) {
-        reply_error(exchange);
+        response_failure(exchange);
         return;
     }
-    char file[BUCKET_FILE_NAME_BYTES], prefix[JSON_BYTES_MAX(PREFIX_NAME_BYTES_MAX)];
-    bucket_file_name(job->bucket, file);
-    json_escape(exchange->query.prefix, prefix);
-    const char *root = exchange->server->root_json;
-    char body[JSON_BYTES_MAX(PATH_MAX) + sizeof(prefix) + 128];
-    int bytes = snprintf(body, sizeof(body), "{\"offset\":%" PRId64 ",\"file\":\"%s/%s/%s\"}",
-                         job->offset, root, prefix, file);
-    reply_whole(exchange, REPLY_JSON, body, (size_t)bytes);
+    char **kept = find_file_member(job), member[FILE_BYTES_MAX];
+    if (kept != NULL && *kept != NULL) {
+        send_offset(exchange, *kept);
+        return;
+    }
+    write_file_member(exchange, member);
+    if (kept != NULL)
+        *kept = strdup(member); /* without memory for it the next append tries again */
+    send_offset(exchange, member);
 }
 
 void append_handle(struct exchange *exchange)
 {
     struct evbuffer *value = evhttp_request_get_input_buffer(exchange->request);
     size_t bytes = evbuffer_get_length(value);
-    uint64_t max = exchange->server->options.max_value_bytes;
+    uint64_t max = exchange->service->value_bytes_max;
     if (!exchange->query.has_id) {
-        reply_text(exchange, HTTP_BADREQUEST, "id missing or empty");
+        response_text(exchange, 400, "id missing or empty");
     } else if (bytes == 0) {
-        reply_text(exchange, HTTP_BADREQUEST, "the value is empty");
+        response_text(exchange, 400, "the value is empty");
     } else if (bytes > max) {
-        reply_text(exchange, HTTP_ENTITYTOOLARGE, "the value has %zu bytes, the limit is %" PRIu64,
-                   bytes, max);
+        response_text(exchange, 413, "the value has %zu bytes, the limit is %" PRIu64, bytes, max);
     } else {
         exchange->job.kind = JOB_APPEND;
         exchange->job.value = value;
         exchange->job.sync = exchange->query.sync;
         exchange->job.done = append_done;
-        router_submit(exchange->server->router, exchange->query.prefix, &exchange->job);
+        router_submit(exchange->service->router, exchange->query.prefix, &exchange->job);
     }
 }

@@ -3,8 +3,8 @@
 #include <event2/http.h>
 #include <string.h>
 
-#include "http/reply.h"
-#include "http/server.h"
+#include "http/response.h"
+#include "http/service.h"
 
 static const struct {
     const char *path;
@@ -26,21 +26,20 @@ void endpoints_dispatch(struct exchange *exchange)
     while (i < count && strcmp(endpoints[i].path, path) != 0)
         i++;
     if (i == count) {
-        reply_text(exchange, HTTP_NOTFOUND, "no such path: %.200s", path);
+        response_text(exchange, 404, "no such path: %.200s", path);
         return;
     }
     if ((endpoints[i].methods & (int)evhttp_request_get_command(exchange->request)) == 0) {
-        reply_allow(exchange, endpoints[i].allow);
-        reply_text(exchange, HTTP_BADMETHOD, "%s takes %s", path, endpoints[i].allow);
+        response_not_allowed(exchange, path, endpoints[i].allow);
         return;
     }
     const char *wrong = query_parse(evhttp_uri_get_query(uri), &exchange->query);
     if (wrong != NULL) {
-        reply_text(exchange, HTTP_BADREQUEST, "%s", wrong);
+        response_text(exchange, 400, "%s", wrong);
         return;
     }
-    if (exchange->server->stopping) {
-        reply_text(exchange, HTTP_SERVUNAVAIL, "shutting down");
+    if (exchange->service->stopping) {
+        response_text(exchange, 503, "shutting down");
         return;
     }
     exchange->job.id_hash = exchange->query.id_hash;

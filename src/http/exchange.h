@@ -1,16 +1,17 @@
 /*
- * exchange: one request and its reply, from evhttp's call to the last byte.
+ * exchange: one request and its response, from evhttp's call to the last byte.
  *
  * The job is a part of it, so nothing is allocated for a request but this, and
  * these are kept on a free list. While the job is with a worker the exchange
  * must not be touched; job->done brings it back. Ends in exactly one of the
- * final calls of reply.h, which frees it.
+ * final calls of response.h, which frees it.
  *
  * Loop thread.
  */
 #ifndef ROCHEFORT_HTTP_EXCHANGE_H
 #define ROCHEFORT_HTTP_EXCHANGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "http/query.h"
@@ -18,15 +19,17 @@
 
 struct connection;
 struct evhttp_request;
-struct server;
+struct service;
 
 struct exchange {
     struct job job;
-    struct server *server;
+    struct service *service;
     struct evhttp_request *request;
     struct connection *connection;
     struct query query;
-    void (*next)(struct exchange *exchange); /* a reply in pieces: what follows the piece at hand */
+    void (*next)(struct exchange *exchange); /* a response in pieces: after the piece at hand */
+    bool chunked;                            /* its pieces are chunks */
+    bool head_lost;                          /* there was no memory for its head */
     uint64_t begun_ns;                       /* CLOCK_MONOTONIC; 0 if nobody wants to know */
     struct exchange *next_free;
 };

@@ -5,16 +5,15 @@
 #include <string.h>
 
 #include "http/endpoints.h"
-#include "http/reply.h"
-#include "http/server.h"
+#include "http/failure.h"
+#include "http/response.h"
+#include "http/service.h"
 #include "store/record.h"
 #include "work/router.h"
 
-#define ERROR_TEXT_BYTES_MAX 8192
-
 static void next_piece(struct exchange *exchange)
 {
-    router_resume(exchange->server->router, &exchange->job);
+    router_resume(exchange->service->router, &exchange->job);
 }
 
 /* Takes `bytes` bytes off the end. False if there are not so many (or no memory). */
@@ -41,11 +40,11 @@ static bool cut_end(struct evbuffer *buffer, size_t bytes)
 static bool add_error(struct exchange *exchange)
 {
     static const char mark[RECORD_LENGTH_BYTES];
-    char text[ERROR_TEXT_BYTES_MAX];
+    char text[FAILURE_TEXT_BYTES_MAX];
     struct job *job = &exchange->job;
     if (job->partial_bytes > 0 && !cut_end(job->piece, job->partial_bytes))
         return false;
-    (void)reply_describe(exchange, text, sizeof(text));
+    (void)failure_describe(exchange, text);
     return evbuffer_add(job->piece, mark, sizeof(mark)) == 0 &&
            evbuffer_add(job->piece, text, strlen(text)) == 0;
 }
@@ -54,38 +53,38 @@ static void piece_done(struct job *job)
 {
     struct exchange *exchange = exchange_of(job);
     if (job->error != 0 && !add_error(exchange))
-        reply_cut(exchange);
+        response_abort(exchange);
     else if (job->more)
-        reply_piece(exchange, job->piece, next_piece);
+        response_piece(exchange, job->piece, next_piece);
     else
-        reply_last(exchange, job->piece);
+        response_last(exchange, job->piece);
 }
 
 static void get_multi_done(struct job *job)
 {
     struct exchange *exchange = exchange_of(job);
     if (!job->has_bucket) {
-        reply_error(exchange);
+        response_failure(exchange);
         return;
     }
     if (job->piece == NULL && (job->piece = evbuffer_new()) == NULL) {
         job->error = -ENOMEM;
         if (job->more)
-            router_abandon(exchange->server->router, job);
-        reply_error(exchange);
+            router_abandon(exchange->service->router, job);
+        response_failure(exchange);
         return;
     }
     if (job->more) {
         job->done = piece_done;
-        reply_begin(exchange, REPLY_VALUE, REPLY_LENGTH_UNKNOWN);
-        reply_piece(exchange, job->piece, next_piece);
+        response_begin(exchange, RESPONSE_VALUE, RESPONSE_LENGTH_UNKNOWN);
+        response_piece(exchange, job->piece, next_piece);
         return;
     }
     if (job->error != 0 && !add_error(exchange)) {
-        reply_error(exchange);
+        response_failure(exchange);
         return;
     }
-    reply_buffer(exchange, REPLY_VALUE, job->piece, evbuffer_get_length(job->piece));
+    response_buffer(exchange, RESPONSE_VALUE, job->piece, evbuffer_get_length(job->piece));
 }
 
 void get_multi_handle(struct exchange *exchange)
@@ -93,18 +92,18 @@ void get_multi_handle(struct exchange *exchange)
     struct evbuffer *offsets = evhttp_request_get_input_buffer(exchange->request);
     size_t bytes = evbuffer_get_length(offsets);
     if (!exchange->query.has_id) {
-        reply_text(exchange, HTTP_BADREQUEST, "id missing or empty");
+        response_text(exchange, 400, "id missing or empty");
     } else if (bytes % JOB_OFFSET_BYTES != 0) {
-        reply_text(exchange, HTTP_BADREQUEST,
-                   "the body has %zu bytes, not a multiple of 8 (one little-endian offset each)",
-                   bytes);
+        response_text(exchange, 400,
+                      "the body has %zu bytes, not a multiple of 8 (one little-endian offset each)",
+                      bytes);
     } else if (bytes > GET_MULTI_BODY_BYTES_MAX) {
-        reply_text(exchange, HTTP_ENTITYTOOLARGE, "%zu offsets, the limit is %d",
-                   bytes / JOB_OFFSET_BYTES, GET_MULTI_BODY_BYTES_MAX / JOB_OFFSET_BYTES);
+        response_text(exchange, 413, "%zu offsets, the limit is %d", bytes / JOB_OFFSET_BYTES,
+                      GET_MULTI_BODY_BYTES_MAX / JOB_OFFSET_BYTES);
     } else {
         exchange->job.kind = JOB_READ_MULTI;
         exchange->job.offsets = offsets;
         exchange->job.done = get_multi_done;
-        router_submit(exchange->server->router, exchange->query.prefix, &exchange->job);
+        router_submit(exchange->service->router, exchange->query.prefix, &exchange->job);
     }
 }

@@ -9,17 +9,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "net/connections.h"
-#include "http/endpoints.h"
-#include "net/framing.h"
-#include "http/json.h"
-#include "net/listener.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "http/reply.h"
-#include "store/root.h"
+#include "http/endpoints.h"
+#include "http/json.h"
+#include "http/response.h"
+#include "http/service.h"
+#include "net/connections.h"
+#include "net/framing.h"
+#include "net/listener.h"
 #include "work/router.h"
 
 /* How long a shutdown waits for clients, and then for the disk. */
@@ -27,10 +27,10 @@
 #define STOP_DISK_SECONDS 1
 #define LIMIT_TEXT_BYTES 96
 #define EXIT_SIGNALLED_TWICE 3
-#define NS_PER_SECOND 1000000000ULL
 
-struct running_server {
-    struct server server; /* first: handlers see only this */
+struct server {
+    struct server_options options;
+    struct service service;
     struct event_base *base;
     struct evhttp *http;
     struct connections *connections;
@@ -39,43 +39,44 @@ struct running_server {
     bool gave_up;
     struct framing_limit limits[3];
     char limit_texts[3][LIMIT_TEXT_BYTES];
+    char *root_json;
 };
-
-static uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
-}
 
 /* evhttp has a whole request. */
 static void on_request(struct evhttp_request *request, void *argument)
 {
-    struct running_server *running = argument;
-    struct connection *connection = connections_take(running->connections);
+    struct server *server = argument;
+    struct connection *connection = connections_serve(server->connections);
     struct exchange *exchange =
-        connection != NULL ? exchange_new(&running->server.free_exchanges) : NULL;
+        connection != NULL ? exchange_new(&server->service.free_exchanges) : NULL;
     if (exchange == NULL) {
-        reply_out_of_memory(request, connection);
+        response_out_of_memory(&server->service, request, connection);
         return;
     }
     if (request->minor > 1)
-        request->minor = 1; /* evhttp would answer in a version that we do not speak */
-    exchange->server = &running->server;
+        request->minor = 1; /* the highest that we speak */
+    exchange->service = &server->service;
     exchange->request = request;
     exchange->connection = connection;
-    exchange->begun_ns = running->server.options.log_slower_ms >= 0 ? monotonic_ns() : 0;
+    exchange->begun_ns = server->options.log_slower_ms >= 0 ? clock_monotonic_ns() : 0;
     endpoints_dispatch(exchange);
 }
 
 static void on_count_changed(void *argument, unsigned count)
 {
-    struct running_server *running = argument;
-    if (running->listener != NULL)
-        listener_allow(running->listener, count < running->server.options.max_connections);
+    struct server *server = argument;
+    if (server->listener != NULL)
+        listener_allow(server->listener, count < server->options.max_connections);
 }
 
-/* Nothing to do: the turn of the loop that this brings about collects the answers. */
+static void on_refused(void *argument, struct connection *connection,
+                       const struct connections_refusal *refusal)
+{
+    struct server *server = argument;
+    response_refusal(&server->service, connection, refusal);
+}
+
+/* Nothing to do: the loop iteration that this brings about collects the jobs that are done. */
 static void on_woken(evutil_socket_t fd, short what, void *argument)
 {
     (void)fd;
@@ -85,37 +86,37 @@ static void on_woken(evutil_socket_t fd, short what, void *argument)
 
 static void on_deadline(evutil_socket_t fd, short what, void *argument)
 {
-    struct running_server *running = argument;
+    struct server *server = argument;
     static const struct timeval limit = {.tv_sec = STOP_DISK_SECONDS};
-    unsigned clients = connections_count(running->connections);
+    unsigned clients = connections_count(server->connections);
     (void)fd;
     (void)what;
-    if (running->connections->ending || clients == 0) {
-        running->gave_up = true;
+    if (connections_ending(server->connections) || clients == 0) {
+        server->gave_up = true;
         return;
     }
     log_line("%u clients did not finish in %d s", clients, STOP_SECONDS);
-    connections_end(running->connections);
-    if (event_add(running->deadline, &limit) != 0)
-        running->gave_up = true;
+    connections_end(server->connections);
+    if (event_add(server->deadline, &limit) != 0)
+        server->gave_up = true;
 }
 
 static void on_signal(evutil_socket_t signal_number, short what, void *argument)
 {
-    struct running_server *running = argument;
+    struct server *server = argument;
     static const struct timeval limit = {.tv_sec = STOP_SECONDS};
     (void)what;
-    if (running->server.stopping) {
+    if (server->service.stopping) {
         log_line("second signal, exiting at once");
         _exit(EXIT_SIGNALLED_TWICE);
     }
     log_line("%s, stopping", strsignal((int)signal_number));
-    running->server.stopping = true;
-    listener_close(running->listener);
-    running->listener = NULL;
-    connections_drain(running->connections);
-    if (event_add(running->deadline, &limit) != 0)
-        running->gave_up = true;
+    server->service.stopping = true;
+    listener_close(server->listener);
+    server->listener = NULL;
+    connections_drain(server->connections);
+    if (event_add(server->deadline, &limit) != 0)
+        server->gave_up = true;
 }
 
 static void on_libevent_log(int severity, const char *message)
@@ -129,8 +130,8 @@ static struct event_base *make_base(void)
     struct event_config *config = event_config_new();
     if (config == NULL)
         return NULL;
-    /* Only this thread touches the base. No change list: it would take a socket out of epoll a turn
-     * after it was closed, when a worker's file may have its number. */
+    /* Only this thread touches the base. No change list: it would take a socket out of epoll one
+     * iteration after it was closed, when a worker's file may have its number. */
     struct event_base *base = NULL;
     if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0 &&
         event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE) == 0)
@@ -140,57 +141,58 @@ static struct event_base *make_base(void)
 }
 
 /* Bodies that no endpoint takes are read as well, so that the reply can say what is wrong. */
-static void set_limits(struct running_server *running)
+static void set_limits(struct server *server)
 {
-    const uint64_t value = running->server.options.max_value_bytes,
-                   offsets = GET_MULTI_BODY_BYTES_MAX;
-    running->limits[0] = (struct framing_limit){.path = "/append", .body_bytes_max = value};
-    running->limits[1] = (struct framing_limit){.path = "/getMulti", .body_bytes_max = offsets};
-    running->limits[2] =
+    const uint64_t value = server->options.max_value_bytes, offsets = GET_MULTI_BODY_BYTES_MAX;
+    server->limits[0] = (struct framing_limit){.path = "/append", .body_bytes_max = value};
+    server->limits[1] = (struct framing_limit){.path = "/getMulti", .body_bytes_max = offsets};
+    server->limits[2] =
         (struct framing_limit){.path = NULL, .body_bytes_max = value > offsets ? value : offsets};
-    for (size_t i = 0; i < sizeof(running->limits) / sizeof(running->limits[0]); i++) {
-        (void)snprintf(running->limit_texts[i], LIMIT_TEXT_BYTES,
+    for (size_t i = 0; i < sizeof(server->limits) / sizeof(server->limits[0]); i++) {
+        (void)snprintf(server->limit_texts[i], LIMIT_TEXT_BYTES,
                        "the body is too large, the limit is %" PRIu64 " bytes",
-                       running->limits[i].body_bytes_max);
-        running->limits[i].why = running->limit_texts[i];
+                       server->limits[i].body_bytes_max);
+        server->limits[i].why = server->limit_texts[i];
     }
 }
 
-static int make_http(struct running_server *running)
+static int make_http(struct server *server)
 {
-    set_limits(running);
+    set_limits(server);
     struct connections_options options = {
-        .base = running->base,
-        .limits = running->limits,
-        .patience = running->server.options.patience,
-        .buffered_bytes_max = running->server.options.max_buffered_bytes,
+        .base = server->base,
+        .limits = server->limits,
+        .timeouts = server->options.timeouts,
+        .buffered_bytes_max = server->options.max_buffered_bytes,
+        .reply_bytes_max = JOB_PIECE_BYTES,
         .count_changed = on_count_changed,
-        .overdue = reply_overdue,
-        .context = running,
+        .refused = on_refused,
+        .piece_overdue = response_overdue,
+        .context = server,
     };
-    running->connections = connections_new(&options);
-    running->http = evhttp_new(running->base);
-    if (running->connections == NULL || running->http == NULL)
+    server->connections = connections_new(&options);
+    server->http = evhttp_new(server->base);
+    if (server->connections == NULL || server->http == NULL)
         return -ENOMEM;
     /* framing.c keeps the limits; this is the last line, and never reached */
-    evhttp_set_max_headers_size(running->http, 2 * FRAMING_HEAD_BYTES_MAX);
-    evhttp_set_max_body_size(running->http, (ev_ssize_t)running->limits[2].body_bytes_max);
-    evhttp_set_allowed_methods(running->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
-                                                  EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
-                                                  EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
-    evhttp_set_bevcb(running->http, connections_accept, running->connections);
-    evhttp_set_gencb(running->http, on_request, running);
+    evhttp_set_max_headers_size(server->http, 2 * FRAMING_HEAD_BYTES_MAX);
+    evhttp_set_max_body_size(server->http, (ev_ssize_t)server->limits[2].body_bytes_max);
+    evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+                                                 EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
+                                                 EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
+    evhttp_set_bevcb(server->http, connections_accept, server->connections);
+    evhttp_set_gencb(server->http, on_request, server);
     return 0;
 }
 
-static void notice(const char *line)
+static void log_notice(const char *line)
 {
     log_line("%s", line);
 }
 
-static int make_router(struct running_server *running)
+static int make_router(struct server *server)
 {
-    const struct server_options *options = &running->server.options;
+    const struct server_options *options = &server->options;
     struct pool_options pool = {.root = options->root,
                                 .workers = options->workers,
                                 .max_in_flight = options->max_in_flight,
@@ -198,104 +200,106 @@ static int make_router(struct running_server *running)
                                 .max_files = options->max_files,
                                 .sync_after_ms = options->sync_after_ms,
                                 .write_behind_bytes = options->write_behind_bytes,
-                                .notice = notice};
-    return router_start(&pool, &running->server.router);
+                                .notice = log_notice};
+    return router_start(&pool, &server->service.router);
 }
 
-static int make_events(struct running_server *running)
+static int make_events(struct server *server)
 {
-    running->woken = event_new(running->base, router_event_fd(running->server.router),
-                               EV_READ | EV_ET | EV_PERSIST, on_woken, running);
-    running->terminate = evsignal_new(running->base, SIGTERM, on_signal, running);
-    running->interrupt = evsignal_new(running->base, SIGINT, on_signal, running);
-    running->deadline = evtimer_new(running->base, on_deadline, running);
-    if (running->woken == NULL || running->terminate == NULL || running->interrupt == NULL ||
-        running->deadline == NULL || event_add(running->woken, NULL) != 0 ||
-        event_add(running->terminate, NULL) != 0 || event_add(running->interrupt, NULL) != 0)
+    server->woken = event_new(server->base, router_event_fd(server->service.router),
+                              EV_READ | EV_ET | EV_PERSIST, on_woken, server);
+    server->terminate = evsignal_new(server->base, SIGTERM, on_signal, server);
+    server->interrupt = evsignal_new(server->base, SIGINT, on_signal, server);
+    server->deadline = evtimer_new(server->base, on_deadline, server);
+    if (server->woken == NULL || server->terminate == NULL || server->interrupt == NULL ||
+        server->deadline == NULL || event_add(server->woken, NULL) != 0 ||
+        event_add(server->terminate, NULL) != 0 || event_add(server->interrupt, NULL) != 0)
         return -ENOMEM;
     return 0;
 }
 
-static int make_root_json(struct running_server *running)
+static int make_root_json(struct server *server)
 {
-    const char *path = root_path(running->server.options.root);
-    running->server.root_json = malloc(JSON_BYTES_MAX(strlen(path)));
-    if (running->server.root_json == NULL)
+    const char *path = root_path(server->options.root);
+    server->root_json = malloc(JSON_BYTES_MAX(strlen(path)));
+    if (server->root_json == NULL)
         return -ENOMEM;
-    json_escape(path, running->server.root_json);
+    json_escape(path, server->root_json);
+    server->service.root = path;
+    server->service.root_json = server->root_json;
     return 0;
 }
 
-static int make_all(struct running_server *running, const char **step)
+static int make_all(struct server *server, const char **step)
 {
     *step = "cannot make an event loop";
-    running->base = make_base();
-    if (running->base == NULL)
+    server->base = make_base();
+    if (server->base == NULL)
         return -ENOMEM;
-    int error = make_http(running);
+    int error = make_http(server);
     if (error == 0)
-        error = make_root_json(running);
+        error = make_root_json(server);
     *step = "cannot start the workers";
     if (error == 0)
-        error = make_router(running);
+        error = make_router(server);
     if (error == 0)
-        error = make_events(running);
+        error = make_events(server);
     *step = "cannot listen on";
     if (error == 0)
-        error = listener_open(running->server.options.bind, running->base, running->http,
-                              &running->listener);
+        error = listener_open(server->options.bind, server->base, server->http, &server->listener);
     return error;
 }
 
 int server_start(const struct server_options *options, struct server **out)
 {
     const char *step;
-    struct running_server *running = calloc(1, sizeof(*running));
-    if (running == NULL)
+    struct server *server = calloc(1, sizeof(*server));
+    if (server == NULL)
         return -ENOMEM;
-    running->server.options = *options;
+    server->options = *options;
+    server->service.value_bytes_max = options->max_value_bytes;
+    server->service.log_slower_ms = options->log_slower_ms;
     event_set_log_callback(on_libevent_log);
-    int error = make_all(running, &step);
+    int error = make_all(server, &step);
     if (error != 0) {
         log_line("%s %s: %s", step, options->bind, strerror(-error));
-        server_stop(&running->server);
+        server_stop(server);
         return error;
     }
-    log_line("starting http server on %s", listener_name(running->listener));
-    *out = &running->server;
+    log_line("starting http server on %s", listener_name(server->listener));
+    *out = server;
     return 0;
 }
 
-static bool finished(const struct running_server *running)
+static bool finished(const struct server *server)
 {
-    return running->server.stopping &&
-           (running->gave_up || (connections_count(running->connections) == 0 &&
-                                 router_in_flight(running->server.router) == 0));
+    return server->service.stopping &&
+           (server->gave_up || (connections_count(server->connections) == 0 &&
+                                router_in_flight(server->service.router) == 0));
 }
 
-void server_turn(struct server *server, bool may_sleep)
+void server_iterate(struct server *server, bool may_sleep)
 {
-    struct running_server *running = (struct running_server *)server;
-    may_sleep = may_sleep && connections_may_sleep(running->connections) &&
-                router_may_sleep(server->router);
-    int result = event_base_loop(running->base, EVLOOP_ONCE | (may_sleep ? 0 : EVLOOP_NONBLOCK));
-    router_awake(server->router);
+    may_sleep = may_sleep && connections_may_sleep(server->connections) &&
+                router_may_sleep(server->service.router);
+    int result = event_base_loop(server->base, EVLOOP_ONCE | (may_sleep ? 0 : EVLOOP_NONBLOCK));
+    router_awake(server->service.router);
     if (result < 0) {
         log_line("event loop: %s", strerror(errno));
         _exit(EXIT_FAILURE);
     }
-    connections_turn(running->connections);
-    router_collect(server->router);
-    router_wake(server->router);
+    connections_run(server->connections);
+    router_collect(server->service.router);
+    router_wake(server->service.router);
 }
 
 void server_run(struct server *server)
 {
-    struct running_server *running = (struct running_server *)server;
-    while (!finished(running))
-        server_turn(server, true);
-    if (router_in_flight(server->router) > 0) {
-        log_line("the disk holds up %u requests; not waiting", router_in_flight(server->router));
+    while (!finished(server))
+        server_iterate(server, true);
+    if (router_in_flight(server->service.router) > 0) {
+        log_line("the disk holds up %u requests; not waiting",
+                 router_in_flight(server->service.router));
         _exit(EXIT_FAILURE);
     }
 }
@@ -313,9 +317,9 @@ static void exit_at_once(int signal_number)
 }
 
 /* From here on no loop looks at signals, and the last syncs may take their time. */
-static void leave_signals(struct running_server *running)
+static void leave_signals(struct server *server)
 {
-    struct event **events[] = {&running->terminate, &running->interrupt};
+    struct event **events[] = {&server->terminate, &server->interrupt};
     static const int signals[] = {SIGTERM, SIGINT};
     for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
         if (*events[i] == NULL)
@@ -328,20 +332,19 @@ static void leave_signals(struct running_server *running)
 
 void server_stop(struct server *server)
 {
-    struct running_server *running = (struct running_server *)server;
-    listener_close(running->listener);
-    running->listener = NULL;
-    if (running->http != NULL)
-        evhttp_free(running->http);
-    connections_free(running->connections);
-    free_event(running->woken); /* before its descriptor is closed */
-    leave_signals(running);
-    router_stop(server->router);
-    free_event(running->deadline);
-    if (running->base != NULL)
-        event_base_free(running->base);
+    listener_close(server->listener);
+    server->listener = NULL;
+    if (server->http != NULL)
+        evhttp_free(server->http);
+    connections_free(server->connections);
+    free_event(server->woken); /* before its descriptor is closed */
+    leave_signals(server);
+    router_stop(server->service.router);
+    free_event(server->deadline);
+    if (server->base != NULL)
+        event_base_free(server->base);
     libevent_global_shutdown();
-    exchange_list_clear(&server->free_exchanges);
+    exchange_list_clear(&server->service.free_exchanges);
     free(server->root_json);
-    free(running);
+    free(server);
 }

@@ -10,32 +10,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "http/exchange.h"
 #include "net/timeouts.h"
 #include "store/root.h"
 
-struct router;
+struct server;
 
 struct server_options {
     const char *bind;        /* host:port, :port or [v6]:port */
     const struct root *root; /* outlives the server */
     unsigned workers, buckets, max_connections, max_in_flight, max_files;
     uint64_t max_value_bytes, max_buffered_bytes;
-    struct patience patience;
+    struct timeouts timeouts;
     int64_t log_slower_ms;      /* -1: no request is logged */
     int64_t write_behind_bytes; /* see bucket_write_behind */
     int sync_after_ms; /* an append is on the disk by then; 0: before its reply, -1: never */
-};
-
-/* What handlers see of a server. */
-struct server {
-    struct server_options options;
-    struct router *router;
-    struct exchange_list free_exchanges;
-    char *root_json; /* root_path, escaped */
-    bool stopping;
-    char date[32]; /* the Date header, of the second `date_time` */
-    int64_t date_time;
 };
 
 /* Binds, starts the workers, writes the start line to the log. On failure the log says why. */
@@ -44,9 +32,9 @@ int server_start(const struct server_options *options, struct server **out);
 /* Serves until SIGTERM or SIGINT, then finishes what is under way, for a few seconds at most. */
 void server_run(struct server *server);
 
-/* One turn of server_run's loop, for a program that is itself the client; it must not let it sleep
- * when what it waits for can come only from the program. */
-void server_turn(struct server *server, bool may_sleep);
+/* One iteration of server_run's loop, for a program that is itself the client; it must not let it
+ * sleep when what it waits for can come only from the program. */
+void server_iterate(struct server *server, bool may_sleep);
 
 /* Closes all files and frees everything. */
 void server_stop(struct server *server);

@@ -1,8 +1,6 @@
 #include "net/budget.h"
 
-#include "work/job.h"
-
-#define RESERVED_FOR_SMALL 8 /* one part of so many */
+#define SMALL_PART 8 /* one part of so many is for small requests only */
 
 static bool is_large(uint64_t body_bytes)
 {
@@ -12,38 +10,39 @@ static bool is_large(uint64_t body_bytes)
 /* Of the budget, for requests of this kind. */
 static uint64_t limit_for(const struct budget *budget, bool large)
 {
-    const uint64_t limit = budget->limit_bytes, one_small = BUDGET_LARGE_BYTES + JOB_PIECE_BYTES;
-    uint64_t reserved = limit / RESERVED_FOR_SMALL;
+    const uint64_t limit = budget->limit_bytes,
+                   one_small = BUDGET_LARGE_BYTES + budget->reply_bytes;
+    uint64_t for_small = limit / SMALL_PART;
     if (!large)
         return limit;
-    if (reserved < one_small)
-        reserved = one_small;
-    return limit > reserved ? limit - reserved : 0;
+    if (for_small < one_small)
+        for_small = one_small;
+    return limit > for_small ? limit - for_small : 0;
 }
 
 /* What a request counts: one that does not fit as all that there is. */
-static uint64_t share_of(const struct budget *budget, uint64_t body_bytes)
+static uint64_t counted_bytes(const struct budget *budget, uint64_t body_bytes)
 {
-    uint64_t share = body_bytes + JOB_PIECE_BYTES;
+    uint64_t bytes = body_bytes + budget->reply_bytes;
     uint64_t limit = limit_for(budget, is_large(body_bytes));
-    return share < limit ? share : limit;
+    return bytes < limit ? bytes : limit;
 }
 
-bool budget_take(struct budget *budget, uint64_t body_bytes)
+bool budget_reserve(struct budget *budget, uint64_t body_bytes)
 {
     bool large = is_large(body_bytes);
-    uint64_t limit = limit_for(budget, large), share = share_of(budget, body_bytes);
-    bool fits = body_bytes + JOB_PIECE_BYTES <= limit;
+    uint64_t limit = limit_for(budget, large), bytes = counted_bytes(budget, body_bytes);
+    bool fits = body_bytes + budget->reply_bytes <= limit;
     bool alone = large ? budget->large == 0 : budget->used_bytes == 0;
-    if (fits ? budget->used_bytes > limit - share : !alone)
+    if (fits ? budget->used_bytes > limit - bytes : !alone)
         return false;
-    budget->used_bytes += share;
+    budget->used_bytes += bytes;
     budget->large += large;
     return true;
 }
 
-void budget_give(struct budget *budget, uint64_t body_bytes)
+void budget_release(struct budget *budget, uint64_t body_bytes)
 {
-    budget->used_bytes -= share_of(budget, body_bytes);
+    budget->used_bytes -= counted_bytes(budget, body_bytes);
     budget->large -= is_large(body_bytes);
 }

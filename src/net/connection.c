@@ -1,181 +1,252 @@
 #include "net/connection.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
+#include <stdlib.h>
 
-#include "net/connections.h"
-#include "net/farewell.h"
+#include "net/stream.h"
 
-/* With libevent's chain header powers of two: the first read of a request, and the largest. */
-#define READ_BYTES_MIN (4 * 1024 - 64)
-#define READ_BYTES_MAX (256 * 1024 - 64)
-/* So many reads or requests of one client in a row, then the others have their turn. */
-#define STEPS_A_TURN 16
+/* So many steps of one client in a row, then it is the turn of other connections. */
+#define STEPS_MAX 32
 
-bool connection_is_orphan(const struct connection *connection)
+enum state { READING, SERVING, WRITING, LINGERING, DEAD };
+enum memory { MEMORY_NONE, MEMORY_WANTED, MEMORY_GRANTED };
+
+struct connection {
+    const struct connection_owner *owner;
+    void *context;
+    struct event_base *base;
+    struct bufferevent *bev; /* evhttp's; we hold a reference */
+    struct stream stream;
+    struct evbuffer *inbox;
+    struct framing framing;
+    struct framing_verdict held; /* released by framing, but there is no memory for the request */
+    enum state state;
+    enum memory memory;
+
+    bool running; /* connection_run is on the stack */
+    bool draining, ending, close_after_reply;
+    unsigned requests;
+
+    void (*piece_sent)(void *argument, bool gone);
+    void *piece_argument;
+};
+
+struct connection *connection_new(struct event_base *base, const struct framing_limit *limits,
+                                  const struct connection_owner *owner, void *context)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+    if (connection == NULL)
+        return NULL;
+    connection->inbox = evbuffer_new();
+    /* With this option evhttp leaves closing the socket to the bufferevent, that is to us. */
+    connection->bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    if (connection->bev != NULL)
+        bufferevent_incref(connection->bev);
+    if (connection->inbox == NULL || connection->bev == NULL) {
+        if (connection->bev != NULL)
+            bufferevent_free(connection->bev);
+        connection_free(connection);
+        return NULL;
+    }
+    connection->base = base;
+    connection->owner = owner;
+    connection->context = context;
+    connection->stream.fd = -1;
+    framing_init(&connection->framing, limits);
+    return connection;
+}
+
+void connection_free(struct connection *connection)
+{
+    if (connection->inbox != NULL)
+        evbuffer_free(connection->inbox);
+    if (connection->bev != NULL)
+        bufferevent_decref(connection->bev);
+    free(connection);
+}
+
+struct bufferevent *connection_bufferevent(const struct connection *connection)
+{
+    return connection->bev;
+}
+
+/* evhttp has freed its side. It does so inside many of its functions, and only this tells. */
+static bool is_detached(const struct connection *connection)
 {
     bufferevent_event_cb event_cb;
     bufferevent_getcb(connection->bev, NULL, NULL, &event_cb, NULL);
     return event_cb == NULL;
 }
 
-void connection_become_hungry(struct connection *connection)
+static void release_memory(struct connection *connection)
 {
-    if (connection->hungry)
+    if (connection->memory == MEMORY_NONE)
         return;
-    connection->hungry = true;
-    connection->set->hungry_count++;
-    TAILQ_INSERT_TAIL(&connection->set->hungry, connection, hungry_entry);
+    connection->memory = MEMORY_NONE;
+    connection->owner->memory_released(connection->context);
 }
 
-void connection_be_sated(struct connection *connection)
+/* True if the request at hand may be in memory as a whole. */
+static bool has_memory(struct connection *connection)
 {
-    if (!connection->hungry)
-        return;
-    connection->hungry = false;
-    connection->set->hungry_count--;
-    TAILQ_REMOVE(&connection->set->hungry, connection, hungry_entry);
-}
-
-void connection_give_share(struct connection *connection)
-{
-    struct connections *set = connection->set;
-    if (connection->waiting != NULL) {
-        TAILQ_REMOVE(connection->waiting, connection, waiting_entry);
-        connection->waiting = NULL;
+    if (connection->memory == MEMORY_NONE) {
+        uint64_t body_bytes = framing_body_bytes(&connection->framing);
+        connection->memory = connection->owner->memory_wanted(connection->context, body_bytes)
+                                 ? MEMORY_GRANTED
+                                 : MEMORY_WANTED;
     }
-    if (!connection->has_share)
-        return;
-    connection->has_share = false;
-    budget_give(&set->budget, connection->share_body_bytes);
-    set->shares_given = !TAILQ_EMPTY(&set->small_waiting) || !TAILQ_EMPTY(&set->large_waiting);
+    return connection->memory == MEMORY_GRANTED;
 }
 
-/* True if the request at hand may be in memory as a whole; otherwise it waits for that. */
-static bool has_share(struct connection *connection)
+void connection_close(struct connection *connection)
 {
-    struct connections *set = connection->set;
-    if (connection->has_share || connection->waiting != NULL)
-        return connection->has_share;
-    connection->share_body_bytes = framing_body_bytes(&connection->framing);
-    struct connection_list *queue = connections_queue(set, connection->share_body_bytes);
-    connection->has_share =
-        TAILQ_EMPTY(queue) && budget_take(&set->budget, connection->share_body_bytes);
-    if (!connection->has_share) {
-        connection->waiting = queue;
-        TAILQ_INSERT_TAIL(queue, connection, waiting_entry);
-    }
-    return connection->has_share;
+    if (connection->state == DEAD)
+        return;
+    connection->state = DEAD;
+    stream_close(&connection->stream);
+    release_memory(connection);
+    connection->owner->closed(connection->context);
 }
 
-void connection_end(struct connection *connection)
+/* Tells evhttp that the client has gone. It frees its side and, before that, ends our sending side
+ * of the socket. */
+static void detach_evhttp(struct connection *connection)
 {
-    struct connections *set = connection->set;
-    if (connection->state == CONNECTION_DEAD)
-        return;
-    connection->state = CONNECTION_DEAD;
-    if (connection->fd >= 0) {
-        (void)event_del(&connection->event);
-        (void)close(connection->fd);
-    }
-    connection_be_sated(connection);
-    connection_give_share(connection);
-    TAILQ_REMOVE(&set->alive, connection, entry);
-    TAILQ_INSERT_TAIL(&set->dead, connection, entry);
-    set->count--;
-    set->options.count_changed(set->options.context, set->count);
-}
-
-void connection_fail(struct connection *connection)
-{
-    void (*then)(void *, bool) = connection->then;
-    connection->then = NULL;
-    if (connection->state == CONNECTION_DEAD)
-        return;
     bufferevent_trigger_event(connection->bev, BEV_EVENT_READING | BEV_EVENT_EOF, 0);
-    connection_end(connection);
-    if (then != NULL)
-        then(connection->then_argument, true);
 }
 
-/* Room for the next read: for a body, which has its share of memory, all that is missing. */
-static int reserve(struct connection *connection, struct evbuffer_iovec room[2])
+/* The socket has failed, or nobody waits for it any more. */
+static void drop(struct connection *connection)
+{
+    void (*piece_sent)(void *, bool) = connection->piece_sent;
+    connection->piece_sent = NULL;
+    if (connection->state == DEAD)
+        return;
+    detach_evhttp(connection);
+    connection_close(connection);
+    if (piece_sent != NULL)
+        piece_sent(connection->piece_argument, true);
+}
+
+/* The last reply is written and evhttp has let go. */
+static void linger(struct connection *connection)
+{
+    if (connection->ending) {
+        connection_close(connection);
+        return;
+    }
+    connection->state = LINGERING;
+    (void)evbuffer_drain(connection->inbox, evbuffer_get_length(connection->inbox));
+    release_memory(connection);
+    stream_end_writing(&connection->stream);
+    connection->owner->unfinished(connection->context);
+}
+
+/* In state LINGERING. */
+static void linger_on(struct connection *connection)
+{
+    struct stream *stream = &connection->stream;
+    switch (stream_discard(stream)) {
+    case STREAM_MORE:
+        connection->owner->unfinished(connection->context);
+        break;
+    case STREAM_ENDED:
+        /* a client that has only ended its side may still take what waits in the kernel */
+        if (stream_unsent_bytes(stream) == 0 || stream_is_gone(stream))
+            connection_close(connection);
+        break;
+    case STREAM_FAILED:
+        connection_close(connection);
+        break;
+    case STREAM_DONE:
+    case STREAM_BLOCKED:
+        break;
+    }
+}
+
+void connection_leave(struct connection *connection)
+{
+    /* the end of the last reply may still be in the kernel */
+    bool unsent =
+        stream_unsent_bytes(&connection->stream) > 0 && !stream_is_gone(&connection->stream);
+    detach_evhttp(connection);
+    if (unsent)
+        linger(connection);
+    else
+        connection_close(connection);
+}
+
+void connection_refuse(struct connection *connection, const void *bytes, size_t length)
+{
+    /* All earlier replies are written, so this one fits; if not the client does not read anyway. */
+    bool sent = stream_send_whole(&connection->stream, bytes, length);
+    detach_evhttp(connection);
+    if (sent)
+        linger(connection);
+    else
+        connection_close(connection);
+}
+
+void connection_abort(struct connection *connection)
+{
+    stream_reset(&connection->stream);
+    drop(connection);
+}
+
+/* One read into the inbox: for a body, whose memory is granted, of all that is missing. False if
+ * there is nothing to read now. */
+static bool receive(struct connection *connection)
 {
     uint64_t missing = framing_missing(&connection->framing, connection->inbox);
-    size_t wanted = missing < READ_BYTES_MAX ? (size_t)missing : READ_BYTES_MAX;
-    if (wanted < READ_BYTES_MIN)
-        wanted = READ_BYTES_MIN;
-    return evbuffer_reserve_space(connection->inbox, (ev_ssize_t)wanted, room, 2);
-}
-
-/* One read into the inbox. */
-static void receive(struct connection *connection)
-{
-    struct evbuffer_iovec room[2];
-    int rooms = reserve(connection, room);
-    if (rooms <= 0) {
-        connection_fail(connection);
-        return;
+    switch (stream_receive(&connection->stream, connection->inbox, missing)) {
+    case STREAM_DONE:
+    case STREAM_MORE:
+        return true;
+    case STREAM_ENDED:
+        connection_leave(connection);
+        return true;
+    case STREAM_FAILED:
+        drop(connection);
+        return true;
+    case STREAM_BLOCKED:
+        break;
     }
-    size_t asked = room[0].iov_len + (rooms > 1 ? room[1].iov_len : 0);
-    ssize_t got = readv(connection->fd, room, rooms);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-        connection->readable = false;
-    else if (got == 0)
-        farewell_leave(connection);
-    else if (got < 0 && errno != EINTR)
-        connection_fail(connection);
-    if (got <= 0)
-        return;
-    connection->received_bytes += (uint64_t)got;
-    connection->drained = (size_t)got < asked;
-    if ((size_t)got < room[0].iov_len)
-        room[0].iov_len = (size_t)got;
-    if (rooms > 1)
-        room[1].iov_len = (size_t)got - room[0].iov_len;
-    (void)evbuffer_commit_space(connection->inbox, room, rooms);
+    return false;
 }
 
-/* Writes what is out. True if that is all, false if the socket is full or the client gone. */
-static bool write_out(struct connection *connection)
+/* The whole reply is written: evhttp ends the request. */
+static void finish_request(struct connection *connection)
 {
-    struct evbuffer *out = bufferevent_get_output(connection->bev);
-    while (evbuffer_get_length(out) > 0) {
-        int written = evbuffer_write(out, connection->fd);
-        connection->written_bytes += written > 0 ? (uint64_t)written : 0;
-        if (written >= 0 || errno == EINTR)
-            continue;
-        if ((errno != EAGAIN && errno != EWOULDBLOCK) || connection->set->ending)
-            connection_fail(connection);
-        return false;
-    }
-    return true;
+    bufferevent_trigger(connection->bev, EV_WRITE, 0);
+    connection->state = READING;
+    release_memory(connection);
+    if (connection->close_after_reply && !is_detached(connection))
+        detach_evhttp(connection);
+    if (is_detached(connection))
+        linger(connection);
 }
 
-/* In state WRITING: true if the reply, or the piece, is out. */
+/* In state WRITING: true if the reply, or the piece, is written. */
 static bool write_on(struct connection *connection)
 {
-    if (!write_out(connection))
+    enum stream_result result =
+        stream_write(&connection->stream, bufferevent_get_output(connection->bev));
+    if (result != STREAM_DONE) {
+        if (result == STREAM_FAILED || connection->ending)
+            drop(connection);
         return false;
-    if (connection->then != NULL && connection->set->ending) {
-        connection_fail(connection);
-    } else if (connection->then != NULL) {
-        void (*then)(void *, bool) = connection->then;
-        connection->then = NULL;
-        connection->state = CONNECTION_SERVING;
-        then(connection->then_argument, false);
+    }
+    void (*piece_sent)(void *, bool) = connection->piece_sent;
+    if (piece_sent == NULL) {
+        finish_request(connection);
+    } else if (connection->ending) {
+        drop(connection);
     } else {
-        bufferevent_trigger(connection->bev, EV_WRITE, 0); /* evhttp ends the request */
-        connection->state = CONNECTION_READING;
-        connection_give_share(connection);
-        if (connection_is_orphan(connection))
-            farewell_linger(connection);
+        connection->piece_sent = NULL;
+        connection->state = SERVING;
+        piece_sent(connection->piece_argument, false);
     }
     return true;
 }
@@ -188,36 +259,29 @@ static void send_continue(struct connection *connection)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     connection->framing.owes_continue = false;
-    ssize_t sent = send(connection->fd, go_on, sizeof(go_on) - 1, MSG_NOSIGNAL);
-    if (sent > 0 && (size_t)sent < sizeof(go_on) - 1)
-        connection_fail(connection);
+    uint64_t before = connection->stream.written_bytes;
+    if (!stream_send_whole(&connection->stream, go_on, sizeof(go_on) - 1) &&
+        connection->stream.written_bytes != before)
+        drop(connection); /* a part of it cannot be taken back */
 }
 
 /* Hands the first `bytes` bytes of the inbox to evhttp and lets it work. */
 static void feed(struct connection *connection, size_t bytes, bool complete)
 {
-    struct connections *set = connection->set;
-    /*
-     * A request that is complete gets a reply, and writing that shows whether the client is still
-     * there. So if the last read emptied the socket there is no need to look again; unless the
-     * client has hung up, for what is there already brings no further edge.
-     */
-    if (complete && connection->drained && !connection->hung_up)
-        connection->readable = false;
+    if (complete)
+        stream_request_received(&connection->stream);
     connection->requests += complete;
-    connection->drained = false; /* it says nothing about what comes while this one is served */
     (void)evbuffer_remove_buffer(connection->inbox, bufferevent_get_input(connection->bev), bytes);
-    set->current = connection;
-    bufferevent_trigger(connection->bev, EV_READ, 0);
-    set->current = NULL;
-    if (connection_is_orphan(connection)) {
-        connection_end(connection);
+    connection->owner->request_ready(connection->context);
+    if (is_detached(connection)) {
+        connection_close(connection);
         return;
     }
     /* evhttp disagrees with framing.c, or has an error page ready of a kind that we do not send */
-    struct evbuffer *out = bufferevent_get_output(connection->bev);
-    if (connection->state == CONNECTION_READING && (complete || evbuffer_get_length(out) > 0))
-        farewell_refuse(connection, 400, "the request was not understood");
+    struct evbuffer *output = bufferevent_get_output(connection->bev);
+    if (connection->state == READING && (complete || evbuffer_get_length(output) > 0))
+        connection->owner->request_refused(connection->context, 400,
+                                           "the request was not understood");
 }
 
 /* In state READING. False if there is nothing to do now. */
@@ -228,12 +292,12 @@ static bool read_on(struct connection *connection)
     if (verdict.ready_bytes == 0)
         verdict = framing_scan(framing, connection->inbox);
     if (verdict.refused != 0) {
-        farewell_refuse(connection, verdict.refused, verdict.why);
+        connection->owner->request_refused(connection->context, verdict.refused, verdict.why);
         return false;
     }
     bool head_is_in = verdict.ready_bytes > 0 || framing->state != FRAMING_HEAD;
     connection->held = (struct framing_verdict){0};
-    if (head_is_in && !has_share(connection)) {
+    if (head_is_in && !has_memory(connection)) {
         connection->held = verdict;
         return false;
     }
@@ -245,92 +309,170 @@ static bool read_on(struct connection *connection)
         send_continue(connection);
         return true;
     }
-    if (connection->readable) {
-        receive(connection);
+    if (receive(connection))
         return true;
-    }
-    if (connection->set->draining && !framing_midway(framing, connection->inbox))
-        farewell_leave(connection);
+    if (connection->draining && !framing_midway(framing, connection->inbox))
+        connection_leave(connection);
     return false;
 }
 
-void connection_advance(struct connection *connection)
+void connection_run(struct connection *connection)
 {
     bool on = true;
-    connection->advancing = true;
-    for (unsigned steps = 0; on && steps < 2 * STEPS_A_TURN; steps++) {
+    connection->running = true;
+    for (unsigned steps = 0; on && steps < STEPS_MAX; steps++) {
         switch (connection->state) {
-        case CONNECTION_READING:
+        case READING:
             on = read_on(connection);
             break;
-        case CONNECTION_WRITING:
+        case WRITING:
             on = write_on(connection);
             break;
-        case CONNECTION_LINGERING:
-            if (farewell_linger_on(connection))
-                connection_become_hungry(connection);
+        case LINGERING:
+            linger_on(connection);
             on = false;
             break;
-        case CONNECTION_SERVING:
-        case CONNECTION_DEAD:
+        case SERVING:
+        case DEAD:
             on = false;
             break;
         }
     }
-    connection->advancing = false;
-    if (on && connection->state != CONNECTION_DEAD)
-        connection_become_hungry(connection);
+    connection->running = false;
+    if (connection->state == DEAD)
+        return;
+    if (on)
+        connection->owner->unfinished(connection->context);
+    connection->owner->settled(connection->context);
 }
 
-/* Reset, or closed both ways; not one that has only ended its side and still wants its replies. */
-static bool is_gone(int fd)
+static void on_stream_changed(void *context)
 {
-    struct pollfd asked = {.fd = fd};
-    return poll(&asked, 1, 0) > 0 && (asked.revents & (POLLHUP | POLLERR)) != 0;
-}
-
-void connection_on_event(evutil_socket_t fd, short what, void *argument)
-{
-    struct connection *connection = argument;
-    (void)fd;
-    if (what & (EV_READ | EV_CLOSED)) {
-        connection->readable = true;
-        connection->drained = false;
-    }
-    if (what & EV_CLOSED)
-        connection->hung_up = true;
-    connection_advance(connection);
+    struct connection *connection = context;
+    connection_run(connection);
     /* Nothing is read or written while it waits for memory, so nothing else would tell; nor would a
      * later event, if it came to wait just now. */
-    if (connection->waiting != NULL && is_gone(connection->fd))
-        connection_fail(connection);
+    if (connection->memory == MEMORY_WANTED && stream_is_gone(&connection->stream))
+        drop(connection);
+}
+
+/* evhttp has set the accepted socket on the bufferevent by now: take it away again. */
+void connection_start(struct connection *connection)
+{
+    if (is_detached(connection)) { /* out of memory, and evhttp has closed the socket */
+        connection_close(connection);
+        return;
+    }
+    int fd = bufferevent_getfd(connection->bev);
+    (void)bufferevent_setfd(connection->bev, -1);
+    (void)bufferevent_enable(connection->bev, EV_READ);
+    if (!stream_open(&connection->stream, connection->base, fd, on_stream_changed, connection))
+        drop(connection);
+    else
+        connection->owner->settled(connection->context);
+}
+
+void connection_memory_granted(struct connection *connection)
+{
+    connection->memory = MEMORY_GRANTED;
+    connection_run(connection);
+}
+
+void connection_drain(struct connection *connection)
+{
+    connection->draining = true;
+    if (!connection->running)
+        connection_run(connection);
+}
+
+void connection_end(struct connection *connection)
+{
+    connection->ending = true;
+    if (connection->state == LINGERING)
+        connection_close(connection);
+    else if (connection->state != SERVING)
+        drop(connection);
+}
+
+void connection_feed_evhttp(struct connection *connection)
+{
+    bufferevent_trigger(connection->bev, EV_READ, 0);
+}
+
+void connection_serve(struct connection *connection)
+{
+    connection->state = SERVING;
 }
 
 bool connection_wants_close(const struct connection *connection)
 {
-    return connection->framing.wants_close || connection->set->draining;
+    return connection->framing.wants_close || connection->draining;
+}
+
+void connection_close_after_reply(struct connection *connection)
+{
+    connection->close_after_reply = true;
+}
+
+struct evbuffer *connection_output(const struct connection *connection)
+{
+    return bufferevent_get_output(connection->bev);
 }
 
 void connection_send(struct connection *connection)
 {
-    connection->state = CONNECTION_WRITING;
-    if (!connection->advancing)
-        connection_advance(connection);
+    connection->state = WRITING;
+    if (!connection->running)
+        connection_run(connection);
 }
 
-void connection_send_piece(struct connection *connection, void (*then)(void *argument, bool gone),
+void connection_send_piece(struct connection *connection, void (*sent)(void *argument, bool gone),
                            void *argument)
 {
-    connection->then = then;
-    connection->then_argument = argument;
+    connection->piece_sent = sent;
+    connection->piece_argument = argument;
     connection_send(connection);
 }
 
-void connection_abort(struct connection *connection)
+enum timeouts_phase connection_phase(const struct connection *connection)
 {
-    /* Resets a TCP connection at once. A close would, with evhttp's shutdown before it, look like
-     * the end of the reply to a client of HTTP/1.0. */
-    static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-    (void)connect(connection->fd, &nobody, sizeof(nobody));
-    connection_fail(connection);
+    switch (connection->state) {
+    case READING:
+        if (connection->memory == MEMORY_WANTED)
+            return TIMEOUTS_NONE;
+        if (!framing_midway(&connection->framing, connection->inbox))
+            return TIMEOUTS_IDLE;
+        return connection->framing.state == FRAMING_HEAD ? TIMEOUTS_HEAD : TIMEOUTS_BODY;
+    case WRITING:
+        return TIMEOUTS_REPLY;
+    case LINGERING:
+        return TIMEOUTS_LINGER;
+    case SERVING:
+    case DEAD:
+        break;
+    }
+    return TIMEOUTS_NONE;
+}
+
+void *connection_piece(const struct connection *connection)
+{
+    return connection->piece_sent != NULL ? connection->piece_argument : NULL;
+}
+
+unsigned connection_requests(const struct connection *connection)
+{
+    return connection->requests;
+}
+
+uint64_t connection_unsent_bytes(const struct connection *connection)
+{
+    return stream_unsent_bytes(&connection->stream);
+}
+
+uint64_t connection_moved_bytes(const struct connection *connection)
+{
+    uint64_t unsent_bytes = 0;
+    if (connection->state == WRITING || connection->state == LINGERING)
+        unsent_bytes = connection_unsent_bytes(connection);
+    return connection->stream.received_bytes + connection->stream.written_bytes - unsent_bytes;
 }

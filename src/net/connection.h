@@ -1,122 +1,150 @@
 /*
- * connection: one client's socket, with evhttp on top for the HTTP.
+ * connection: one client's socket, with evhttp on top of it for the HTTP.
  *
  * evhttp wants to own the socket; it gets a bufferevent without one, a passive
  * pair of buffers. The socket belongs to this module: it is registered once,
  * edge-triggered, and read and written when we choose. What arrives goes to
- * the inbox, is framed (framing.h) and handed to evhttp one whole request at a
- * time. While a request is served nothing is read, so a client that sends
- * ahead fills its own socket's buffer and not our memory.
+ * the inbox, is framed (framing.h) and handed to evhttp one whole request, or
+ * one chunk of a body, at a time. While a request is served nothing is read,
+ * so a client that sends ahead fills its own socket's buffer and not our memory.
  *
- *   socket -> inbox -> framing -> evhttp -> the handler
- *   socket <-------------------- evhttp <- connection_send
+ *   socket -> inbox -> framing -> evhttp -> the handler of the request
+ *   socket <-------------------- output <- connection_send
+ *
+ * evhttp stays because it is what a C programmer of this field knows: it parses
+ * the request and keeps its life cycle. The sockets are ours because a request
+ * then costs two system calls instead of eight to eleven.
  *
  * States:
- *   READING    the next request is not complete, or waits for its share of memory (budget.h)
+ *   READING    the next request is not complete, or waits for memory
  *   SERVING    a handler or a worker has the request; the socket is left alone
- *   WRITING    the reply, or a piece of it, is on its way out
- *   LINGERING  the last reply is out; what still comes is thrown away
- *   DEAD       closed, freed at the end of the turn
+ *   WRITING    the reply, or a piece of it, is being written
+ *   LINGERING  the last reply is written and our side ended; what still comes is thrown away, so
+ *              that the kernel does not answer it with a reset that could destroy the reply
+ *   DEAD       closed; the owner frees it when nothing of it is on the stack
  *
  *   READING -> SERVING -> WRITING -> READING, or SERVING between two pieces, or LINGERING
- *   READING, WRITING and LINGERING -> DEAD when the socket fails or the server stops
- *   SERVING -> DEAD by connection_abort only, so whoever serves may keep the pointer until then
+ *   READING, WRITING and LINGERING -> DEAD when the socket fails or the owner ends it
+ *   SERVING -> DEAD by connection_abort only, so a handler may keep the pointer until then
+ *
+ * It knows no owner, no endpoint and no timeouts: all it has to say goes to the
+ * functions of struct connection_owner. Owned by whoever called connection_new.
  *
  * Loop thread.
  */
 #ifndef ROCHEFORT_NET_CONNECTION_H
 #define ROCHEFORT_NET_CONNECTION_H
 
-#include <event2/event_struct.h>
 #include <stdbool.h>
-#include <sys/queue.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "net/framing.h"
 #include "net/timeouts.h"
 
 struct bufferevent;
-struct connections;
+struct connection;
+struct evbuffer;
+struct event_base;
 
-enum connection_state {
-    CONNECTION_READING,
-    CONNECTION_SERVING,
-    CONNECTION_WRITING,
-    CONNECTION_LINGERING,
-    CONNECTION_DEAD
+/* What a connection reports. `context` is that of connection_new. */
+struct connection_owner {
+    /* evhttp's input has a whole request or a part of one: call connection_feed_evhttp. Whoever
+     * then serves the request calls connection_serve. */
+    void (*request_ready)(void *context);
+    /* The request will not be read: answer with connection_refuse. */
+    void (*request_refused)(void *context, int status, const char *why);
+    /* May a request with a body of at most so many bytes be read? False: not now,
+     * connection_memory_granted says when. */
+    bool (*memory_wanted)(void *context, uint64_t body_bytes);
+    /* It is over, or will never be: no memory is held or waited for any more. */
+    void (*memory_released)(void *context);
+    /* There is more to do than fits into one loop iteration: call connection_run in the next. */
+    void (*unfinished)(void *context);
+    /* Nothing can be done until something happens; the phase may be another one. */
+    void (*settled)(void *context);
+    /* The socket is closed. Free the connection later, not in this call. */
+    void (*closed)(void *context);
 };
 
-TAILQ_HEAD(connection_list, connection);
+/* NULL when out of memory. `owner` and `limits` are constant and outlive it. */
+struct connection *connection_new(struct event_base *base, const struct framing_limit *limits,
+                                  const struct connection_owner *owner, void *context);
+void connection_free(struct connection *connection);
 
-/* The fields are for connection.c, connections.c, farewell.c and patience.c. */
-struct connection {
-    TAILQ_ENTRY(connection) entry, hungry_entry, waiting_entry;
-    struct connections *set;
-    struct bufferevent *bev; /* evhttp's; we hold a reference */
-    struct event event;
-    int fd;
-    struct evbuffer *inbox;
-    struct framing framing;
-    struct framing_verdict held; /* released by framing, but the request has no share yet */
-    enum connection_state state;
+/* The bufferevent for evhttp. */
+struct bufferevent *connection_bufferevent(const struct connection *connection);
 
-    bool readable;  /* the kernel may have bytes that we have not taken */
-    bool drained;   /* the last read emptied the socket; no edge and no feed since */
-    bool hung_up;   /* the client has ended its side; only a read of 0 tells when it is all read */
-    bool advancing; /* connection_advance is on the stack */
-    bool hungry;    /* has more to do than fits into a turn; on the set's list */
-    bool has_share;
-    struct connection_list *waiting; /* the set's list of those that want a share; NULL if not */
-    uint64_t share_body_bytes;       /* what the share is, or would be, for */
+/* Takes over the socket that evhttp has set on the bufferevent. May end in `closed`. */
+void connection_start(struct connection *connection);
 
-    unsigned requests; /* so many complete ones went to evhttp */
-    uint64_t received_bytes, written_bytes;
-    struct patience_seen seen;
+/* Goes on with what can be done now. */
+void connection_run(struct connection *connection);
 
-    void (*then)(void *argument, bool gone);
-    void *then_argument;
-};
+/* After memory_wanted was false. */
+void connection_memory_granted(struct connection *connection);
 
-/* The reply must say so, and the connection is closed after it. */
+/* No request after the one at hand; one that is idle is closed. */
+void connection_drain(struct connection *connection);
+
+/* Nobody waits for this client any more: closed, or, while its request is served, as soon as the
+ * reply does not go out at once. */
+void connection_end(struct connection *connection);
+
+/* Closed in good order: nothing is under way, or the client has ended its side. */
+void connection_leave(struct connection *connection);
+
+/* Closes the socket; evhttp has let go already. Nothing happens if it is closed. */
+void connection_close(struct connection *connection);
+
+/* Resets the connection, so that the client cannot take what it has for a whole reply. */
+void connection_abort(struct connection *connection);
+
+/* Answers a refused request with these bytes, then lingers. */
+void connection_refuse(struct connection *connection, const void *bytes, size_t length);
+
+/* For whoever serves a request. */
+
+/* In request_ready: evhttp reads its input, and calls the handler of a request that is complete. */
+void connection_feed_evhttp(struct connection *connection);
+
+/* The handler has the request. */
+void connection_serve(struct connection *connection);
+
+/* The reply must say "Connection: close", and the connection is closed after it. */
 bool connection_wants_close(const struct connection *connection);
 
-/* Writes what evhttp has put out for the request at hand; when it is out the next one is served. */
+/* Has the connection closed after this reply. */
+void connection_close_after_reply(struct connection *connection);
+
+/* Where the reply is put before connection_send. */
+struct evbuffer *connection_output(const struct connection *connection);
+
+/* Writes the output; evhttp must know that the reply is complete. Then the next request is read. */
 void connection_send(struct connection *connection);
 
 /*
- * The same for a reply in pieces: `then` is called once the piece is out, or with `gone` true when
- * the client is; then evhttp has let go of the request and the connection must not be used again.
+ * The same for a piece of a reply: `sent` is called once it is written, or with `gone` true when
+ * the client is gone; then evhttp has let go of the request and the connection must not be used
+ * again.
  */
-void connection_send_piece(struct connection *connection, void (*then)(void *argument, bool gone),
+void connection_send_piece(struct connection *connection, void (*sent)(void *argument, bool gone),
                            void *argument);
 
-/* Drops the client in the middle of a reply, so that it cannot take it for a whole one. */
-void connection_abort(struct connection *connection);
+/* For timeouts and lists of the owner. */
 
-/* For connections.c, farewell.c and patience.c */
+enum timeouts_phase connection_phase(const struct connection *connection);
 
-/* True if evhttp has freed its side. It does so inside many of its functions, and only this tells.
- */
-bool connection_is_orphan(const struct connection *connection);
+/* The argument of the piece that is being written; NULL if none is. */
+void *connection_piece(const struct connection *connection);
 
-/* Goes on with whatever the connection can do now. */
-void connection_advance(struct connection *connection);
+/* How many requests were complete so far. */
+unsigned connection_requests(const struct connection *connection);
 
-/* It goes on in the next turn, before the loop sleeps. */
-void connection_become_hungry(struct connection *connection);
+/* Received, and sent and acknowledged, in all. */
+uint64_t connection_moved_bytes(const struct connection *connection);
 
-/* Takes it off the set's list of the hungry. */
-void connection_be_sated(struct connection *connection);
-
-/* The request is over, or will never be: what it held of the budget is free. */
-void connection_give_share(struct connection *connection);
-
-/* Tells evhttp that the socket has failed, whereupon it frees its side, and closes it. */
-void connection_fail(struct connection *connection);
-
-/* Closes the socket; evhttp has let go already. */
-void connection_end(struct connection *connection);
-
-/* Callback of the socket's event. */
-void connection_on_event(evutil_socket_t fd, short what, void *connection);
+/* Written to the socket and not acknowledged. */
+uint64_t connection_unsent_bytes(const struct connection *connection);
 
 #endif

@@ -1,230 +1,444 @@
 #include "net/connections.h"
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <stdlib.h>
-#include <time.h>
+#include <sys/queue.h>
 
-static time_t monotonic_seconds(void)
+#include "base/clock.h"
+#include "net/budget.h"
+
+/* The lists of connections to check, by length of time. In each the first is due first. */
+enum timer_list { TIMER_IDLE, TIMER_HEAD, TIMER_SECOND, TIMER_LISTS };
+
+struct timer {
+    enum timeouts_phase phase;
+    unsigned requests; /* complete ones when the phase began */
+    uint64_t begun_ms, due_ms;
+    bool measuring; /* an interval has begun */
+    uint64_t interval_begun_ms, interval_moved_bytes;
+};
+
+TAILQ_HEAD(client_list, client);
+
+struct client {
+    TAILQ_ENTRY(client) entry, ready_entry, waiting_entry, timer_entry;
+    struct connections *connections;
+    struct connection *connection;
+    bool ready;                  /* on the ready list */
+    struct client_list *waiting; /* for memory, in this list; NULL if not */
+    struct client_list *timed;   /* in this list; NULL if no limit runs */
+    bool reserved;
+    uint64_t body_bytes, reserved_ms; /* of the reservation, and when it was made */
+    struct timer timer;
+};
+
+struct connections {
+    struct connections_options options;
+    struct client_list pending; /* accepted by evhttp, their sockets not taken over yet */
+    struct client_list open, closed, ready;
+    struct client_list small_waiting, large_waiting; /* for memory, in order */
+    struct client_list timers[TIMER_LISTS];
+    struct budget budget;
+    bool released;      /* memory, since the last iteration and while others wait for it */
+    struct event *tick; /* pending while there are connections */
+    uint64_t now_ms;    /* of this loop iteration; 0 if not read yet */
+    unsigned count, ready_count;
+    bool draining, ending;
+    struct client *current; /* evhttp reads a request of it */
+};
+
+static uint64_t now_ms(struct connections *connections)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
+    if (connections->now_ms == 0)
+        connections->now_ms = clock_monotonic_ns() / CLOCK_NS_PER_MS;
+    return connections->now_ms;
 }
 
-/* A piece is being written that is not worth waiting for. */
-static bool is_overdue(const struct connection *connection)
+static void unset_timer(struct client *client)
 {
-    return connection->state == CONNECTION_WRITING && connection->then != NULL &&
-           connection->set->options.overdue(connection->then_argument);
+    if (client->timed != NULL)
+        TAILQ_REMOVE(client->timed, client, timer_entry);
+    client->timed = NULL;
 }
 
-static void on_second(evutil_socket_t fd, short what, void *argument)
+static void set_timer(struct client *client)
 {
-    struct connections *set = argument;
-    struct connection *connection, *next;
-    time_t now_s = monotonic_seconds();
+    static const enum timer_list lists[TIMEOUTS_PHASES] = {[TIMEOUTS_IDLE] = TIMER_IDLE,
+                                                           [TIMEOUTS_HEAD] = TIMER_HEAD,
+                                                           [TIMEOUTS_BODY] = TIMER_SECOND,
+                                                           [TIMEOUTS_REPLY] = TIMER_SECOND,
+                                                           [TIMEOUTS_LINGER] = TIMER_SECOND};
+    struct connections *connections = client->connections;
+    struct timer *timer = &client->timer;
+    uint64_t after_ms = timeouts_check_after_ms(&connections->options.timeouts, timer->phase);
+    unset_timer(client);
+    if (after_ms == TIMEOUTS_NEVER)
+        return;
+    timer->due_ms = now_ms(connections) + after_ms;
+    client->timed = &connections->timers[lists[timer->phase]];
+    TAILQ_INSERT_TAIL(client->timed, client, timer_entry);
+}
+
+static void on_settled(void *context)
+{
+    struct client *client = context;
+    struct timer *timer = &client->timer;
+    enum timeouts_phase phase = connection_phase(client->connection);
+    unsigned requests = connection_requests(client->connection);
+    if (phase == timer->phase && requests == timer->requests)
+        return;
+    *timer = (struct timer){
+        .phase = phase, .requests = requests, .begun_ms = now_ms(client->connections)};
+    set_timer(client);
+}
+
+static void refuse(struct client *client, int status, const char *why)
+{
+    struct connections *connections = client->connections;
+    struct connections_refusal refusal = {.status = status, .why = why};
+    if (client->timer.phase == TIMEOUTS_HEAD || client->timer.phase == TIMEOUTS_BODY)
+        refusal.elapsed_ms = now_ms(connections) - client->timer.begun_ms;
+    connections->options.refused(connections->options.context, client->connection, &refusal);
+}
+
+static void on_refused(void *context, int status, const char *why)
+{
+    refuse(context, status, why);
+}
+
+/* The bytes that moved are asked for here and not when the phase begins: that costs a call to the
+ * kernel, and most phases are over before their first check. */
+static void begin_interval(struct client *client)
+{
+    client->timer.measuring = true;
+    client->timer.interval_begun_ms = now_ms(client->connections);
+    client->timer.interval_moved_bytes = connection_moved_bytes(client->connection);
+}
+
+static struct timeouts_input timeouts_input_of(struct client *client)
+{
+    const struct timer *timer = &client->timer;
+    uint64_t now = now_ms(client->connections);
+    struct timeouts_input input = {.phase = timer->phase, .phase_ms = now - timer->begun_ms};
+    if (timer->measuring) {
+        input.interval_ms = now - timer->interval_begun_ms;
+        input.moved_bytes =
+            connection_moved_bytes(client->connection) - timer->interval_moved_bytes;
+    }
+    if (timer->phase == TIMEOUTS_LINGER)
+        input.unsent_bytes = connection_unsent_bytes(client->connection);
+    if (client->reserved) {
+        input.reserved_bytes = client->body_bytes;
+        input.reserved_ms = now - client->reserved_ms;
+    }
+    return input;
+}
+
+static void check_timeouts(struct client *client)
+{
+    const struct connections_options *options = &client->connections->options;
+    struct connection *connection = client->connection;
+    const void *piece = connection_piece(connection);
+    if (piece != NULL && client->timer.phase == TIMEOUTS_REPLY && options->piece_overdue != NULL &&
+        options->piece_overdue(piece)) {
+        connection_abort(connection);
+        return;
+    }
+    struct timeouts_input input = timeouts_input_of(client);
+    struct timeouts_verdict verdict = timeouts_check(&options->timeouts, &input);
+    switch (verdict.action) {
+    case TIMEOUTS_CLOSE:
+        connection_leave(connection);
+        return;
+    case TIMEOUTS_REFUSE:
+        refuse(client, 408, verdict.why);
+        return;
+    case TIMEOUTS_RESET:
+        connection_abort(connection);
+        return;
+    case TIMEOUTS_NEXT_INTERVAL:
+        begin_interval(client);
+        break;
+    case TIMEOUTS_WAIT:
+        if (!client->timer.measuring)
+            begin_interval(client);
+        break;
+    }
+    set_timer(client);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *argument)
+{
+    struct connections *connections = argument;
     (void)fd;
     (void)what;
-    for (connection = TAILQ_FIRST(&set->alive); connection != NULL; connection = next) {
-        next = TAILQ_NEXT(connection, entry);
-        if (is_overdue(connection))
-            connection_abort(connection);
-        else
-            patience_look(&set->options.patience, connection, now_s);
+    for (unsigned list = 0; list < TIMER_LISTS; list++) {
+        struct client *client;
+        while ((client = TAILQ_FIRST(&connections->timers[list])) != NULL &&
+               client->timer.due_ms <= now_ms(connections)) {
+            unset_timer(client);
+            check_timeouts(client); /* it is not due again in this tick */
+        }
     }
-    if (set->count == 0)
-        (void)event_del(set->second);
+    if (connections->count == 0)
+        (void)event_del(connections->tick);
 }
+
+static struct client_list *waiting_list(struct connections *connections, uint64_t body_bytes)
+{
+    return body_bytes < BUDGET_LARGE_BYTES ? &connections->small_waiting
+                                           : &connections->large_waiting;
+}
+
+static bool reserve_memory(struct client *client)
+{
+    struct connections *connections = client->connections;
+    client->reserved = budget_reserve(&connections->budget, client->body_bytes);
+    if (client->reserved)
+        client->reserved_ms = now_ms(connections);
+    return client->reserved;
+}
+
+static bool on_memory_wanted(void *context, uint64_t body_bytes)
+{
+    struct client *client = context;
+    struct client_list *list = waiting_list(client->connections, body_bytes);
+    client->body_bytes = body_bytes;
+    if (TAILQ_EMPTY(list) && reserve_memory(client))
+        return true;
+    client->waiting = list;
+    TAILQ_INSERT_TAIL(list, client, waiting_entry);
+    return false;
+}
+
+static void on_memory_released(void *context)
+{
+    struct client *client = context;
+    struct connections *connections = client->connections;
+    if (client->waiting != NULL)
+        TAILQ_REMOVE(client->waiting, client, waiting_entry);
+    client->waiting = NULL;
+    if (!client->reserved)
+        return;
+    client->reserved = false;
+    budget_release(&connections->budget, client->body_bytes);
+    connections->released =
+        !TAILQ_EMPTY(&connections->small_waiting) || !TAILQ_EMPTY(&connections->large_waiting);
+}
+
+static void on_unfinished(void *context)
+{
+    struct client *client = context;
+    if (client->ready)
+        return;
+    client->ready = true;
+    client->connections->ready_count++;
+    TAILQ_INSERT_TAIL(&client->connections->ready, client, ready_entry);
+}
+
+static void unschedule(struct client *client)
+{
+    if (!client->ready)
+        return;
+    client->ready = false;
+    client->connections->ready_count--;
+    TAILQ_REMOVE(&client->connections->ready, client, ready_entry);
+}
+
+static void on_closed(void *context)
+{
+    struct client *client = context;
+    struct connections *connections = client->connections;
+    unschedule(client);
+    unset_timer(client);
+    TAILQ_REMOVE(&connections->open, client, entry);
+    TAILQ_INSERT_TAIL(&connections->closed, client, entry);
+    connections->count--;
+    connections->options.count_changed(connections->options.context, connections->count);
+}
+
+static void on_request_ready(void *context)
+{
+    struct client *client = context;
+    client->connections->current = client;
+    connection_feed_evhttp(client->connection);
+    client->connections->current = NULL;
+}
+
+static const struct connection_owner owner = {.request_ready = on_request_ready,
+                                              .request_refused = on_refused,
+                                              .memory_wanted = on_memory_wanted,
+                                              .memory_released = on_memory_released,
+                                              .unfinished = on_unfinished,
+                                              .settled = on_settled,
+                                              .closed = on_closed};
 
 struct connections *connections_new(const struct connections_options *options)
 {
-    struct connections *set = calloc(1, sizeof(*set));
-    if (set == NULL)
+    struct connections *connections = calloc(1, sizeof(*connections));
+    if (connections == NULL)
         return NULL;
-    set->options = *options;
-    TAILQ_INIT(&set->born);
-    TAILQ_INIT(&set->alive);
-    TAILQ_INIT(&set->dead);
-    TAILQ_INIT(&set->hungry);
-    TAILQ_INIT(&set->small_waiting);
-    TAILQ_INIT(&set->large_waiting);
-    set->budget.limit_bytes = options->buffered_bytes_max;
-    set->second = event_new(options->base, -1, EV_PERSIST, on_second, set);
-    if (set->second == NULL) {
-        free(set);
+    connections->options = *options;
+    TAILQ_INIT(&connections->pending);
+    TAILQ_INIT(&connections->open);
+    TAILQ_INIT(&connections->closed);
+    TAILQ_INIT(&connections->ready);
+    TAILQ_INIT(&connections->small_waiting);
+    TAILQ_INIT(&connections->large_waiting);
+    for (unsigned list = 0; list < TIMER_LISTS; list++)
+        TAILQ_INIT(&connections->timers[list]);
+    connections->budget.limit_bytes = options->buffered_bytes_max;
+    connections->budget.reply_bytes = options->reply_bytes_max;
+    connections->tick = event_new(options->base, -1, EV_PERSIST, on_tick, connections);
+    if (connections->tick == NULL) {
+        free(connections);
         return NULL;
     }
-    return set;
-}
-
-static void free_connection(struct connection *connection)
-{
-    if (connection->inbox != NULL)
-        evbuffer_free(connection->inbox);
-    if (connection->bev != NULL)
-        bufferevent_decref(connection->bev);
-    free(connection);
-}
-
-static void bury_dead(struct connections *set)
-{
-    struct connection *connection;
-    while ((connection = TAILQ_FIRST(&set->dead)) != NULL) {
-        TAILQ_REMOVE(&set->dead, connection, entry);
-        free_connection(connection);
-    }
+    return connections;
 }
 
 struct bufferevent *connections_accept(struct event_base *base, void *argument)
 {
-    struct connections *set = argument;
-    struct connection *connection = calloc(1, sizeof(*connection));
-    if (connection == NULL)
+    struct connections *connections = argument;
+    struct client *client = calloc(1, sizeof(*client));
+    if (client == NULL)
         return NULL;
-    connection->inbox = evbuffer_new();
-    /* With this option evhttp leaves closing the socket to the bufferevent, that is to us. */
-    connection->bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-    if (connection->inbox == NULL || connection->bev == NULL) {
-        free_connection(connection);
+    client->connections = connections;
+    client->connection = connection_new(base, connections->options.limits, &owner, client);
+    if (client->connection == NULL) {
+        free(client);
         return NULL;
     }
-    bufferevent_incref(connection->bev);
-    connection->set = set;
-    connection->fd = -1;
-    framing_init(&connection->framing, set->options.limits);
-    TAILQ_INSERT_TAIL(&set->born, connection, entry);
-    set->count++;
-    set->options.count_changed(set->options.context, set->count);
-    return connection->bev;
+    TAILQ_INSERT_TAIL(&connections->pending, client, entry);
+    connections->count++;
+    connections->options.count_changed(connections->options.context, connections->count);
+    return connection_bufferevent(client->connection);
 }
 
-static bool watch_the_clock(struct connections *set)
+static bool start_tick(struct connections *connections)
 {
     static const struct timeval second = {.tv_sec = 1};
-    return event_pending(set->second, EV_TIMEOUT, NULL) || event_add(set->second, &second) == 0;
+    return event_pending(connections->tick, EV_TIMEOUT, NULL) ||
+           event_add(connections->tick, &second) == 0;
 }
 
-/* evhttp has set the accepted socket on the bufferevent by now: take it away again. */
-static void adopt(struct connection *connection)
+static void start_pending(struct connections *connections)
 {
-    struct connections *set = connection->set;
-    TAILQ_REMOVE(&set->born, connection, entry);
-    TAILQ_INSERT_TAIL(&set->alive, connection, entry);
-    if (connection_is_orphan(connection)) { /* out of memory, and evhttp has closed the socket */
-        connection_end(connection);
-        return;
-    }
-    connection->fd = bufferevent_getfd(connection->bev);
-    (void)bufferevent_setfd(connection->bev, -1);
-    (void)bufferevent_enable(connection->bev, EV_READ);
-    patience_begin(connection, monotonic_seconds());
-    if (event_assign(&connection->event, set->options.base, connection->fd,
-                     EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, connection_on_event,
-                     connection) != 0 ||
-        event_add(&connection->event, NULL) != 0 || !watch_the_clock(set))
-        connection_fail(connection);
-}
-
-void connections_free(struct connections *set)
-{
-    struct connection *connection;
-    if (set == NULL)
-        return;
-    while ((connection = TAILQ_FIRST(&set->born)) != NULL)
-        adopt(connection);
-    while ((connection = TAILQ_FIRST(&set->alive)) != NULL)
-        connection_end(connection);
-    bury_dead(set);
-    event_free(set->second);
-    free(set);
-}
-
-/* Each of them once: what is hungry again waits for the next turn. */
-static void feed_hungry(struct connections *set)
-{
-    struct connection *connection;
-    unsigned now = set->hungry_count;
-    while (now-- > 0 && (connection = TAILQ_FIRST(&set->hungry)) != NULL) {
-        connection_be_sated(connection);
-        connection_advance(connection);
+    struct client *client;
+    while ((client = TAILQ_FIRST(&connections->pending)) != NULL) {
+        TAILQ_REMOVE(&connections->pending, client, entry);
+        TAILQ_INSERT_TAIL(&connections->open, client, entry);
+        connection_start(client->connection);
+        if (!start_tick(connections))
+            connection_abort(client->connection); /* no limit would run */
+        if (connections->draining)
+            connection_drain(client->connection);
+        if (connections->ending)
+            connection_end(client->connection);
     }
 }
 
-struct connection_list *connections_queue(struct connections *set, uint64_t body_bytes)
+/* Each of them once: those that are unfinished again wait for the next loop iteration. */
+static void run_ready(struct connections *connections)
 {
-    return body_bytes < BUDGET_LARGE_BYTES ? &set->small_waiting : &set->large_waiting;
+    struct client *client;
+    unsigned left = connections->ready_count;
+    while (left-- > 0 && (client = TAILQ_FIRST(&connections->ready)) != NULL) {
+        unschedule(client);
+        connection_run(client->connection);
+    }
 }
 
 /*
- * Whoever is first goes on as soon as there is a share for it. Each of them once: who has another
- * request by then waits again, behind `last`, and its turn is the next one. That comes before the
- * loop sleeps, for it has given its share back while others waited. None goes on but the one at
- * hand, so `last` stays where it is until it is reached.
+ * The first goes on as soon as there is memory for it. Each of them once: one that has another
+ * request by then waits again, behind `last`, and its turn is in the next loop iteration. That
+ * comes before the loop sleeps, since it has released memory while others waited. None goes on but
+ * the one at hand, so `last` stays where it is until it is reached.
  */
-static void let_in(struct connections *set, struct connection_list *queue)
+static void grant_memory(struct client_list *list)
 {
-    struct connection *connection, *last = TAILQ_LAST(queue, connection_list);
+    struct client *client, *last = TAILQ_LAST(list, client_list);
     bool more = last != NULL;
-    while (more && (connection = TAILQ_FIRST(queue)) != NULL &&
-           budget_take(&set->budget, connection->share_body_bytes)) {
-        TAILQ_REMOVE(queue, connection, waiting_entry);
-        connection->waiting = NULL;
-        connection->has_share = true;
-        more = connection != last;
-        connection_advance(connection);
+    while (more && (client = TAILQ_FIRST(list)) != NULL && reserve_memory(client)) {
+        TAILQ_REMOVE(list, client, waiting_entry);
+        client->waiting = NULL;
+        more = client != last;
+        connection_memory_granted(client->connection);
     }
 }
 
-void connections_turn(struct connections *set)
+static void reap(struct connections *connections)
 {
-    struct connection *connection;
-    while ((connection = TAILQ_FIRST(&set->born)) != NULL)
-        adopt(connection);
-    feed_hungry(set);
-    set->shares_given = false; /* from here on: what is given now is for the next turn */
-    let_in(set, &set->small_waiting);
-    let_in(set, &set->large_waiting);
-    bury_dead(set);
-}
-
-bool connections_may_sleep(const struct connections *set)
-{
-    return TAILQ_EMPTY(&set->hungry) && !set->shares_given;
-}
-
-unsigned connections_count(const struct connections *set)
-{
-    return set->count;
-}
-
-struct connection *connections_take(struct connections *set)
-{
-    if (set->current != NULL)
-        set->current->state = CONNECTION_SERVING;
-    return set->current;
-}
-
-void connections_drain(struct connections *set)
-{
-    struct connection *connection, *next;
-    set->draining = true;
-    for (connection = TAILQ_FIRST(&set->alive); connection != NULL; connection = next) {
-        next = TAILQ_NEXT(connection, entry);
-        connection_advance(connection);
+    struct client *client;
+    while ((client = TAILQ_FIRST(&connections->closed)) != NULL) {
+        TAILQ_REMOVE(&connections->closed, client, entry);
+        connection_free(client->connection);
+        free(client);
     }
 }
 
-void connections_end(struct connections *set)
+void connections_run(struct connections *connections)
 {
-    struct connection *connection, *next;
-    set->ending = true;
-    for (connection = TAILQ_FIRST(&set->alive); connection != NULL; connection = next) {
-        next = TAILQ_NEXT(connection, entry);
-        if (connection->state == CONNECTION_LINGERING)
-            connection_end(connection);
-        else if (connection->state != CONNECTION_SERVING)
-            connection_fail(connection);
+    start_pending(connections);
+    run_ready(connections);
+    connections->released = false; /* what is released from here on is for the next iteration */
+    grant_memory(&connections->small_waiting);
+    grant_memory(&connections->large_waiting);
+    reap(connections);
+    connections->now_ms = 0;
+}
+
+bool connections_may_sleep(const struct connections *connections)
+{
+    return TAILQ_EMPTY(&connections->ready) && !connections->released;
+}
+
+unsigned connections_count(const struct connections *connections)
+{
+    return connections->count;
+}
+
+struct connection *connections_serve(struct connections *connections)
+{
+    if (connections->current == NULL)
+        return NULL;
+    connection_serve(connections->current->connection);
+    return connections->current->connection;
+}
+
+static void for_each_open(struct connections *connections, void (*act)(struct connection *))
+{
+    struct client *client, *next;
+    for (client = TAILQ_FIRST(&connections->open); client != NULL; client = next) {
+        next = TAILQ_NEXT(client, entry);
+        act(client->connection);
     }
+}
+
+void connections_drain(struct connections *connections)
+{
+    connections->draining = true;
+    for_each_open(connections, connection_drain);
+}
+
+void connections_end(struct connections *connections)
+{
+    connections->ending = true;
+    for_each_open(connections, connection_end);
+}
+
+bool connections_ending(const struct connections *connections)
+{
+    return connections->ending;
+}
+
+void connections_free(struct connections *connections)
+{
+    if (connections == NULL)
+        return;
+    start_pending(connections);
+    for_each_open(connections, connection_close);
+    reap(connections);
+    event_free(connections->tick);
+    free(connections);
 }

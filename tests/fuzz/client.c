@@ -110,7 +110,7 @@ static void receive(struct client *client)
 void client_turn(struct client *client)
 {
     size_t before = client->received_bytes;
-    server_turn(client->server, false);
+    server_iterate(client->server, false);
     receive(client);
     if (client->received_bytes == before && !client->ended)
         (void)sched_yield(); /* a worker has it */
@@ -140,5 +140,5 @@ void client_leave(struct client *client, bool with_reset)
     client_close(client, with_reset);
     /* a worker may open a file that gets its number */
     while (peer >= 0 && fstat(peer, &now) == 0 && now.st_ino == before.st_ino)
-        server_turn(client->server, false);
+        server_iterate(client->server, false);
 }

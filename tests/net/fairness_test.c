@@ -88,7 +88,7 @@ static void each_has_one_a_turn(struct fixture *fixture, const char *head, const
     (void)snprintf(text, sizeof(text), "%sExpect: 100-continue\r\n\r\n", head);
     client_send(&holder, text, strlen(text));
     while (take_replies(&holder, "HTTP/1.1 100 ") == 0) /* it has the budget then */
-        server_turn(fixture->server, true);
+        server_iterate(fixture->server, true);
     (void)snprintf(text, sizeof(text), "%s\r\n%s", head, body);
     for (unsigned i = 0; i < CLIENTS; i++) {
         client_connect(&clients[i], fixture->server, fixture->port);
@@ -96,13 +96,13 @@ static void each_has_one_a_turn(struct fixture *fixture, const char *head, const
             client_send(&clients[i], text, strlen(text));
     }
     for (unsigned turns = 0; turns < CLIENTS; turns++)
-        server_turn(fixture->server, false);
+        server_iterate(fixture->server, false);
     for (unsigned i = 0; i < CLIENTS; i++)
         assert_int_equal(take_replies(&clients[i], "HTTP/1.1 "), 0);
     client_send(&holder, body, strlen(body));
     unsigned answers[CLIENTS] = {0};
     for (unsigned answered = 0; answered < CLIENTS * REQUESTS;) {
-        server_turn(fixture->server, true);
+        server_iterate(fixture->server, true);
         for (unsigned i = 0; i < CLIENTS; i++) {
             unsigned replies = take_replies(&clients[i], "HTTP/1.1 404 ");
             assert_true(replies <= 1);

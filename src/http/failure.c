@@ -1,0 +1,40 @@
+#include "http/failure.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "http/service.h"
+#include "http/status.h"
+
+int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTES_MAX])
+{
+    const size_t bytes = FAILURE_TEXT_BYTES_MAX;
+    const struct job *job = &exchange->job;
+    const char *meaning, *root = exchange->service->root, *prefix = exchange->query.prefix;
+    int status = status_of_error(job->error, &meaning);
+    const char *what = "";
+    if (job->kind == JOB_APPEND && job->sync) {
+        /* not what the error means for a write; the record was taken out again */
+        status = 500;
+        what = "could not be synced: ";
+        meaning = strerror(-job->error);
+    } else if (job->kind == JOB_APPEND && job->error == -ENOENT) {
+        /* not a record that is missing, but a directory that was there a moment ago */
+        status = 500;
+        meaning = strerror(ENOENT);
+    }
+    char file[BUCKET_FILE_NAME_BYTES];
+    bucket_file_name(job->bucket, file);
+    if (!job->has_bucket && status == 404)
+        (void)snprintf(out, bytes, "no such storagePrefix: %s", prefix);
+    else if (!job->has_bucket)
+        (void)snprintf(out, bytes, "%s: %s/%s", meaning, root, prefix);
+    else if (job->kind == JOB_APPEND)
+        (void)snprintf(out, bytes, "%s%s: %s/%s/%s", what, meaning, root, prefix, file);
+    else
+        (void)snprintf(out, bytes, "%s: offset %" PRIu64 " of %s/%s/%s", meaning,
+                       (uint64_t)job->offset, root, prefix, file);
+    return status;
+}

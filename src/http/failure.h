@@ -1,0 +1,19 @@
+/*
+ * failure: what went wrong with a job, told to the client.
+ *
+ * Loop thread.
+ */
+#ifndef ROCHEFORT_HTTP_FAILURE_H
+#define ROCHEFORT_HTTP_FAILURE_H
+
+#include <stddef.h>
+
+#include "http/exchange.h"
+
+/* Enough for every description: a path and some words. */
+#define FAILURE_TEXT_BYTES_MAX 8192
+
+/* Describes the error of the exchange's job and the file that it is of. Returns the status. */
+int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTES_MAX]);
+
+#endif

@@ -1,0 +1,338 @@
+#include "http/response.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/http_struct.h>
+#include <event2/keyvalq_struct.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/failure.h"
+#include "http/service.h"
+#include "net/connections.h"
+#include "work/router.h"
+
+#define TYPE_TEXT "text/plain"
+#define RETRY_AFTER_S 1
+#define METHODS_OF_ALL "GET, HEAD, POST" /* of all paths together */
+/* Up to here head and body are copied into one buffer and added at once. */
+#define COPIED_BYTES_MAX 4096
+#define CHUNK_SIZE_BYTES_MAX 18
+#define NS_PER_MS 1e6
+
+/* strftime costs more than all the rest of a head. */
+static const char *date_now(struct service *service)
+{
+    time_t now = time(NULL);
+    if (now != service->date_s) {
+        struct tm utc;
+        service->date_s = now;
+        if (gmtime_r(&now, &utc) == NULL ||
+            strftime(service->date, sizeof(service->date), "%a, %d %b %Y %H:%M:%S GMT", &utc) == 0)
+            service->date[0] = '\0';
+    }
+    return service->date;
+}
+
+/* One line a response that took as long as the user wants to know of. */
+static void log_response(const struct service *service, int status, double took_ms,
+                         const char *what)
+{
+    if (service->log_slower_ms >= 0 && took_ms >= (double)service->log_slower_ms)
+        log_line("%.3f ms %d %s", took_ms, status, what);
+}
+
+static void log_exchange(const struct exchange *exchange, int status)
+{
+    if (exchange->begun_ns != 0)
+        log_response(exchange->service, status,
+                     (double)(clock_monotonic_ns() - exchange->begun_ns) / NS_PER_MS,
+                     evhttp_request_get_uri(exchange->request));
+}
+
+static bool is_head(const struct exchange *exchange)
+{
+    return evhttp_request_get_command(exchange->request) == EVHTTP_REQ_HEAD;
+}
+
+static bool wants_keep_alive(struct evhttp_request *request)
+{
+    const char *value = evhttp_find_header(evhttp_request_get_input_headers(request), "Connection");
+    return value != NULL && strncasecmp(value, "keep-alive", strlen("keep-alive")) == 0;
+}
+
+static enum response_connection connection_of(struct evhttp_request *request,
+                                              const struct connection *connection)
+{
+    if (connection_wants_close(connection))
+        return RESPONSE_CONNECTION_CLOSE;
+    if (request->minor == 0 && wants_keep_alive(request))
+        return RESPONSE_CONNECTION_KEEP_ALIVE;
+    return RESPONSE_CONNECTION_DEFAULT;
+}
+
+static struct response_head head_of(struct exchange *exchange, int status, const char *type,
+                                    uint64_t length)
+{
+    return (struct response_head){.minor_version = exchange->request->minor == 0 ? 0 : 1,
+                                  .status = status,
+                                  .type = type,
+                                  .date = date_now(exchange->service),
+                                  .length = length,
+                                  .retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
+                                  .connection =
+                                      connection_of(exchange->request, exchange->connection)};
+}
+
+/* Adds head and body to the output: all of it or nothing. False: no memory. */
+static bool add(struct evbuffer *output, const struct response_head *head, const void *body,
+                size_t bytes)
+{
+    char copied[COPIED_BYTES_MAX];
+    size_t head_bytes = response_head_write(head, copied);
+    if (bytes <= sizeof(copied) - head_bytes) {
+        if (bytes > 0)
+            memcpy(copied + head_bytes, body, bytes);
+        return evbuffer_add(output, copied, head_bytes + bytes) == 0;
+    }
+    return evbuffer_expand(output, head_bytes + bytes) == 0 &&
+           evbuffer_add(output, copied, head_bytes) == 0 && evbuffer_add(output, body, bytes) == 0;
+}
+
+/* The response is in the output as a whole, and evhttp must know. */
+static void end_request(struct evhttp_request *request)
+{
+    request->chunked =
+        0; /* the request was; evhttp would end the response with a chunk of its own */
+    evhttp_send_reply_end(request);
+}
+
+static void finish(struct exchange *exchange)
+{
+    end_request(exchange->request);
+    exchange_free(&exchange->service->free_exchanges, exchange);
+}
+
+static void send_output(struct exchange *exchange)
+{
+    struct connection *connection = exchange->connection;
+    if (connection_wants_close(connection))
+        connection_close_after_reply(connection);
+    finish(exchange);
+    connection_send(connection);
+}
+
+static void send_bytes(struct exchange *exchange, const struct response_head *head,
+                       const void *body, size_t bytes)
+{
+    if (!add(connection_output(exchange->connection), head, body, is_head(exchange) ? 0 : bytes)) {
+        response_abort(exchange); /* nothing else could tell the client */
+        return;
+    }
+    log_exchange(exchange, head->status);
+    send_output(exchange);
+}
+
+void response_whole(struct exchange *exchange, const char *type, const void *body, size_t bytes)
+{
+    struct response_head head = head_of(exchange, 200, type, bytes);
+    send_bytes(exchange, &head, body, bytes);
+}
+
+void response_buffer(struct exchange *exchange, const char *type, struct evbuffer *body,
+                     uint64_t bytes)
+{
+    struct evbuffer *output = connection_output(exchange->connection);
+    struct response_head head = head_of(exchange, 200, type, bytes);
+    if (!add(output, &head, NULL, 0) ||
+        (body != NULL && !is_head(exchange) && evbuffer_add_buffer(output, body) != 0)) {
+        response_abort(exchange);
+        return;
+    }
+    log_exchange(exchange, head.status);
+    send_output(exchange);
+}
+
+/* One line for people, with a newline. */
+static void send_line(struct exchange *exchange, struct response_head *head, char *line,
+                      size_t bytes)
+{
+    line[bytes++] = '\n';
+    head->length = bytes;
+    send_bytes(exchange, head, line, bytes);
+}
+
+void response_text(struct exchange *exchange, int status, const char *format, ...)
+{
+    char text[FAILURE_TEXT_BYTES_MAX + 1];
+    struct response_head head = head_of(exchange, status, TYPE_TEXT, 0);
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, FAILURE_TEXT_BYTES_MAX, format, arguments);
+    va_end(arguments);
+    size_t bytes = length < 0 ? 0 : (size_t)length;
+    if (bytes > FAILURE_TEXT_BYTES_MAX - 1)
+        bytes = FAILURE_TEXT_BYTES_MAX - 1;
+    send_line(exchange, &head, text, bytes);
+}
+
+void response_not_allowed(struct exchange *exchange, const char *path, const char *allow)
+{
+    char text[RESPONSE_HEAD_BYTES_MAX];
+    struct response_head head = head_of(exchange, 405, TYPE_TEXT, 0);
+    head.allow = allow;
+    int length = snprintf(text, sizeof(text) - 1, "%s takes %s", path, allow);
+    send_line(exchange, &head, text, (size_t)length);
+}
+
+void response_failure(struct exchange *exchange)
+{
+    char text[FAILURE_TEXT_BYTES_MAX];
+    int status = failure_describe(exchange, text);
+    response_text(exchange, status, "%s", text);
+}
+
+void response_begin(struct exchange *exchange, const char *type, uint64_t bytes)
+{
+    struct evhttp_request *request = exchange->request;
+    if (bytes == RESPONSE_LENGTH_UNKNOWN && request->minor == 0)
+        /* HTTP/1.0 has no chunks: only the end of the connection ends the body */
+        (void)evhttp_remove_header(evhttp_request_get_input_headers(request), "Connection");
+    struct response_head head = head_of(exchange, 200, type, bytes);
+    exchange->chunked = bytes == RESPONSE_LENGTH_UNKNOWN && request->minor != 0;
+    exchange->head_lost = !add(connection_output(exchange->connection), &head, NULL, 0);
+}
+
+/* A piece as it goes over the wire. False: no memory. */
+static bool add_piece(struct exchange *exchange, struct evbuffer *piece)
+{
+    struct evbuffer *output = connection_output(exchange->connection);
+    if (exchange->head_lost)
+        return false;
+    if (!exchange->chunked)
+        return evbuffer_add_buffer(output, piece) == 0;
+    static const char digits[] = "0123456789abcdef";
+    char line[CHUNK_SIZE_BYTES_MAX];
+    size_t bytes = evbuffer_get_length(piece), at = sizeof(line);
+    if (bytes == 0)
+        return true; /* as a chunk it would be the end */
+    line[--at] = '\n';
+    line[--at] = '\r';
+    for (; bytes > 0; bytes >>= 4)
+        line[--at] = digits[bytes & 0xf];
+    return evbuffer_add(output, line + at, sizeof(line) - at) == 0 &&
+           evbuffer_add_buffer(output, piece) == 0 && evbuffer_add(output, "\r\n", 2) == 0;
+}
+
+bool response_overdue(const void *argument)
+{
+    const struct exchange *exchange = argument;
+    return router_overdue(&exchange->job);
+}
+
+static void piece_sent(void *argument, bool gone)
+{
+    struct exchange *exchange = argument;
+    if (!gone && !response_overdue(exchange)) {
+        exchange->next(exchange);
+        return;
+    }
+    router_abandon(exchange->service->router, &exchange->job);
+    if (gone)
+        finish(exchange);
+    else
+        response_abort(exchange);
+}
+
+void response_piece(struct exchange *exchange, struct evbuffer *piece,
+                    void (*next)(struct exchange *exchange))
+{
+    exchange->next = next;
+    if (!add_piece(exchange, piece)) {
+        router_abandon(exchange->service->router, &exchange->job);
+        response_abort(exchange);
+        return;
+    }
+    connection_send_piece(exchange->connection, piece_sent, exchange);
+}
+
+void response_last(struct exchange *exchange, struct evbuffer *piece)
+{
+    static const char last_chunk[] = "0\r\n\r\n";
+    struct evbuffer *output = connection_output(exchange->connection);
+    if (exchange->head_lost || (piece != NULL && !add_piece(exchange, piece)) ||
+        (exchange->chunked && evbuffer_add(output, last_chunk, sizeof(last_chunk) - 1) != 0)) {
+        response_abort(exchange);
+        return;
+    }
+    log_exchange(exchange, 200);
+    send_output(exchange);
+}
+
+void response_abort(struct exchange *exchange)
+{
+    log_exchange(exchange, 200);
+    connection_abort(exchange->connection);
+    finish(exchange);
+}
+
+/* The only line that is not of a request that was read. */
+static size_t write_refusal(struct service *service, int status, const char *why,
+                            char out[COPIED_BYTES_MAX])
+{
+    struct response_head head = {.minor_version = 1,
+                                 .status = status,
+                                 .type = TYPE_TEXT,
+                                 .date = date_now(service),
+                                 .length = strlen(why) + 1,
+                                 .allow = status == 405 ? METHODS_OF_ALL : NULL,
+                                 .retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
+                                 .connection = RESPONSE_CONNECTION_CLOSE};
+    size_t bytes = response_head_write(&head, out);
+    memcpy(out + bytes, why, strlen(why));
+    bytes += strlen(why);
+    out[bytes++] = '\n';
+    return bytes;
+}
+
+void response_refusal(struct service *service, struct connection *connection,
+                      const struct connections_refusal *refusal)
+{
+    char bytes[COPIED_BYTES_MAX];
+    size_t length = write_refusal(service, refusal->status, refusal->why, bytes);
+    log_response(service, refusal->status, (double)refusal->elapsed_ms, refusal->why);
+    connection_refuse(connection, bytes, length);
+}
+
+void response_out_of_memory(struct service *service, struct evhttp_request *request,
+                            struct connection *connection)
+{
+    static const char why[] = "out of memory";
+    char bytes[COPIED_BYTES_MAX];
+    struct evhttp_connection *http = evhttp_request_get_connection(request);
+    size_t length = write_refusal(service, 503, why, bytes);
+    log_response(service, 503, 0, why);
+    (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
+    struct bufferevent *bev = connection != NULL ? NULL : evhttp_connection_get_bufferevent(http);
+    struct evbuffer *output =
+        connection != NULL ? connection_output(connection) : bufferevent_get_output(bev);
+    bool added = evbuffer_add(output, bytes, length) == 0;
+    if (connection == NULL) {
+        end_request(request); /* evhttp's own socket: it writes, and closes */
+        (void)bufferevent_enable(bev, EV_WRITE);
+        return;
+    }
+    if (!added)
+        connection_abort(connection);
+    connection_close_after_reply(connection);
+    end_request(request);
+    if (added)
+        connection_send(connection);
+}

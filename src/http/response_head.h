@@ -1,0 +1,36 @@
+/*
+ * response_head: the status line and the header lines of a response.
+ *
+ * Pure function: the same head gives the same bytes. Any thread.
+ */
+#ifndef ROCHEFORT_HTTP_RESPONSE_HEAD_H
+#define ROCHEFORT_HTTP_RESPONSE_HEAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RESPONSE_HEAD_BYTES_MAX 512
+#define RESPONSE_LENGTH_UNKNOWN UINT64_MAX
+
+enum response_connection {
+    RESPONSE_CONNECTION_DEFAULT,    /* of its HTTP version: nothing is said */
+    RESPONSE_CONNECTION_CLOSE,      /* the last response of the connection */
+    RESPONSE_CONNECTION_KEEP_ALIVE, /* for a client of HTTP/1.0 that asked for it */
+};
+
+struct response_head {
+    unsigned minor_version; /* of HTTP/1: 0 or 1 */
+    int status;
+    const char *type; /* Content-Type */
+    const char *date; /* Date; no such line if it is "" */
+    /* Of the body. If unknown it is chunked, or with HTTP/1.0 ends with the connection. */
+    uint64_t length;
+    const char *allow;      /* Allow; NULL: no such line */
+    unsigned retry_after_s; /* Retry-After; 0: no such line */
+    enum response_connection connection;
+};
+
+/* Writes it, the empty line at its end included. Returns how many bytes that is. */
+size_t response_head_write(const struct response_head *head, char out[RESPONSE_HEAD_BYTES_MAX]);
+
+#endif
