@@ -35,6 +35,7 @@ struct server {
     struct evhttp *http;
     struct connections *connections;
     struct listener *listener;
+    struct pool *pool;
     struct event *woken, *terminate, *interrupt, *deadline;
     bool gave_up;
     struct framing_limit limits[3];
@@ -201,12 +202,16 @@ static int make_router(struct server *server)
                                 .sync_after_ms = options->sync_after_ms,
                                 .write_behind_bytes = options->write_behind_bytes,
                                 .notice = log_notice};
-    return router_start(&pool, &server->service.router);
+    int error = pool_start(&pool, &server->pool);
+    if (error != 0)
+        return error;
+    server->service.router = router_new(server->pool);
+    return server->service.router != NULL ? 0 : -ENOMEM;
 }
 
 static int make_events(struct server *server)
 {
-    server->woken = event_new(server->base, router_event_fd(server->service.router),
+    server->woken = event_new(server->base, pool_event_fd(server->pool),
                               EV_READ | EV_ET | EV_PERSIST, on_woken, server);
     server->terminate = evsignal_new(server->base, SIGTERM, on_signal, server);
     server->interrupt = evsignal_new(server->base, SIGINT, on_signal, server);
@@ -281,16 +286,17 @@ static bool finished(const struct server *server)
 void server_iterate(struct server *server, bool may_sleep)
 {
     may_sleep = may_sleep && connections_may_sleep(server->connections) &&
-                router_may_sleep(server->service.router);
+                router_may_sleep(server->service.router) && pool_may_sleep(server->pool);
     int result = event_base_loop(server->base, EVLOOP_ONCE | (may_sleep ? 0 : EVLOOP_NONBLOCK));
-    router_awake(server->service.router);
+    pool_awake(server->pool);
     if (result < 0) {
         log_line("event loop: %s", strerror(errno));
         _exit(EXIT_FAILURE);
     }
     connections_run(server->connections);
-    router_collect(server->service.router);
-    router_wake(server->service.router);
+    pool_collect(server->pool);
+    router_deliver(server->service.router);
+    pool_wake(server->pool);
 }
 
 void server_run(struct server *server)
@@ -339,7 +345,8 @@ void server_stop(struct server *server)
     connections_free(server->connections);
     free_event(server->woken); /* before its descriptor is closed */
     leave_signals(server);
-    router_stop(server->service.router);
+    pool_stop(server->pool);
+    router_free(server->service.router);
     free_event(server->deadline);
     if (server->base != NULL)
         event_base_free(server->base);

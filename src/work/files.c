@@ -143,7 +143,7 @@ int files_open(struct files *files, struct open_prefix *prefix, unsigned index, 
     files_close(files, slot); /* if it was open for reading */
     slot->bucket = opened;
     slot->prefix = prefix;
-    slot->named = false;
+    slot->name_synced = false;
     link_newest(files, slot);
     if (writable) {
         bucket_write_behind(opened, files->write_behind_bytes, &files->write_behind_not_before_ns);
@@ -276,7 +276,7 @@ int files_open_to_sync(struct files *files, struct open_prefix *prefix, unsigned
     if (slot->sync_refused)
         return -ENOTRECOVERABLE;
     int error = files_open(files, prefix, index, true);
-    if (error != 0 || slot->named)
+    if (error != 0 || slot->name_synced)
         return error;
     error = sync_names(files, slot, &failed);
     if (error == -ENOENT && !failed) {
@@ -286,7 +286,7 @@ int files_open_to_sync(struct files *files, struct open_prefix *prefix, unsigned
             return error;
         error = sync_names(files, slot, &failed);
     }
-    slot->named = error == 0;
+    slot->name_synced = error == 0;
     *of_sync = error != 0;
     if (failed)
         refuse(files, slot, "its name", error);

@@ -1,10 +1,10 @@
 /*
  * open_prefix: a storage prefix in use, from its first request to its close.
  *
- * Allocated and freed by the router on the loop thread. Its upper half is
- * constant while any job is under way; a slot belongs to the one worker that
- * owns its bucket and is touched by no other thread; the lower half belongs to
- * the loop. What orders the threads is the hand-over of jobs through the rings.
+ * Made and freed by the router on the loop thread. Its upper half is constant
+ * while any job is in flight; a slot belongs to the one worker that owns its
+ * bucket and is touched by no other thread; the lower half belongs to the loop.
+ * What orders the threads is the hand-over of jobs through the rings.
  */
 #ifndef ROCHEFORT_WORK_OPEN_PREFIX_H
 #define ROCHEFORT_WORK_OPEN_PREFIX_H
@@ -14,7 +14,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <time.h>
 
 #include "store/prefix.h"
 #include "work/job.h"
@@ -26,7 +25,7 @@
 struct bucket;
 struct router;
 
-/* A cache line each, for neighbours differ in owner. */
+/* A cache line each, since neighbours differ in owner. */
 struct bucket_slot {
     alignas(64) struct bucket *bucket; /* NULL: not in use */
     struct job *appends; /* of the drain at hand: the last of a ring, its `next` is the first */
@@ -35,7 +34,7 @@ struct bucket_slot {
     struct open_prefix *prefix;        /* set when the bucket is opened */
     struct bucket_slot *next_unsynced;
     bool unsynced;        /* appended to, and to be synced within the interval */
-    bool named;           /* its name was synced since it was opened */
+    bool name_synced;     /* since the bucket was opened */
     bool sync_refused;    /* a sync has failed: it is not tried again until the prefix is closed */
     uint32_t usual_bytes; /* about how long the values are that were read, see reader.h */
 };
@@ -46,7 +45,7 @@ enum prefix_state {
     PREFIX_SHUT,    /* not resolved; a job waits in `parked`, or the entry is freed */
     PREFIX_OPENING, /* a worker resolves it */
     PREFIX_OPEN,
-    PREFIX_DRAINING, /* close was asked for; jobs accepted before it are under way */
+    PREFIX_DRAINING, /* close was asked for; jobs accepted before it are in flight */
     PREFIX_CLOSING   /* the workers close its files, one after the other */
 };
 
@@ -63,13 +62,30 @@ struct open_prefix {
     enum prefix_state state;
     unsigned in_flight; /* jobs submitted and not finished */
     struct job *parked, **parked_end;
-    struct job *closer;    /* the close that is being carried out */
-    time_t draining_since; /* CLOCK_MONOTONIC, in seconds; valid if that is the state */
-    struct job control;    /* the router's own message to a worker */
-    void *data;            /* of the router's user, see router_set_prefix_data */
+    struct job *closer;     /* the close that is being carried out */
+    int64_t draining_since; /* clock_monotonic_s, if that is the state */
+    struct job control;     /* the router's own message to a worker */
+    void *data;             /* of the router's user, see router_set_prefix_data */
     void (*free_data)(void *data);
     UT_hash_handle hh;
 };
+
+/* Shut, with nothing parked. NULL when out of memory. */
+struct open_prefix *open_prefix_new(struct router *router, const char *name, size_t name_bytes,
+                                    uint64_t hash);
+
+/* Closes the buckets that are left, frees `data` and all the rest. No worker may use it any more.
+ */
+void open_prefix_free(struct open_prefix *prefix);
+
+/* Makes a slot for each of the `buckets`. 0 or -ENOMEM. */
+int open_prefix_make_slots(struct open_prefix *prefix);
+
+/* The buckets are closed: the slots and all that is known of the open prefix go. */
+void open_prefix_reset(struct open_prefix *prefix);
+
+/* Frees what was there. */
+void open_prefix_set_data(struct open_prefix *prefix, void *data, void (*free_data)(void *data));
 
 /* The worker that owns a bucket. */
 static inline unsigned open_prefix_owner(const struct open_prefix *prefix, unsigned bucket,

@@ -80,6 +80,11 @@ unsigned pool_workers(const struct pool *pool)
     return pool->workers;
 }
 
+unsigned pool_max_in_flight(const struct pool *pool)
+{
+    return pool->max_in_flight;
+}
+
 int pool_event_fd(const struct pool *pool)
 {
     return pool->event_fd;

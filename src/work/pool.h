@@ -52,6 +52,7 @@ int pool_start(const struct pool_options *options, struct pool **out);
 void pool_stop(struct pool *pool);
 
 unsigned pool_workers(const struct pool *pool);
+unsigned pool_max_in_flight(const struct pool *pool); /* for each worker */
 
 /* An eventfd that becomes readable when a worker wakes the loop. Watch it edge-triggered: it is
  * never read. */

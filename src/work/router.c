@@ -1,13 +1,12 @@
 #include "work/router.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <xxhash.h>
 
-#include "store/bucket.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "work/open_prefix.h"
 
 struct router {
@@ -15,68 +14,52 @@ struct router {
     struct open_prefix *prefixes; /* hash table by name */
     unsigned max_parked, parked;
     unsigned in_flight;
-    struct job *ready, **ready_end; /* done without a worker, to be told at the next collect */
+    struct job *completed, **completed_end; /* without a worker, to be delivered */
 };
 
 static void drain_parked(struct open_prefix *prefix);
 
-int router_start(const struct pool_options *options, struct router **out)
+struct router *router_new(struct pool *pool)
 {
     struct router *router = calloc(1, sizeof(*router));
     if (router == NULL)
-        return -ENOMEM;
-    router->max_parked = options->max_in_flight;
-    router->ready_end = &router->ready;
-    int error = pool_start(options, &router->pool);
-    if (error != 0) {
-        free(router);
-        return error;
-    }
-    *out = router;
-    return 0;
+        return NULL;
+    router->pool = pool;
+    router->max_parked = pool_max_in_flight(pool);
+    router->completed_end = &router->completed;
+    return router;
 }
 
-static void drop_data(struct open_prefix *prefix)
+static void remove_prefix(struct open_prefix *prefix)
 {
-    if (prefix->free_data != NULL)
-        prefix->free_data(prefix->data);
-    prefix->data = NULL;
-    prefix->free_data = NULL;
+    HASH_DEL(prefix->router->prefixes, prefix);
+    open_prefix_free(prefix);
 }
 
-static void free_prefix(struct router *router, struct open_prefix *prefix)
-{
-    HASH_DEL(router->prefixes, prefix);
-    drop_data(prefix);
-    free(prefix->slots);
-    free(prefix);
-}
-
-void router_stop(struct router *router)
+void router_free(struct router *router)
 {
     if (router == NULL)
         return;
-    assert(router->in_flight == 0);
-    pool_stop(router->pool); /* from here on this thread owns the slots */
-    struct open_prefix *prefix, *next;
-    HASH_ITER (hh, router->prefixes, prefix, next) {
-        for (unsigned i = 0; prefix->slots != NULL && i < prefix->buckets; i++)
-            bucket_close(prefix->slots[i].bucket);
-        free_prefix(router, prefix);
+    if (router->in_flight > 0) {
+        log_line("%u requests are still in flight", router->in_flight);
+        abort();
     }
+    struct open_prefix *prefix, *next;
+    HASH_ITER (hh, router->prefixes, prefix, next)
+        remove_prefix(prefix);
     free(router);
 }
 
-/* The answer is known; `done` is called at the next collect. */
-static void answer(struct router *router, struct job *job, int error)
+/* The result is known; `done` is called by router_deliver. */
+static void complete(struct router *router, struct job *job, int error)
 {
     job->error = error;
     job->route.next = NULL;
-    *router->ready_end = job;
-    router->ready_end = &job->route.next;
+    *router->completed_end = job;
+    router->completed_end = &job->route.next;
 }
 
-static void tell(struct router *router, struct job *job)
+static void deliver(struct router *router, struct job *job)
 {
     router->in_flight--;
     job->done(job);
@@ -84,15 +67,8 @@ static void tell(struct router *router, struct job *job)
 
 static void push_control(struct open_prefix *prefix, enum job_kind kind, unsigned worker);
 
-static time_t monotonic_seconds(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
 /* A job of the prefix is finished for good. */
-static void leave(struct open_prefix *prefix, const struct job *job)
+static void release_job(struct open_prefix *prefix, const struct job *job)
 {
     pool_release(prefix->router->pool, job->route.worker);
     prefix->in_flight--;
@@ -109,8 +85,8 @@ static void job_arrived(struct job *job)
         job->done(job);
         return;
     }
-    leave(prefix, job);
-    tell(prefix->router, job);
+    release_job(prefix, job);
+    deliver(prefix->router, job);
 }
 
 /* Hands a request to the worker that owns its bucket. */
@@ -120,7 +96,7 @@ static void dispatch(struct open_prefix *prefix, struct job *job)
     job->bucket = (unsigned)(job->id_hash % prefix->buckets);
     job->route.worker = open_prefix_owner(prefix, job->bucket, pool_workers(pool));
     if (!pool_admit(pool, job->route.worker)) {
-        answer(prefix->router, job, -EBUSY);
+        complete(prefix->router, job, -EBUSY);
         return;
     }
     job->has_bucket = true;
@@ -134,13 +110,13 @@ static void dispatch(struct open_prefix *prefix, struct job *job)
 static void begin_close(struct open_prefix *prefix, struct job *job)
 {
     if (prefix->state == PREFIX_SHUT) {
-        answer(prefix->router, job, 0);
+        complete(prefix->router, job, 0);
         return;
     }
     prefix->closer = job;
     prefix->router->parked++; /* a waiting close counts, see pool.h on control messages */
     prefix->state = prefix->in_flight > 0 ? PREFIX_DRAINING : PREFIX_CLOSING;
-    prefix->draining_since = monotonic_seconds();
+    prefix->draining_since = clock_monotonic_s();
     if (prefix->state == PREFIX_CLOSING)
         push_control(prefix, JOB_CLOSE, 0);
 }
@@ -161,18 +137,8 @@ static void fail_parked(struct open_prefix *prefix, bool created, int error)
         if (job->kind == JOB_CLOSE || (job->kind == JOB_APPEND && !created))
             break;
         unpark(prefix);
-        answer(prefix->router, job, error);
+        complete(prefix->router, job, error);
     }
-}
-
-static int make_slots(struct open_prefix *prefix)
-{
-    size_t bytes = prefix->buckets * sizeof(struct bucket_slot);
-    prefix->slots = aligned_alloc(alignof(struct bucket_slot), bytes);
-    if (prefix->slots == NULL)
-        return -ENOMEM;
-    memset(prefix->slots, 0, bytes);
-    return 0;
 }
 
 static void resolve_arrived(struct job *control)
@@ -180,7 +146,7 @@ static void resolve_arrived(struct job *control)
     struct open_prefix *prefix = control->route.prefix;
     int error = control->error;
     if (error == 0)
-        error = make_slots(prefix);
+        error = open_prefix_make_slots(prefix);
     prefix->state = error == 0 ? PREFIX_OPEN : PREFIX_SHUT;
     if (error != 0)
         fail_parked(prefix, control->route.create, error);
@@ -195,12 +161,9 @@ static void close_arrived(struct job *control)
         push_control(prefix, JOB_CLOSE, control->route.worker + 1);
         return;
     }
-    free(prefix->slots);
-    prefix->slots = NULL;
-    drop_data(prefix);
-    prefix->names_error = 0;
+    open_prefix_reset(prefix);
     prefix->state = PREFIX_SHUT;
-    answer(router, prefix->closer, 0);
+    complete(router, prefix->closer, 0);
     prefix->closer = NULL;
     router->parked--;
     drain_parked(prefix);
@@ -216,7 +179,7 @@ static void push_control(struct open_prefix *prefix, enum job_kind kind, unsigne
     pool_push(prefix->router->pool, control);
 }
 
-static void resolve(struct open_prefix *prefix)
+static void begin_resolve(struct open_prefix *prefix)
 {
     prefix->state = PREFIX_OPENING;
     prefix->control.route.create = prefix->parked->kind == JOB_APPEND;
@@ -231,7 +194,7 @@ static void drain_parked(struct open_prefix *prefix)
            (prefix->state == PREFIX_SHUT || prefix->state == PREFIX_OPEN)) {
         struct job *job = prefix->parked;
         if (prefix->state == PREFIX_SHUT && job->kind != JOB_CLOSE) {
-            resolve(prefix);
+            begin_resolve(prefix);
             return;
         }
         unpark(prefix);
@@ -241,7 +204,7 @@ static void drain_parked(struct open_prefix *prefix)
             dispatch(prefix, job);
     }
     if (prefix->state == PREFIX_SHUT)
-        free_prefix(prefix->router, prefix);
+        remove_prefix(prefix);
 }
 
 static struct open_prefix *find_prefix(struct router *router, const char *name)
@@ -252,18 +215,12 @@ static struct open_prefix *find_prefix(struct router *router, const char *name)
     HASH_FIND_BYHASHVALUE(hh, router->prefixes, name, bytes, (unsigned)hash, prefix);
     if (prefix != NULL)
         return prefix;
-    prefix = calloc(1, sizeof(*prefix));
+    prefix = open_prefix_new(router, name, bytes, hash);
     if (prefix == NULL)
         return NULL;
-    memcpy(prefix->name, name, bytes + 1);
-    prefix->name_bytes = bytes;
-    prefix->hash = hash;
-    prefix->router = router;
-    prefix->state = PREFIX_SHUT;
-    prefix->parked_end = &prefix->parked;
     HASH_ADD_BYHASHVALUE(hh, router->prefixes, name, bytes, (unsigned)hash, prefix);
     if (prefix->hh.tbl == NULL) {
-        free(prefix);
+        open_prefix_free(prefix);
         return NULL;
     }
     return prefix;
@@ -278,7 +235,7 @@ void router_submit(struct router *router, const char *name, struct job *job)
     router->in_flight++;
     struct open_prefix *prefix = find_prefix(router, name);
     if (prefix == NULL) {
-        answer(router, job, -ENOMEM);
+        complete(router, job, -ENOMEM);
         return;
     }
     if (prefix->state == PREFIX_OPEN && job->kind != JOB_CLOSE) {
@@ -286,7 +243,7 @@ void router_submit(struct router *router, const char *name, struct job *job)
         return;
     }
     if (router->parked >= router->max_parked) {
-        answer(router, job, -EBUSY);
+        complete(router, job, -EBUSY);
     } else {
         router->parked++;
         job->route.next = NULL;
@@ -303,7 +260,7 @@ void router_resume(struct router *router, struct job *job)
 
 void router_abandon(struct router *router, struct job *job)
 {
-    leave(job->route.prefix, job);
+    release_job(job->route.prefix, job);
     router->in_flight--;
 }
 
@@ -311,7 +268,7 @@ bool router_overdue(const struct job *job)
 {
     const struct open_prefix *prefix = job->route.prefix;
     return prefix->state == PREFIX_DRAINING &&
-           monotonic_seconds() - prefix->draining_since >= ROUTER_CLOSE_SECONDS;
+           clock_monotonic_s() - prefix->draining_since >= ROUTER_CLOSE_SECONDS;
 }
 
 unsigned router_prefix_buckets(const struct job *job)
@@ -328,9 +285,7 @@ int router_set_prefix_data(const struct job *job, void *data, void (*free_data)(
 {
     if (job->route.prefix == NULL)
         return -EINVAL;
-    drop_data(job->route.prefix);
-    job->route.prefix->data = data;
-    job->route.prefix->free_data = free_data;
+    open_prefix_set_data(job->route.prefix, data, free_data);
     return 0;
 }
 
@@ -339,34 +294,18 @@ unsigned router_in_flight(const struct router *router)
     return router->in_flight;
 }
 
-int router_event_fd(const struct router *router)
+void router_deliver(struct router *router)
 {
-    return pool_event_fd(router->pool);
-}
-
-void router_collect(struct router *router)
-{
-    pool_collect(router->pool);
-    struct job *ready = router->ready, *next;
-    router->ready = NULL; /* what comes meanwhile is for the next turn */
-    router->ready_end = &router->ready;
-    for (; ready != NULL; ready = next) {
-        next = ready->route.next;
-        tell(router, ready);
+    struct job *job = router->completed, *next;
+    router->completed = NULL;
+    router->completed_end = &router->completed;
+    for (; job != NULL; job = next) {
+        next = job->route.next;
+        deliver(router, job);
     }
 }
 
-bool router_may_sleep(struct router *router)
+bool router_may_sleep(const struct router *router)
 {
-    return router->ready == NULL && pool_may_sleep(router->pool);
-}
-
-void router_awake(struct router *router)
-{
-    pool_awake(router->pool);
-}
-
-void router_wake(struct router *router)
-{
-    pool_wake(router->pool);
+    return router->completed == NULL;
 }

@@ -9,9 +9,9 @@
  *
  * A close waits until everything accepted before it on the prefix is done,
  * replies in pieces included, then lets each worker close its files. What is
- * accepted after it is parked until it is answered, and opens the prefix anew.
- * How long a reply in pieces takes is up to a client, so after a while these
- * are overdue, and whoever sends them is to abandon them.
+ * accepted after it is parked until it is done, and opens the prefix anew.
+ * How long a reply in pieces takes is up to its client, so after a while these
+ * are overdue, and the sender has to abandon them.
  *
  * All functions are for the loop thread.
  */
@@ -29,22 +29,23 @@
 
 struct router;
 
-/* Starts the pool. 0 or -errno. */
-int router_start(const struct pool_options *options, struct router **out);
+/* NULL when out of memory. All jobs go to `pool`, and no others may. */
+struct router *router_new(struct pool *pool);
 
-/* Nothing may be in flight. Stops the workers, closes all files, frees everything. */
-void router_stop(struct router *router);
+/* After pool_stop, with nothing in flight: closes all files and frees everything. NULL is ignored.
+ */
+void router_free(struct router *router);
 
 /*
  * Accepts a job on the prefix `name` (valid, NUL-terminated): `done` will be called, never from
  * inside this call. The job's memory and what it points at must stay until then.
  * job->error is then 0, what bucket_open, bucket_append or bucket_read answered, or -ENOMEM. If no
- * bucket was tried job->has_bucket is false and the error is -EBUSY (too much under way), -ENOMEM,
+ * bucket was tried job->has_bucket is false and the error is -EBUSY (too much in flight), -ENOMEM,
  * or what prefix_resolve answered.
  */
 void router_submit(struct router *router, const char *name, struct job *job);
 
-/* After `done` with `more`: asks for the next piece, or says that nobody wants it. */
+/* After `done` with `more`: asks for the next piece, or says that it is not wanted. */
 void router_resume(struct router *router, struct job *job);
 void router_abandon(struct router *router, struct job *job);
 
@@ -67,7 +68,7 @@ void *router_prefix_data(const struct job *job);
 
 /*
  * Sets it. `free_data` is called with it, on the loop thread, when the prefix is closed, when
- * another pointer takes its place, or in router_stop. 0, or -EINVAL if the prefix of the job is not
+ * another pointer takes its place, or in router_free. 0, or -EINVAL if the prefix of the job is not
  * open: then `data` stays the caller's.
  */
 int router_set_prefix_data(const struct job *job, void *data, void (*free_data)(void *data));
@@ -75,11 +76,11 @@ int router_set_prefix_data(const struct job *job, void *data, void (*free_data)(
 /* Jobs that were accepted and are not done. */
 unsigned router_in_flight(const struct router *router);
 
-/* See the functions of the same names in pool.h. */
-int router_event_fd(const struct router *router);
-void router_collect(struct router *router);
-bool router_may_sleep(struct router *router);
-void router_awake(struct router *router);
-void router_wake(struct router *router);
+/* Calls `done` of the jobs that were completed without a worker. Once in each iteration of the
+ * loop, after pool_collect; what comes meanwhile is for the next iteration. */
+void router_deliver(struct router *router);
+
+/* False: such jobs wait, so the loop must not sleep. */
+bool router_may_sleep(const struct router *router);
 
 #endif

@@ -88,6 +88,26 @@ static void wait_for_threads(unsigned count)
 
 #define WORKERS 3
 
+static int start_both(struct fixture *fixture, const struct pool_options *options)
+{
+    int error = pool_start(options, &fixture->pool);
+    if (error != 0)
+        return error;
+    fixture->router = router_new(fixture->pool);
+    if (fixture->router != NULL)
+        return 0;
+    pool_stop(fixture->pool);
+    return -ENOMEM;
+}
+
+static void stop_both(struct fixture *fixture)
+{
+    pool_stop(fixture->pool);
+    router_free(fixture->router);
+    fixture->pool = NULL;
+    fixture->router = NULL;
+}
+
 static void starting(void **state)
 {
     struct fixture *fixture = *state;
@@ -106,23 +126,22 @@ static void starting(void **state)
                                          .max_in_flight = 4,
                                          .buckets_if_new = 4,
                                          .max_files = 100};
-    assert_int_equal(router_start(&options, &fixture->router), 0);
+    assert_int_equal(start_both(fixture, &options), 0);
     unsigned threads = entries("/proc/self/task") - WORKERS; /* a sanitizer may have its own */
-    router_stop(fixture->router);
-    pool_stop(NULL);
+    stop_both(fixture);
+    pool_stop(NULL); /* is allowed */
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         bool failed = true;
         for (int nth = 1; failed; nth++) {
             unsigned descriptors = entries("/proc/self/fd");
             failing_arm(kinds[i].call, nth, kinds[i].error);
-            int error = router_start(&options, &fixture->router);
+            int error = start_both(fixture, &options);
             failed = failing_disarm(kinds[i].call);
             /* each second time the mask is set back, and nothing is told */
             bool told = kinds[i].call != &fail_pthread_sigmask || nth % 2 == 1;
             assert_int_equal(error, failed && told ? -kinds[i].error : 0);
             if (error == 0)
-                router_stop(fixture->router);
-            fixture->router = NULL;
+                stop_both(fixture);
             assert_int_equal(entries("/proc/self/fd"), descriptors);
             wait_for_threads(threads);
             assert_true(failed || nth > kinds[i].calls);

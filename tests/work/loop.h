@@ -27,6 +27,7 @@
 struct fixture {
     void *directory;
     struct root *root;
+    struct pool *pool;
     struct router *router;
     int epoll_fd;
     unsigned max_files;
@@ -65,17 +66,21 @@ static inline void start(struct fixture *fixture, unsigned workers, unsigned in_
                                          .max_files = fixture->max_files,
                                          .sync_after_ms = fixture->sync_after_ms,
                                          .notice = fixture->notice};
-    assert_int_equal(router_start(&options, &fixture->router), 0);
+    assert_int_equal(pool_start(&options, &fixture->pool), 0);
+    fixture->router = router_new(fixture->pool);
+    assert_non_null(fixture->router);
     fixture->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-    int event_fd = router_event_fd(fixture->router);
+    int event_fd = pool_event_fd(fixture->pool);
     assert_int_equal(epoll_ctl(fixture->epoll_fd, EPOLL_CTL_ADD, event_fd, &event), 0);
 }
 
 static inline void stop(struct fixture *fixture)
 {
     assert_int_equal(router_in_flight(fixture->router), 0);
-    router_stop(fixture->router);
+    pool_stop(fixture->pool);
+    router_free(fixture->router);
+    fixture->pool = NULL;
     fixture->router = NULL;
     (void)close(fixture->epoll_fd);
 }
@@ -89,16 +94,17 @@ static inline int tear_down(void **state)
     return temporary_remove(&fixture->directory);
 }
 
-/* A turn of the loop, as the server's. */
+/* An iteration of the loop, as the server's. */
 static inline void turn(struct fixture *fixture)
 {
     struct epoll_event event;
-    router_wake(fixture->router);
-    bool may_sleep = router_may_sleep(fixture->router);
+    pool_wake(fixture->pool);
+    bool may_sleep = router_may_sleep(fixture->router) && pool_may_sleep(fixture->pool);
     int events = epoll_wait(fixture->epoll_fd, &event, 1, may_sleep ? LOST_MS : 0);
-    router_awake(fixture->router);
+    pool_awake(fixture->pool);
     assert_true(!may_sleep || events != 0);
-    router_collect(fixture->router);
+    pool_collect(fixture->pool);
+    router_deliver(fixture->router);
 }
 
 static inline void on_done(struct job *job)

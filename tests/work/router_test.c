@@ -52,7 +52,7 @@ static void value_goes_in_and_comes_out(void **state)
     assert_non_null(request->job.route.prefix); /* a bucket was asked */
     free_request(request);
     stop(fixture);
-    router_stop(NULL);
+    router_free(NULL);
 }
 
 static void every_id_goes_to_its_bucket(void **state)

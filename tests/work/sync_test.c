@@ -202,7 +202,7 @@ static struct request *hold_in_sync(struct fixture *fixture)
     assert_int_equal(appended(fixture, "p", 3, false), 0); /* opens the prefix */
     atomic_store(&data_syncs.held, true);
     struct request *request = append_as(fixture, "p", 1, "1234", true);
-    router_wake(fixture->router);
+    pool_wake(fixture->pool);
     await(&data_syncs);
     return request;
 }

@@ -1,0 +1,56 @@
+#include "work/open_prefix.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/bucket.h"
+
+struct open_prefix *open_prefix_new(struct router *router, const char *name, size_t name_bytes,
+                                    uint64_t hash)
+{
+    struct open_prefix *prefix = calloc(1, sizeof(*prefix));
+    if (prefix == NULL)
+        return NULL;
+    memcpy(prefix->name, name, name_bytes + 1);
+    prefix->name_bytes = name_bytes;
+    prefix->hash = hash;
+    prefix->router = router;
+    prefix->state = PREFIX_SHUT;
+    prefix->parked_end = &prefix->parked;
+    return prefix;
+}
+
+void open_prefix_free(struct open_prefix *prefix)
+{
+    for (unsigned i = 0; prefix->slots != NULL && i < prefix->buckets; i++)
+        bucket_close(prefix->slots[i].bucket);
+    open_prefix_reset(prefix);
+    free(prefix);
+}
+
+int open_prefix_make_slots(struct open_prefix *prefix)
+{
+    size_t bytes = prefix->buckets * sizeof(struct bucket_slot);
+    prefix->slots = aligned_alloc(alignof(struct bucket_slot), bytes);
+    if (prefix->slots == NULL)
+        return -ENOMEM;
+    memset(prefix->slots, 0, bytes);
+    return 0;
+}
+
+void open_prefix_reset(struct open_prefix *prefix)
+{
+    free(prefix->slots);
+    prefix->slots = NULL;
+    prefix->names_error = 0;
+    open_prefix_set_data(prefix, NULL, NULL);
+}
+
+void open_prefix_set_data(struct open_prefix *prefix, void *data, void (*free_data)(void *data))
+{
+    if (prefix->free_data != NULL)
+        prefix->free_data(prefix->data);
+    prefix->data = data;
+    prefix->free_data = free_data;
+}
