@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <regex.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -25,13 +26,14 @@
 
 FAILING(localtime_r, struct tm *, NULL, (const time_t *clock, struct tm *local), (clock, local))
 
-static int writes;
+static atomic_int writes;
 ssize_t __real_write(int fd, const void *data, size_t bytes);
 ssize_t __wrap_write(int fd, const void *data, size_t bytes);
 
 ssize_t __wrap_write(int fd, const void *data, size_t bytes)
 {
-    writes += fd == STDERR_FILENO;
+    if (fd == STDERR_FILENO)
+        atomic_fetch_add(&writes, 1);
     return __real_write(fd, data, bytes);
 }
 
