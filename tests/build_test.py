@@ -85,10 +85,11 @@ class Options(unittest.TestCase):
                 self.assertIn("-Wconversion", command)
 
     def test_every_build_type_checks_assertions(self):
-        for build_type in ("", "Release", "Debug", "RelWithDebInfo", "MinSizeRel"):
+        for build_type in ("", "Release", "Debug", "RelWithDebInfo", "MinSizeRel", "None"):
             for command in self.commands("-DCMAKE_BUILD_TYPE=" + build_type):
                 self.assertNotIn("NDEBUG", command)
-                self.assertRegex(command, " -O[12sg] ")
+                if build_type != "None":  # has the flags that the caller gives
+                    self.assertRegex(command, " -O[2sg] ")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 server_test(coverage_test.py clang llvm-cov llvm-profdata)
 server_test(build_test.py)
+server_test(dev_test.py gdb dpkg-query)
 
 # Versions of the formatter lay out differently; the sources are as this one does it.
 set(format_version 14)
