@@ -1,12 +1,11 @@
 #include "http/failure.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "http/service.h"
 #include "http/status.h"
+#include "store/error.h"
 
 int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTES_MAX])
 {
@@ -19,15 +18,11 @@ int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTE
         /* not what the error means for a write; the record was taken out again */
         status = 500;
         what = "could not be synced: ";
-        meaning = strerror(-job->error);
-    } else if (job->kind == JOB_APPEND && job->error == -ENOENT) {
-        /* not a record that is missing, but a directory that was there a moment ago */
-        status = 500;
-        meaning = strerror(ENOENT);
+        meaning = store_error_text(job->error);
     }
     char file[BUCKET_FILE_NAME_BYTES];
     bucket_file_name(job->bucket, file);
-    if (!job->has_bucket && status == 404)
+    if (job->error == STORE_NO_PREFIX)
         (void)snprintf(out, bytes, "no such storagePrefix: %s", prefix);
     else if (!job->has_bucket)
         (void)snprintf(out, bytes, "%s: %s/%s", meaning, root, prefix);

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <string.h>
+
+#include "store/error.h"
+#include "work/job.h"
 
 static const struct {
     int status;
@@ -20,26 +22,18 @@ static const struct {
     {507, "Insufficient Storage"},
 };
 
+/* All other errors are a 500 in the words of store_error_text. */
 static const struct {
     int error, status;
-    const char *meaning; /* NULL: strerror's words */
+    const char *meaning; /* NULL: those words */
 } errors[] = {
-    {EBUSY, 503, "too many requests in flight"},
-    {ENOMEM, 503, "out of memory"},
-    {ENOSPC, 507, "disk full"},
-    {EDQUOT, 507, "disk quota used up"},
-    {ENOENT, 404, "no record starts there"},
-    {ENODATA, 500, "the record is cut short"},
-    {EBADFD, 500,
-     "the file takes no appends until its prefix is closed or the server restarts: a failed one "
-     "could not be cut off"},
-    {ESTALE, 500, "the file was changed behind the server's back; close its prefix to go on"},
-    {ENOTRECOVERABLE, 500,
-     "an earlier sync of this file failed; until its prefix is closed or the server restarts it "
-     "takes no more appends that are to be synced"},
-    {EMEDIUMTYPE, 500, "not a regular file"},
-    {ELOOP, 500, "a symbolic link is in the way"},
-    {EUCLEAN, 500, "bucket files are missing, or more than were made"},
+    {JOB_TOO_MANY_IN_FLIGHT, 503, "too many requests in flight"},
+    {-ENOMEM, 503, "out of memory"},
+    {-ENOSPC, 507, "disk full"},
+    {-EDQUOT, 507, "disk quota used up"},
+    {-ELOOP, 500, "a symbolic link is in the way"},
+    {STORE_NOT_FOUND, 404, NULL},
+    {STORE_NO_PREFIX, 404, NULL},
 };
 
 const char *status_reason(int status)
@@ -52,12 +46,15 @@ const char *status_reason(int status)
 
 int status_of_error(int error, const char **meaning)
 {
+    int status = 500;
+    *meaning = NULL;
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-        if (errors[i].error == -error) {
+        if (errors[i].error == error) {
+            status = errors[i].status;
             *meaning = errors[i].meaning;
-            return errors[i].status;
         }
     }
-    *meaning = strerror(-error);
-    return 500;
+    if (*meaning == NULL)
+        *meaning = store_error_text(error);
+    return status;
 }

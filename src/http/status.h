@@ -8,7 +8,7 @@
 
 const char *status_reason(int status);
 
-/* The status for an error of the work layer (-errno) and, in a few words, what it means. */
+/* The status for the error of a job and, in a few words, what it means. */
 int status_of_error(int error, const char **meaning);
 
 #endif

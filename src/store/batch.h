@@ -19,7 +19,7 @@ struct batch_record {
     size_t first_part; /* index into batch.parts: the header, then the value */
     uint64_t bytes;    /* header and value */
     int64_t offset;    /* result: where the record starts, if error is 0 */
-    int error;         /* result: 0 or -errno */
+    int error;         /* result: 0 or what bucket_append says */
 };
 
 struct batch {

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/error.h"
 #include "store/prefix.h"
 #include "store/record.h"
 #include "store/writeback.h"
@@ -140,7 +141,7 @@ int bucket_resume(struct bucket *bucket, const struct root *root, const char *na
     int error = fstat(fd, &status) != 0 ? -errno : 0;
     if (error == 0 && (bucket->broken || status.st_dev != bucket->device ||
                        status.st_ino != bucket->inode || status.st_size != bucket->tail))
-        error = -ESTALE;
+        error = STORE_CHANGED;
     if (error == 0)
         bucket->fd = fd;
     else
@@ -240,12 +241,14 @@ static void mark_record(struct bucket *bucket, const struct batch *batch, size_t
 static int check_file(const struct bucket *bucket)
 {
     int64_t bytes;
-    if (!bucket->writable || bucket->broken)
-        return -EBADFD;
+    if (!bucket->writable)
+        return STORE_READ_ONLY;
+    if (bucket->broken)
+        return STORE_BROKEN;
     int error = root_find_file(bucket->root, bucket->path, bucket->device, bucket->inode, &bytes);
     if (error != 0)
         return error;
-    return bytes == bucket->tail ? 0 : -ESTALE;
+    return bytes == bucket->tail ? 0 : STORE_CHANGED;
 }
 
 int bucket_append(struct bucket *bucket, struct batch *batch)
@@ -304,7 +307,7 @@ void bucket_take_back(struct bucket *bucket, int64_t tail)
 
 /*
  * preadv at `position` until `bytes` bytes are there, the end of the file, or, with `cached_only`,
- * the first byte that is not in memory. Answers the number of bytes, or -errno.
+ * the first byte that is not in memory. Returns the number of bytes, or -errno.
  */
 static ssize_t read_parts(struct bucket *bucket, struct iovec *parts, size_t count, size_t bytes,
                           int64_t position, bool cached_only)
@@ -321,7 +324,7 @@ static ssize_t read_parts(struct bucket *bucket, struct iovec *parts, size_t cou
             now_only = false;
             continue;
         }
-        if (now < 0 && errno == EAGAIN)
+        if (now < 0 && errno == EAGAIN && now_only)
             break;
         if (now < 0)
             return -errno;
@@ -336,14 +339,14 @@ static ssize_t read_parts(struct bucket *bucket, struct iovec *parts, size_t cou
 /* Bytes are missing: not in memory yet, or (nobody but us shortens the file) lost. */
 static int missing(bool cached_only)
 {
-    return cached_only ? -EAGAIN : -ENODATA;
+    return cached_only ? STORE_WOULD_BLOCK : STORE_TRUNCATED;
 }
 
 int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capacity,
                 bool cached_only, struct bucket_value *found)
 {
     if (offset < 0 || offset > bucket->tail - RECORD_HEADER_BYTES)
-        return -ENOENT;
+        return STORE_NOT_FOUND;
     uint64_t below_tail = (uint64_t)(bucket->tail - offset - RECORD_HEADER_BYTES);
     if (capacity > below_tail)
         capacity = (size_t)below_tail;
@@ -357,12 +360,12 @@ int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capa
         return missing(cached_only);
     struct record_header header;
     if (record_header_decode(header_bytes, &header) != 0)
-        return -ENOENT;
+        return STORE_NOT_FOUND;
     size_t value_got = (size_t)got - sizeof(header_bytes);
     if (value_got > header.value_bytes)
         value_got = header.value_bytes;
     if (header.value_bytes > below_tail)
-        return -ENODATA;
+        return STORE_TRUNCATED;
     if (value_got < capacity && value_got < header.value_bytes)
         return missing(cached_only);
     found->value_bytes = header.value_bytes;

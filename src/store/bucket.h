@@ -12,7 +12,7 @@
  * bytes be lost.
  *
  * One thread at a time; in the server that is always the same worker.
- * Errors: 0 or -errno.
+ * Errors: 0, -errno or one of store/error.h.
  */
 #ifndef ROCHEFORT_STORE_BUCKET_H
 #define ROCHEFORT_STORE_BUCKET_H
@@ -28,8 +28,8 @@
 struct bucket;
 
 /*
- * Opens bucket number `index` of the prefix `name`, with `writable` for appending too. -ENOENT:
- * there is no such file; it is not made here, see prefix.h. Free with bucket_close.
+ * Opens bucket number `index` of the prefix `name`, with `writable` for appending too.
+ * STORE_NO_FILE: there is no such file; it is not made here, see prefix.h. Free with bucket_close.
  * With `writable` the beginning of an append that was cut by a crash is cut off; if that fails the
  * bucket takes no appends.
  */
@@ -40,7 +40,7 @@ void bucket_close(struct bucket *bucket);
 /*
  * Gives the descriptor up and takes one again, for a process that has too few. Between the two only
  * bucket_close and what is asked of a bucket without an error are allowed.
- * -ENOENT, -ESTALE: the file is not there, or not as it was left: open it anew
+ * STORE_NO_FILE, STORE_CHANGED: the file is not there, or not as it was left: open it anew
  */
 void bucket_suspend(struct bucket *bucket);
 int bucket_resume(struct bucket *bucket, const struct root *root, const char *name, unsigned index);
@@ -62,12 +62,13 @@ const struct tail *bucket_found(const struct bucket *bucket, int64_t *bytes);
  * Appends all records of the batch, in order, with as few calls as the kernel allows, and sets
  * `offset` or `error` of each. A write that fails half-way is cut back to the last whole record:
  * the records before it are in the file, the others are not and carry the error. If even cutting
- * back fails the bucket takes no more appends (-EBADFD) until it is opened again.
+ * back fails the bucket takes no more appends (STORE_BROKEN) until it is opened again.
  * 0 if every record was written, otherwise the error of those that were not:
- *   -ENOENT   the file was deleted, replaced or moved; nothing was written, so open it anew and
- *             try again
- *   -ESTALE   its length was changed behind our back; nothing was written, and so it stays until
- *             the bucket is opened again
+ *   STORE_NO_FILE    the file was deleted, replaced or moved; nothing was written, so open it anew
+ *                    and try again
+ *   STORE_CHANGED    its length was changed behind our back; nothing was written, and so it stays
+ *                    until the bucket is opened again
+ *   STORE_READ_ONLY  it was not opened for appending
  */
 int bucket_append(struct bucket *bucket, struct batch *batch);
 
@@ -100,9 +101,9 @@ struct bucket_value {
 /*
  * Reads the header at `offset` and the beginning of the value, at most `capacity` bytes, in one
  * call to the kernel if it can. With `cached_only` it does not wait for the disk.
- *   -ENOENT   no record starts there
- *   -ENODATA  the record is cut short
- *   -EAGAIN   only with `cached_only`: the disk would have to be waited for
+ *   STORE_NOT_FOUND    no record starts there
+ *   STORE_TRUNCATED    the record is cut short
+ *   STORE_WOULD_BLOCK  only with `cached_only`: the disk would have to be waited for
  */
 int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capacity,
                 bool cached_only, struct bucket_value *found);

@@ -10,6 +10,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "store/error.h"
+
 #define NAME_HEAD "append."
 #define NAME_TAIL ".raw"
 /* Of the directory: the number of its buckets, u32 little-endian, once all of them were made. */
@@ -153,27 +155,27 @@ int prefix_resolve(const struct root *root, const char *name, unsigned buckets_i
 {
     int fd = root_open_directory(root, name, create);
     if (fd < 0)
-        return fd;
+        return fd == -ENOENT && !create ? STORE_NO_PREFIX : fd;
     struct run run = {0};
     int error = scan_directory(fd, &run);
     if (error != 0)
         return error;
     if (run.count == 0) {
         if (!create)
-            return -ENOENT;
+            return STORE_NO_PREFIX;
         *buckets = buckets_if_new;
         return create_all(root, name, &run, buckets_if_new);
     }
     if (run.count != run.highest - run.lowest + 1)
-        return -EUCLEAN;
+        return STORE_FILES_MISSING;
     if (run.noted != 0 && (run.lowest > 0 || run.noted != run.count))
-        return -EUCLEAN;
+        return STORE_FILES_MISSING;
     *buckets = run.highest + 1;
     return create && run.lowest > 0 ? create_rest(root, name, run.lowest, *buckets) : 0;
 }
 
-/* 0 or -errno, in particular -ENOENT. */
-static int check_file(const struct root *root, const char *name, unsigned bucket)
+/* 0, or STORE_NO_FILE, or another error. */
+static int find_bucket_file(const struct root *root, const char *name, unsigned bucket)
 {
     char file[BUCKET_FILE_NAME_BYTES];
     bucket_file_name(bucket, file);
@@ -194,18 +196,18 @@ static int look(const struct root *root, const char *name, struct run *run)
 int prefix_complete(const struct root *root, const char *name, unsigned buckets)
 {
     struct run run = {0};
-    int error = check_file(root, name, buckets - 1);
-    if (error == -ENOENT) {
+    int error = find_bucket_file(root, name, buckets - 1);
+    if (error == STORE_NO_FILE) {
         error = look(root, name, &run);
         if (error == 0 && run.count == 0)
             return create_all(root, name, &run, buckets);
         /* another thread has begun meanwhile if the last is there now */
-        if (error == 0 && check_file(root, name, buckets - 1) != 0)
-            error = -EUCLEAN;
+        if (error == 0 && find_bucket_file(root, name, buckets - 1) != 0)
+            error = STORE_FILES_MISSING;
     }
     if (error == 0)
-        error = check_file(root, name, 0);
-    if (error != -ENOENT)
+        error = find_bucket_file(root, name, 0);
+    if (error != STORE_NO_FILE)
         return error;
     error = look(root, name, &run);
     return error != 0 || run.noted != 0 ? error : create_rest(root, name, buckets - 1, buckets);

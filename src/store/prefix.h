@@ -14,7 +14,7 @@
  * and no note is made of a number that was only counted.
  *
  * Any thread, but for one prefix only one thread at a time may call prefix_resolve.
- * Errors: 0 or -errno.
+ * Errors: 0, -errno or one of store/error.h.
  */
 #ifndef ROCHEFORT_STORE_PREFIX_H
 #define ROCHEFORT_STORE_PREFIX_H
@@ -40,12 +40,11 @@ int prefix_noted(int directory_fd, unsigned *noted);
 
 /*
  * Finds how many buckets the prefix `name` (valid, NUL-terminated) has.
- *   -ENOENT    there is no such prefix and `create` is false
- *   -EUCLEAN   the bucket files are not one unbroken run, or not as many as were noted: refused,
- *              for any count would be a guess
- *   -ENOTDIR, -ELOOP  something that is not a directory has that name
- * With `create` a missing prefix is made with `buckets_if_new` files, and one whose creation was
- * cut short is completed.
+ *   STORE_NO_PREFIX      there is no such prefix and `create` is false
+ *   STORE_FILES_MISSING  the bucket files are not one unbroken run, or not as many as were noted:
+ * refused, for any count would be a guess -ENOTDIR, -ELOOP  something that is not a directory has
+ * that name With `create` a missing prefix is made with `buckets_if_new` files, and one whose
+ * creation was cut short is completed.
  */
 int prefix_resolve(const struct root *root, const char *name, unsigned buckets_if_new, bool create,
                    unsigned *buckets);
@@ -54,7 +53,7 @@ int prefix_resolve(const struct root *root, const char *name, unsigned buckets_i
  * Makes the missing files of a prefix with so many buckets, if its creation was cut short (then the
  * last is there and the first is not, and nothing is noted) or if it was deleted (then none is
  * there). Otherwise nothing is done: a file that is missing was lost. Several threads may do so at
- * once. -EUCLEAN: the last is missing, and others are there.
+ * once. STORE_FILES_MISSING: the last is missing, and others are there.
  */
 int prefix_complete(const struct root *root, const char *name, unsigned buckets);
 

@@ -1,9 +1,10 @@
 #include "store/record.h"
 
 #include <endian.h>
-#include <errno.h>
 #include <string.h>
 #include <zlib.h>
+
+#include "store/error.h"
 
 #define SUMMED_BYTES (RECORD_LENGTH_BYTES + RECORD_TIME_BYTES)
 
@@ -31,7 +32,7 @@ int record_header_decode(const uint8_t in[RECORD_HEADER_BYTES], struct record_he
     memcpy(&time, in + RECORD_LENGTH_BYTES, sizeof(time));
     memcpy(&sum, in + SUMMED_BYTES, sizeof(sum));
     if (le32toh(sum) != header_sum(in) || length == 0)
-        return -EBADMSG;
+        return STORE_BAD_HEADER;
     header->value_bytes = le32toh(length);
     header->time_ns = le64toh(time);
     return 0;

@@ -32,7 +32,8 @@ struct record_header {
 /* Writes the 16 bytes of `header` to `out`. */
 void record_header_encode(const struct record_header *header, uint8_t out[RECORD_HEADER_BYTES]);
 
-/* Reads 16 bytes. 0, or -EBADMSG if they are not a valid header (`header` is then untouched). */
+/* Reads 16 bytes. 0, or STORE_BAD_HEADER if they are not a valid header (`header` is then
+ * untouched). */
 int record_header_decode(const uint8_t in[RECORD_HEADER_BYTES], struct record_header *header);
 
 #endif

@@ -12,6 +12,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "store/error.h"
+
 #define LOCK_NAME ".rochefort.lock"
 #define DIRECTORY_MODE 0755
 #define FILE_MODE 0644
@@ -172,14 +174,22 @@ int root_open_directory(const struct root *root, const char *name, int create)
     return fd < 0 ? -errno : fd;
 }
 
+/* What openat means by it when it has opened no file. */
+static int open_error(int error)
+{
+    if (error == ENOENT)
+        return STORE_NO_FILE;
+    return error == ENXIO ? STORE_NOT_REGULAR /* a socket */ : -error;
+}
+
 int root_open_file(const struct root *root, const char *name, const char *file, int flags)
 {
     int directory_fd = root_open_directory(root, name, 0);
     if (directory_fd < 0)
-        return directory_fd;
+        return directory_fd == -ENOENT ? STORE_NO_FILE : directory_fd;
     /* O_NONBLOCK: a named pipe in the place of a file must not hold the caller up. */
     int fd = openat(directory_fd, file, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, FILE_MODE);
-    int error = fd >= 0 ? 0 : errno == ENXIO ? -EMEDIUMTYPE : -errno; /* a socket */
+    int error = fd >= 0 ? 0 : open_error(errno);
     (void)close(directory_fd);
     if (error != 0)
         return error;
@@ -187,7 +197,7 @@ int root_open_file(const struct root *root, const char *name, const char *file, 
     if (fstat(fd, &status) != 0)
         error = -errno;
     else if (!S_ISREG(status.st_mode))
-        error = S_ISDIR(status.st_mode) ? -EISDIR : -EMEDIUMTYPE;
+        error = S_ISDIR(status.st_mode) ? -EISDIR : STORE_NOT_REGULAR;
     if (error != 0) {
         (void)close(fd);
         return error;
@@ -201,11 +211,11 @@ int root_find_file(const struct root *root, const char *path, dev_t device, ino_
     struct statx status;
     /* Not the times: a write after such a look has to set new ones, which doubles its price. */
     if (statx(root->directory_fd, path, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_SIZE, &status) != 0)
-        return errno == ENOTDIR ? -ENOENT : -errno;
+        return errno == ENOENT || errno == ENOTDIR ? STORE_NO_FILE : -errno;
     *bytes = (int64_t)status.stx_size;
     bool same =
         status.stx_ino == inode && makedev(status.stx_dev_major, status.stx_dev_minor) == device;
-    return same ? 0 : -ENOENT;
+    return same ? 0 : STORE_NO_FILE;
 }
 
 /* The directories that root_open has made are each a name in the one above. */

@@ -10,7 +10,7 @@
  * every function may be called from any thread. The object is constant then,
  * but for what root_sync_names keeps under a lock of its own.
  *
- * Errors: 0 or a descriptor on success, -errno otherwise.
+ * Errors: 0 or a descriptor on success, otherwise -errno or one of store/error.h.
  */
 #ifndef ROCHEFORT_STORE_ROOT_H
 #define ROCHEFORT_STORE_ROOT_H
@@ -41,14 +41,15 @@ int root_open_directory(const struct root *root, const char *name, int create);
 /*
  * Opens `file` in the directory of a prefix with `flags` of open(2), mode 0644; the caller closes
  * it. Only regular files: anything else is an error (-ELOOP for a symbolic link, -EISDIR for a
- * directory, -EMEDIUMTYPE for the rest), and no wait.
+ * directory, STORE_NOT_REGULAR for the rest), and no wait. STORE_NO_FILE: it or its directory is
+ * missing.
  */
 int root_open_file(const struct root *root, const char *name, const char *file, int flags);
 
 /*
  * Whether `path`, "prefix/file", is the name of that very file, and how long it is; one call to the
  * kernel. Nothing is opened, so it does not matter what is passed on the way.
- * -ENOENT: nothing has that name, or another file
+ * STORE_NO_FILE: nothing has that name, or another file
  */
 int root_find_file(const struct root *root, const char *path, dev_t device, ino_t inode,
                    int64_t *bytes);

@@ -8,6 +8,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "store/error.h"
+
 #define MARK_NAME "user.rochefort.record"
 #define MARK_OFFSET_BYTES 8
 #define MARK_BYTES (MARK_OFFSET_BYTES + RECORD_HEADER_BYTES)
@@ -52,7 +54,7 @@ static int move_window(int fd, struct window *window, int64_t offset)
         return (int)got;
     window->begin = offset;
     window->bytes = (size_t)got;
-    return got < RECORD_HEADER_BYTES ? -EIO : 0;
+    return got < RECORD_HEADER_BYTES ? STORE_CHANGED : 0;
 }
 
 /*
@@ -65,7 +67,7 @@ static int judge_short_end(int fd, int64_t bytes, struct tail *tail)
     size_t count = (size_t)(bytes - tail->whole);
     ssize_t got = read_at(fd, end, count, tail->whole);
     if (got != (ssize_t)count)
-        return got < 0 ? (int)got : -EIO;
+        return got < 0 ? (int)got : STORE_CHANGED;
     tail->state = TAIL_TORN;
     return 0;
 }

@@ -23,7 +23,7 @@
  * whose value is cut short, right after a whole record. All else is left as it
  * is, the gap that `rochefort repair` puts at the end too (see gap.h).
  *
- * Any thread. Errors: 0 or -errno.
+ * Any thread. Errors: 0, -errno or one of store/error.h.
  */
 #ifndef ROCHEFORT_STORE_TAIL_H
 #define ROCHEFORT_STORE_TAIL_H
@@ -45,7 +45,7 @@ struct tail {
     int64_t marked; /* offset of the marked record, -1: there is none to be believed */
 };
 
-/* Finds out about the end of a file of `bytes` bytes. */
+/* Finds out about the end of a file of `bytes` bytes. STORE_CHANGED: it has fewer. */
 int tail_find(int fd, int64_t bytes, struct tail *tail);
 
 /* Marks the record at `offset`. Only a hint, so it has no result. */

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "store/bucket.h"
+#include "store/error.h"
 #include "work/open_prefix.h"
 
 #define NS_PER_SECOND 1000000000ULL
@@ -77,7 +78,7 @@ static int write_batch(struct appends *appends, const struct job *job, bool *of_
     int error = open_bucket(appends, job, of_sync);
     if (error != 0)
         return error;
-    if (bucket_append(slot->bucket, &appends->batch) == -ENOENT) {
+    if (bucket_append(slot->bucket, &appends->batch) == STORE_NO_FILE) {
         files_close(appends->files, slot); /* it was deleted or replaced */
         error = open_bucket(appends, job, of_sync);
         if (error != 0)

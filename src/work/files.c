@@ -4,11 +4,11 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "store/bucket.h"
+#include "store/error.h"
 
 #define NOTICE_BYTES (PATH_MAX + PREFIX_NAME_BYTES_MAX + 256)
 #define NS_PER_SECOND 1000000000ULL
@@ -85,13 +85,13 @@ static int open_or_complete(const struct files *files, const struct open_prefix 
                             unsigned index, bool writable, struct bucket **out)
 {
     int error = bucket_open(files->root, prefix->name, index, writable, out);
-    if (error != -ENOENT || !writable)
+    if (error != STORE_NO_FILE || !writable)
         return error;
     error = prefix_complete(files->root, prefix->name, prefix->buckets);
     if (error != 0)
         return error;
     error = bucket_open(files->root, prefix->name, index, writable, out);
-    return error == -ENOENT ? -EUCLEAN : error; /* others are there */
+    return error == STORE_NO_FILE ? STORE_FILES_MISSING : error; /* others are there */
 }
 
 /* Says what was found at the end of a file that is open for appending now. */
@@ -126,7 +126,7 @@ int files_open(struct files *files, struct open_prefix *prefix, unsigned index, 
         int error = resume(files, prefix->name, index, slot->bucket);
         if (error == 0)
             link_newest(files, slot);
-        if (error != -ENOENT && error != -ESTALE)
+        if (error != STORE_NO_FILE && error != STORE_CHANGED)
             return error;
         files_close(files, slot); /* it is not the file that it was */
     }
@@ -209,7 +209,7 @@ static void refuse(struct files *files, struct bucket_slot *slot, const char *wh
     (void)snprintf(line, sizeof(line),
                    "%s/%s/%s: %s could not be synced: %s; until its prefix is closed it takes no "
                    "more appends that are to be synced",
-                   root_path(files->root), slot->prefix->name, file, what, strerror(-error));
+                   root_path(files->root), slot->prefix->name, file, what, store_error_text(error));
     files->notice(line);
 }
 
@@ -274,7 +274,7 @@ int files_open_to_sync(struct files *files, struct open_prefix *prefix, unsigned
     bool failed = false;
     *of_sync = false;
     if (slot->sync_refused)
-        return -ENOTRECOVERABLE;
+        return STORE_SYNC_REFUSED;
     int error = files_open(files, prefix, index, true);
     if (error != 0 || slot->name_synced)
         return error;

@@ -43,14 +43,14 @@ void files_init(struct files *files, const struct root *root, unsigned limit, in
 
 /*
  * Makes sure that the bucket of a slot is open, for appending too if `writable`. Stays so until the
- * next call of any of these functions. 0 or -errno: see bucket_open and prefix_complete; -EUCLEAN
- * also if with `writable` only this file is missing.
+ * next call of any of these functions. 0 or an error: see bucket_open and prefix_complete;
+ * STORE_FILES_MISSING also if with `writable` only this file is missing.
  */
 int files_open(struct files *files, struct open_prefix *prefix, unsigned bucket, bool writable);
 
 /*
  * As files_open, for an append that is or will be synced: its name is on the disk then.
- * -ENOTRECOVERABLE: an earlier sync has failed. `*of_sync`: the error is that of a sync.
+ * STORE_SYNC_REFUSED: an earlier sync has failed. `*of_sync`: the error is that of a sync.
  */
 int files_open_to_sync(struct files *files, struct open_prefix *prefix, unsigned bucket,
                        bool *of_sync);

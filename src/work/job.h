@@ -27,6 +27,9 @@ struct open_prefix;
 /* One offset in the body of a getMulti. */
 #define JOB_OFFSET_BYTES 8
 
+/* An error beside those of store/error.h: refused, too many requests are in flight. */
+enum { JOB_TOO_MANY_IN_FLIGHT = -6000 };
+
 enum job_kind {
     JOB_APPEND,     /* append `value` */
     JOB_READ,       /* read the value at `offset` */
@@ -67,7 +70,7 @@ struct job {
     int64_t offset; /* JOB_READ: where; JOB_APPEND: result; JOB_READ_MULTI: the one at hand */
 
     /* result */
-    int error;              /* 0 or -errno */
+    int error;              /* 0, -errno, one of store/error.h or JOB_TOO_MANY_IN_FLIGHT */
     bool more;              /* the reply goes on: resume or abandon */
     bool has_bucket;        /* false: the prefix could not be opened, or the job was refused */
     unsigned bucket;        /* the bucket of the id, if `has_bucket` */

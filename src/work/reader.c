@@ -5,6 +5,7 @@
 #include <event2/buffer.h>
 #include <string.h>
 
+#include "store/error.h"
 #include "store/record.h"
 
 /* So many offsets of one getMulti are prefetched together and then read before it yields. */
@@ -278,12 +279,12 @@ enum reader_result reader_read(struct job *job, struct bucket *bucket, uint32_t 
     bool single = job->kind == JOB_READ, yields = false;
     int error;
     if (!is_same_file(job, bucket))
-        error = -ESTALE;
+        error = STORE_CHANGED;
     else if (single)
         error = read_single(job, bucket, *usual_bytes, may_wait);
     else
         error = read_multi(job, bucket, may_wait, &yields);
-    if (error == -EAGAIN && !may_wait) {
+    if (error == STORE_WOULD_BLOCK) {
         if (single)
             prefetch_single(job, bucket, *usual_bytes);
         return READER_BLOCKED;

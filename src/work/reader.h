@@ -29,7 +29,7 @@ enum reader_result {
  * `usual_bytes` is the bucket's: about how long its values are, 0 at first. Kept by the reader.
  *
  * With READER_DONE job->error is 0, then `more` says whether the reply goes on; or an error of
- * bucket_read, or -ESTALE if a value has begun in another file than the bucket has now. For
+ * bucket_read, or STORE_CHANGED if a value has begun in another file than the bucket has now. For
  * JOB_READ_MULTI `piece` then holds the values before the one that failed and the beginning of that
  * one, `partial_bytes` says how much of it, and `offset` which one it is.
  */

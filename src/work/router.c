@@ -96,7 +96,7 @@ static void dispatch(struct open_prefix *prefix, struct job *job)
     job->bucket = (unsigned)(job->id_hash % prefix->buckets);
     job->route.worker = open_prefix_owner(prefix, job->bucket, pool_workers(pool));
     if (!pool_admit(pool, job->route.worker)) {
-        complete(prefix->router, job, -EBUSY);
+        complete(prefix->router, job, JOB_TOO_MANY_IN_FLIGHT);
         return;
     }
     job->has_bucket = true;
@@ -243,7 +243,7 @@ void router_submit(struct router *router, const char *name, struct job *job)
         return;
     }
     if (router->parked >= router->max_parked) {
-        complete(router, job, -EBUSY);
+        complete(router, job, JOB_TOO_MANY_IN_FLIGHT);
     } else {
         router->parked++;
         job->route.next = NULL;

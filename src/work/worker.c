@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "store/bucket.h"
+#include "store/error.h"
 #include "work/appends.h"
 #include "work/files.h"
 #include "work/open_prefix.h"
@@ -93,6 +94,8 @@ static void read_now(struct worker *worker, struct job *job)
 {
     struct bucket_slot *slot = &job->route.prefix->slots[job->bucket];
     int error = open_slot(worker, job, false);
+    if (error == STORE_NO_FILE)
+        error = STORE_NOT_FOUND; /* it was never made, or it is gone with its records */
     if (error != 0) {
         reader_fail(job, error);
         finish(worker, job, error);

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "http/status.h"
+#include "store/error.h"
+#include "work/job.h"
 
 static void every_status_in_use_has_its_name(void **state)
 {
@@ -43,30 +45,45 @@ static void errors_become_statuses(void **state)
         int error, status;
     } table[] = {
         /* the client may come again */
-        {-EBUSY, 503},
+        {JOB_TOO_MANY_IN_FLIGHT, 503},
         {-ENOMEM, 503},
         /* no room */
         {-ENOSPC, 507},
         {-EDQUOT, 507},
         /* there is nothing */
-        {-ENOENT, 404},
+        {STORE_NOT_FOUND, 404},
+        {STORE_NO_PREFIX, 404},
         /* the disk failed, or what is on it is not as it should be */
-        {-ENODATA, 500},
+        {STORE_TRUNCATED, 500},
+        {STORE_FILES_MISSING, 500},
+        {STORE_NO_FILE, 500},
+        {STORE_NOT_REGULAR, 500},
+        {STORE_CHANGED, 500},
+        {STORE_READ_ONLY, 500},
+        {STORE_BROKEN, 500},
+        {STORE_SYNC_REFUSED, 500},
         {-EROFS, 500},
-        {-EBADFD, 500},
-        {-ENOTRECOVERABLE, 500},
-        {-EUCLEAN, 500},
         {-EIO, 500},
         {-EMFILE, 500},
         {-EACCES, 500},
         {-ELOOP, 500},
         {-ENOTDIR, 500},
         {-EINVAL, 500},
+        /* the kernel's, which sound like one of ours */
+        {-EBUSY, 500},
+        {-ENOENT, 500},
+        {-ENODATA, 500},
+        {-EBADFD, 500},
+        {-ENOTRECOVERABLE, 500},
+        {-EUCLEAN, 500},
+        {-ESTALE, 500},
+        {-EMEDIUMTYPE, 500},
+        {-EAGAIN, 500},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         const char *meaning = NULL;
         if (status_of_error(table[i].error, &meaning) != table[i].status)
-            fail_msg("%s", strerror(-table[i].error));
+            fail_msg("%s", store_error_text(table[i].error));
         assert_non_null(meaning);
         assert_true(strlen(meaning) > 0);
         assert_null(strpbrk(meaning, "\r\n")); /* one line for the client */
@@ -76,13 +93,36 @@ static void errors_become_statuses(void **state)
 static void every_error_has_a_meaning_of_its_own(void **state)
 {
     (void)state;
-    static const int errors[] = {EBUSY, ENOMEM,  ENOSPC, EDQUOT, ENOENT,          ENODATA, EROFS,
-                                 EIO,   EUCLEAN, EMFILE, EFBIG,  ENOTRECOVERABLE, EBADFD};
+    static const int errors[] = {JOB_TOO_MANY_IN_FLIGHT,
+                                 STORE_NOT_FOUND,
+                                 STORE_TRUNCATED,
+                                 STORE_NO_PREFIX,
+                                 STORE_FILES_MISSING,
+                                 STORE_NO_FILE,
+                                 STORE_NOT_REGULAR,
+                                 STORE_CHANGED,
+                                 STORE_READ_ONLY,
+                                 STORE_BROKEN,
+                                 STORE_SYNC_REFUSED,
+                                 -EBUSY,
+                                 -ENOMEM,
+                                 -ENOSPC,
+                                 -EDQUOT,
+                                 -ENODATA,
+                                 -EROFS,
+                                 -EIO,
+                                 -EUCLEAN,
+                                 -EMFILE,
+                                 -EFBIG,
+                                 -ENOTRECOVERABLE,
+                                 -EBADFD,
+                                 -ESTALE,
+                                 -EMEDIUMTYPE};
     const size_t count = sizeof(errors) / sizeof(errors[0]);
-    char meanings[16][128];
+    char meanings[sizeof(errors) / sizeof(errors[0])][256];
     for (size_t i = 0; i < count; i++) {
         const char *meaning;
-        (void)status_of_error(-errors[i], &meaning);
+        (void)status_of_error(errors[i], &meaning);
         (void)strncpy(meanings[i], meaning, sizeof(meanings[i]) - 1);
         meanings[i][sizeof(meanings[i]) - 1] = '\0';
         for (size_t j = 0; j < i; j++)
@@ -94,8 +134,12 @@ static void other_errors_are_named_by_the_system(void **state)
 {
     (void)state;
     const char *meaning;
-    assert_int_equal(status_of_error(-EIO, &meaning), 500);
-    assert_string_equal(meaning, "Input/output error");
+    static const int errors[] = {EIO,    EBUSY,   ENOENT,          ENODATA, EBADFD,
+                                 ESTALE, EUCLEAN, ENOTRECOVERABLE, EROFS,   EMEDIUMTYPE};
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        assert_int_equal(status_of_error(-errors[i], &meaning), 500);
+        assert_string_equal(meaning, strerror(errors[i]));
+    }
     assert_int_equal(status_of_error(-12345, &meaning), 500); /* one that does not exist */
     assert_non_null(meaning);
 }

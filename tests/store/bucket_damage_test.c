@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "store/error.h"
 #include "store/one_bucket.h"
 
 static void offsets_that_are_no_record(void **state)
@@ -28,9 +29,10 @@ static void offsets_that_are_no_record(void **state)
     for (int cached_only = 0; cached_only < 2; cached_only++) {
         for (int64_t offset = 0; offset < 112; offset++)
             if (offset != 0 && offset != 56)
-                assert_int_equal(one_bucket_error(fixture, offset, 64, cached_only), -ENOENT);
+                assert_int_equal(one_bucket_error(fixture, offset, 64, cached_only),
+                                 STORE_NOT_FOUND);
         for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++)
-            assert_int_equal(one_bucket_error(fixture, far[i], 64, cached_only), -ENOENT);
+            assert_int_equal(one_bucket_error(fixture, far[i], 64, cached_only), STORE_NOT_FOUND);
     }
     one_bucket_check(fixture, 0, value, sizeof(value));
     one_bucket_check(fixture, 56, value, sizeof(value));
@@ -46,16 +48,17 @@ static void file_cut_short_behind_our_back(void **state)
     static const off_t lengths[] = {6031, 3032, 3020, 3016, 2000, 0};
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         assert_int_equal(truncate(one_bucket_path(fixture), lengths[i]), 0);
-        assert_int_equal(one_bucket_error(fixture, 3016, 3000, false), -ENODATA);
+        assert_int_equal(one_bucket_error(fixture, 3016, 3000, false), STORE_TRUNCATED);
         assert_int_equal(one_bucket_error(fixture, 3016, 3000, true),
-                         -EAGAIN); /* cannot tell yet */
+                         STORE_WOULD_BLOCK); /* cannot tell yet */
         if (lengths[i] >= 3016)
             one_bucket_check(fixture, 0, value, sizeof(value));
         else
-            assert_int_equal(one_bucket_error(fixture, 0, 3000, false), -ENODATA);
+            assert_int_equal(one_bucket_error(fixture, 0, 3000, false), STORE_TRUNCATED);
     }
     char buffer[10];
-    assert_int_equal(bucket_read_more(fixture->bucket, 0, 2990, buffer, 10, false), -ENODATA);
+    assert_int_equal(bucket_read_more(fixture->bucket, 0, 2990, buffer, 10, false),
+                     STORE_TRUNCATED);
 }
 
 /* Both records of a batch must fail with this. */
@@ -75,12 +78,12 @@ static void deleted_file_gets_no_more(void **state)
     assert_int_equal(one_bucket_append(fixture, "before", 6), 0);
     assert_int_equal(unlink(one_bucket_path(fixture)), 0);
     for (int i = 0; i < 2; i++)
-        assert_append_fails(fixture, -ENOENT);
+        assert_append_fails(fixture, STORE_NO_FILE);
     assert_int_equal(bucket_tail(fixture->bucket), 22);
     one_bucket_check(fixture, 0, "before", 6); /* the bytes that were acknowledged */
     bucket_close(fixture->bucket);
     fixture->bucket = NULL;
-    assert_int_equal(bucket_open(fixture->root, "p", 3, true, &fixture->bucket), -ENOENT);
+    assert_int_equal(bucket_open(fixture->root, "p", 3, true, &fixture->bucket), STORE_NO_FILE);
 }
 
 static void replaced_file_is_taken_when_opened_anew(void **state)
@@ -92,18 +95,19 @@ static void replaced_file_is_taken_when_opened_anew(void **state)
     assert_int_equal(link(one_bucket_path(fixture), spare), 0);
     assert_int_equal(one_bucket_append(fixture, "old", 3), 20);
     assert_int_equal(unlink(one_bucket_path(fixture)), 0);
-    assert_append_fails(fixture, -ENOENT); /* it still has a name, but not the one that is read */
+    assert_append_fails(fixture,
+                        STORE_NO_FILE); /* it still has a name, but not the one that is read */
 
     int fd = open(one_bucket_path(fixture), O_WRONLY | O_CREAT, 0600);
     assert_true(fd >= 0);
     assert_int_equal(close(fd), 0);
-    assert_append_fails(fixture, -ENOENT);
+    assert_append_fails(fixture, STORE_NO_FILE);
     assert_int_equal(one_bucket_bytes(fixture), 0);
     assert_int_equal(unlink(spare), 0);
-    assert_append_fails(fixture, -ENOENT);
+    assert_append_fails(fixture, STORE_NO_FILE);
     one_bucket_check(fixture, 20, "old", 3);
     one_bucket_reopen(fixture, true);
-    assert_int_equal(one_bucket_error(fixture, 20, 100, false), -ENOENT);
+    assert_int_equal(one_bucket_error(fixture, 20, 100, false), STORE_NOT_FOUND);
     assert_int_equal(one_bucket_append(fixture, "new", 3), 0);
     one_bucket_check(fixture, 0, "new", 3);
 }
@@ -118,11 +122,11 @@ static void file_in_a_moved_directory_gets_no_more(void **state)
     (void)strcpy(aside, temporary_path(fixture->directory, "aside"));
     assert_int_equal(one_bucket_append(fixture, "first", 5), 0);
     assert_int_equal(rename(place, aside), 0);
-    assert_append_fails(fixture, -ENOENT);
+    assert_append_fails(fixture, STORE_NO_FILE);
     int fd = open(place, O_WRONLY | O_CREAT, 0600); /* a file where the directory was */
     assert_true(fd >= 0);
     assert_int_equal(close(fd), 0);
-    assert_append_fails(fixture, -ENOENT);
+    assert_append_fails(fixture, STORE_NO_FILE);
     assert_int_equal(unlink(place), 0);
     assert_int_equal(rename(aside, place), 0);
     assert_int_equal(one_bucket_append(fixture, "second", 6), 21);
@@ -137,7 +141,7 @@ static void file_of_another_length_gets_no_more(void **state)
     static const off_t lengths[] = {0, 21, 42, 44, 100};
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         assert_int_equal(truncate(one_bucket_path(fixture), lengths[i]), 0);
-        assert_append_fails(fixture, -ESTALE);
+        assert_append_fails(fixture, STORE_CHANGED);
         assert_int_equal(one_bucket_bytes(fixture), lengths[i]);
     }
     assert_int_equal(truncate(one_bucket_path(fixture), 21), 0);
@@ -158,15 +162,15 @@ static void length_past_the_end(void **state)
         assert_int_equal(truncate(one_bucket_path(fixture), 21 + 16 + 3000 - cuts[i]), 0);
         one_bucket_reopen(fixture, false); /* for reading it stays as it is */
         for (size_t capacity = 0; capacity <= 4096; capacity += 2048) {
-            assert_int_equal(one_bucket_error(fixture, 21, capacity, false), -ENODATA);
-            assert_int_equal(one_bucket_error(fixture, 21, capacity, true), -ENODATA);
+            assert_int_equal(one_bucket_error(fixture, 21, capacity, false), STORE_TRUNCATED);
+            assert_int_equal(one_bucket_error(fixture, 21, capacity, true), STORE_TRUNCATED);
         }
     }
     one_bucket_check(fixture, 0, "whole", 5);
     /* less than a header is left of it: no record starts there */
     assert_int_equal(truncate(one_bucket_path(fixture), 21 + 15), 0);
     one_bucket_reopen(fixture, false);
-    assert_int_equal(one_bucket_error(fixture, 21, 100, false), -ENOENT);
+    assert_int_equal(one_bucket_error(fixture, 21, 100, false), STORE_NOT_FOUND);
 }
 
 static void huge_length_allocates_and_reads_nothing(void **state)
@@ -180,7 +184,7 @@ static void huge_length_allocates_and_reads_nothing(void **state)
     assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
     (void)close(fd);
     assert_int_equal(bucket_open(fixture->root, "p", 3, false, &fixture->bucket), 0);
-    assert_int_equal(one_bucket_error(fixture, 0, 64, false), -ENODATA);
+    assert_int_equal(one_bucket_error(fixture, 0, 64, false), STORE_TRUNCATED);
 }
 
 /*
@@ -215,7 +219,7 @@ static void fill_up(struct one_bucket *fixture, rlim_t room, size_t whole)
             one_bucket_check(fixture, record->offset, values[i], sizeof(values[i]));
         } else {
             assert_int_equal(one_bucket_error(fixture, tail + 100 * (int64_t)i, 84, false),
-                             -ENOENT);
+                             STORE_NOT_FOUND);
         }
     }
     tail = bucket_tail(fixture->bucket);

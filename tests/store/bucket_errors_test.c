@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/error.h"
 #include "store/one_bucket.h"
 
 /* What one call does: fail with `error`, or, if that is 0, move `bytes` bytes at most. */
@@ -261,15 +262,15 @@ static void bucket_that_cannot_be_cut_back_takes_no_more(void **state)
     assert_int_equal(one_bucket_bytes(fixture), TAIL + 30);
 
     writes = (struct script){0};
-    assert_int_equal(append(fixture), -EBADFD);
+    assert_int_equal(append(fixture), STORE_BROKEN);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(fixture->batch.records[i].error, -EBADFD);
+        assert_int_equal(fixture->batch.records[i].error, STORE_BROKEN);
     assert_int_equal(writes.calls, 0);
     assert_readable(fixture, 0); /* reading goes on, but not into what was left behind */
     char buffer[16];
     struct bucket_value found;
     int error = bucket_read(fixture->bucket, TAIL + 20, buffer, sizeof(buffer), false, &found);
-    assert_int_equal(error, -ENOENT);
+    assert_int_equal(error, STORE_NOT_FOUND);
 }
 
 static void short_and_interrupted_reads_go_on(void **state)
@@ -295,13 +296,14 @@ static void what_is_not_in_memory_is_not_waited_for(void **state)
     struct bucket_value found;
     assert_int_equal(append(fixture), 0);
     reads = SCRIPT({EAGAIN, 0});
-    assert_int_equal(bucket_read(fixture->bucket, 42, buffer, 8, true, &found), -EAGAIN);
+    assert_int_equal(bucket_read(fixture->bucket, 42, buffer, 8, true, &found), STORE_WOULD_BLOCK);
     for (size_t some = 1; some < 24; some++) { /* only the beginning is in memory */
         reads = SCRIPT({0, some}, {EAGAIN, 0});
-        assert_int_equal(bucket_read(fixture->bucket, 42, buffer, 8, true, &found), -EAGAIN);
+        assert_int_equal(bucket_read(fixture->bucket, 42, buffer, 8, true, &found),
+                         STORE_WOULD_BLOCK);
     }
     reads = SCRIPT({0, 5}, {EAGAIN, 0});
-    assert_int_equal(bucket_read_more(fixture->bucket, 42, 1, buffer, 7, true), -EAGAIN);
+    assert_int_equal(bucket_read_more(fixture->bucket, 42, 1, buffer, 7, true), STORE_WOULD_BLOCK);
     assert_int_equal(waiting_reads, 0);
     /* of a short value everything is there even if what follows it is not */
     reads = SCRIPT({0, 20}, {EAGAIN, 0});
@@ -385,7 +387,7 @@ static void what_is_taken_back_is_gone(void **state)
     assert_int_equal(bucket_tail(fixture->bucket), TAIL);
     assert_int_equal(one_bucket_bytes(fixture), TAIL);
     assert_int_equal(bucket_read(fixture->bucket, TAIL, buffer, sizeof(buffer), false, &found),
-                     -ENOENT);
+                     STORE_NOT_FOUND);
     assert_int_equal(append(fixture), 0);
     assert_readable(fixture, TAIL);
 
@@ -394,8 +396,8 @@ static void what_is_taken_back_is_gone(void **state)
     assert_true(bucket_broken(fixture->bucket));
     assert_int_equal(bucket_tail(fixture->bucket), TAIL); /* it is in the file, but not answered */
     assert_int_equal(bucket_read(fixture->bucket, TAIL, buffer, sizeof(buffer), false, &found),
-                     -ENOENT);
-    assert_int_equal(append(fixture), -EBADFD);
+                     STORE_NOT_FOUND);
+    assert_int_equal(append(fixture), STORE_BROKEN);
     assert_readable(fixture, 0);
 }
 

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/error.h"
 #include "store/one_bucket.h"
 
 static void new_bucket_is_empty(void **state)
@@ -23,7 +24,7 @@ static void new_bucket_is_empty(void **state)
     assert_int_equal(bucket_tail(fixture->bucket), 0);
     assert_true(bucket_writable(fixture->bucket));
     assert_int_equal(one_bucket_bytes(fixture), 0);
-    assert_int_equal(one_bucket_error(fixture, 0, 16, false), -ENOENT);
+    assert_int_equal(one_bucket_error(fixture, 0, 16, false), STORE_NOT_FOUND);
     batch_reset(&fixture->batch);
     assert_int_equal(bucket_append(fixture->bucket, &fixture->batch), 0); /* nothing: no error */
     assert_int_equal(one_bucket_bytes(fixture), 0);
@@ -35,8 +36,8 @@ static void missing_file_is_never_made(void **state)
     struct one_bucket *fixture = *state;
     struct bucket *other = NULL;
     for (int writable = 0; writable < 2; writable++) {
-        assert_int_equal(bucket_open(fixture->root, "p", 4, writable, &other), -ENOENT);
-        assert_int_equal(bucket_open(fixture->root, "q", 4, writable, &other), -ENOENT);
+        assert_int_equal(bucket_open(fixture->root, "p", 4, writable, &other), STORE_NO_FILE);
+        assert_int_equal(bucket_open(fixture->root, "q", 4, writable, &other), STORE_NO_FILE);
     }
     assert_null(other);
     assert_true(access(temporary_path(fixture->directory, "p/append.4.raw"), F_OK) != 0);
@@ -102,9 +103,9 @@ static void bucket_for_reading_takes_no_appends(void **state)
     batch_reset(&fixture->batch);
     one_bucket_add(fixture, "x", 1);
     one_bucket_add(fixture, "y", 1);
-    assert_int_equal(bucket_append(fixture->bucket, &fixture->batch), -EBADFD);
-    assert_int_equal(fixture->batch.records[0].error, -EBADFD);
-    assert_int_equal(fixture->batch.records[1].error, -EBADFD);
+    assert_int_equal(bucket_append(fixture->bucket, &fixture->batch), STORE_READ_ONLY);
+    assert_int_equal(fixture->batch.records[0].error, STORE_READ_ONLY);
+    assert_int_equal(fixture->batch.records[1].error, STORE_READ_ONLY);
     assert_int_equal(one_bucket_bytes(fixture), 21);
 }
 

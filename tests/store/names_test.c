@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/root.h"
 #include "lib/temporary.h"
+#include "store/root.h"
 
 #define CALLS_MAX 8
 

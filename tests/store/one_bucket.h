@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "store/bucket.h"
 #include "lib/temporary.h"
+#include "store/bucket.h"
 
 #define ONE_BUCKET_READ_MAX 4096
 

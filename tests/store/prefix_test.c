@@ -19,8 +19,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "store/prefix.h"
 #include "lib/temporary.h"
+#include "store/error.h"
+#include "store/prefix.h"
 
 struct fixture {
     void *directory;
@@ -201,7 +202,8 @@ static void prefix_can_be_completed_later(void **state)
     struct fixture *fixture = *state;
     make_prefix(fixture);
     make_file(fixture, "p/append.0.raw");
-    assert_int_equal(prefix_complete(fixture->root, "p", 4), -EUCLEAN); /* the last was lost */
+    assert_int_equal(prefix_complete(fixture->root, "p", 4),
+                     STORE_FILES_MISSING); /* the last was lost */
     assert_int_equal(count_entries(fixture), 1);
     assert_int_equal(unlink(in(fixture, "p/append.0.raw")), 0);
     make_file(fixture, "p/append.3.raw");
@@ -239,17 +241,18 @@ static void lost_file_is_missed(void **state)
     for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
         assert_int_equal(unlink(in(fixture, lost[i])), 0);
         for (int create = 0; create < 2; create++)
-            assert_int_equal(prefix_resolve(fixture->root, "p", 4, create, &buckets), -EUCLEAN);
-        assert_int_equal(prefix_complete(fixture->root, "p", 4), i == 0 ? -EUCLEAN : 0);
+            assert_int_equal(prefix_resolve(fixture->root, "p", 4, create, &buckets),
+                             STORE_FILES_MISSING);
+        assert_int_equal(prefix_complete(fixture->root, "p", 4), i == 0 ? STORE_FILES_MISSING : 0);
         assert_int_equal(count_entries(fixture), 3);
         make_file(fixture, lost[i]);
     }
     assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0);
     assert_int_equal(buckets, 4);
     make_file(fixture, "p/append.4.raw"); /* one too many is as bad */
-    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), -EUCLEAN);
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), STORE_FILES_MISSING);
     assert_int_equal(unlink(in(fixture, "p/append.0.raw")), 0); /* also if their number is right */
-    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), -EUCLEAN);
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), STORE_FILES_MISSING);
 }
 
 static void number_is_noted_once_all_are_there(void **state)
@@ -269,7 +272,7 @@ static void number_is_noted_once_all_are_there(void **state)
         bucket_file_name(i, file + 2);
         assert_int_equal(unlink(in(fixture, file)), 0);
     }
-    assert_int_equal(prefix_resolve(fixture->root, "p", 7, false, &buckets), -ENOENT);
+    assert_int_equal(prefix_resolve(fixture->root, "p", 7, false, &buckets), STORE_NO_PREFIX);
     assert_int_equal(noted(fixture), 5);
     assert_int_equal(prefix_resolve(fixture->root, "p", 7, true, &buckets), 0);
     assert_int_equal(noted(fixture), 7);
@@ -350,10 +353,10 @@ static void reading_never_creates(void **state)
 {
     struct fixture *fixture = *state;
     unsigned buckets = 99;
-    assert_int_equal(prefix_resolve(fixture->root, "p", 3, false, &buckets), -ENOENT);
+    assert_int_equal(prefix_resolve(fixture->root, "p", 3, false, &buckets), STORE_NO_PREFIX);
     assert_false(exists(fixture, "p"));
     make_prefix(fixture);
-    assert_int_equal(prefix_resolve(fixture->root, "p", 3, false, &buckets), -ENOENT);
+    assert_int_equal(prefix_resolve(fixture->root, "p", 3, false, &buckets), STORE_NO_PREFIX);
     assert_int_equal(count_entries(fixture), 0);
     make_file(fixture, "p/append.6.raw"); /* a creation cut short */
     assert_int_equal(prefix_resolve(fixture->root, "p", 3, false, &buckets), 0);
@@ -385,12 +388,14 @@ static void gap_is_refused(void **state)
     assert_int_equal(prefix_resolve(fixture->root, "p", 5, true, &buckets), 0);
     assert_int_equal(unlink(in(fixture, "p/append.2.raw")), 0);
     for (int create = 0; create < 2; create++)
-        assert_int_equal(prefix_resolve(fixture->root, "p", 5, create, &buckets), -EUCLEAN);
+        assert_int_equal(prefix_resolve(fixture->root, "p", 5, create, &buckets),
+                         STORE_FILES_MISSING);
     assert_false(exists(fixture, "p/append.2.raw"));
     make_file(fixture, "p/append.2.raw");
     make_file(fixture, "p/append.9.raw"); /* the gap may also be below the highest file */
     for (int create = 0; create < 2; create++)
-        assert_int_equal(prefix_resolve(fixture->root, "p", 5, create, &buckets), -EUCLEAN);
+        assert_int_equal(prefix_resolve(fixture->root, "p", 5, create, &buckets),
+                         STORE_FILES_MISSING);
     assert_int_equal(count_entries(fixture), 6);
 }
 
@@ -411,7 +416,7 @@ static void foreign_files_are_ignored(void **state)
     for (unsigned i = 0; i < count; i++)
         make_file(fixture, foreign[i]);
     unsigned buckets;
-    assert_int_equal(prefix_resolve(fixture->root, "p", 4, false, &buckets), -ENOENT);
+    assert_int_equal(prefix_resolve(fixture->root, "p", 4, false, &buckets), STORE_NO_PREFIX);
     assert_int_equal(prefix_resolve(fixture->root, "p", 4, true, &buckets), 0);
     assert_int_equal(buckets, 4);
     assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "store/error.h"
 #include "store/record.h"
 
 /* Header 1: every byte has another value, so each offset is told apart. */
@@ -122,7 +123,7 @@ static void extremes_go_both_ways(void **state)
 static void assert_refused(const uint8_t bytes[RECORD_HEADER_BYTES])
 {
     struct record_header header = {77, 78};
-    assert_int_equal(record_header_decode(bytes, &header), -EBADMSG);
+    assert_int_equal(record_header_decode(bytes, &header), STORE_BAD_HEADER);
     assert_int_equal(header.value_bytes, 77);
     assert_int_equal(header.time_ns, 78);
 }

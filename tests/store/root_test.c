@@ -18,8 +18,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "store/root.h"
 #include "lib/temporary.h"
+#include "store/error.h"
+#include "store/root.h"
 
 /* A call that hangs ends the program. */
 #define HANG_SECONDS 20
@@ -200,9 +201,9 @@ static void prefix_that_is_no_directory_is_refused(void **state)
 static void file_is_made_only_when_asked(void **state)
 {
     struct root *root = open_root(*state);
-    assert_int_equal(root_open_file(root, "p", "f", O_RDWR | O_CREAT), -ENOENT);
+    assert_int_equal(root_open_file(root, "p", "f", O_RDWR | O_CREAT), STORE_NO_FILE);
     assert_int_equal(mkdir(temporary_path(*state, "p"), 0700), 0);
-    assert_int_equal(root_open_file(root, "p", "f", O_RDONLY), -ENOENT);
+    assert_int_equal(root_open_file(root, "p", "f", O_RDONLY), STORE_NO_FILE);
     int fd = root_open_file(root, "p", "f", O_RDWR | O_CREAT);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, "x", 1), 1);
@@ -240,8 +241,8 @@ static void what_is_no_file_is_refused_without_waiting(void **state)
     assert_int_equal(mkdir(temporary_path(*state, "p/directory"), 0700), 0);
     unsigned descriptors = open_descriptors();
     (void)alarm(HANG_SECONDS);
-    assert_int_equal(root_open_file(root, "p", "fifo", O_RDONLY), -EMEDIUMTYPE);
-    assert_int_equal(root_open_file(root, "p", "fifo", O_RDWR | O_CREAT), -EMEDIUMTYPE);
+    assert_int_equal(root_open_file(root, "p", "fifo", O_RDONLY), STORE_NOT_REGULAR);
+    assert_int_equal(root_open_file(root, "p", "fifo", O_RDWR | O_CREAT), STORE_NOT_REGULAR);
     assert_true(root_open_file(root, "p", "fifo", O_WRONLY | O_CREAT) < 0);
     assert_int_equal(root_open_file(root, "p", "directory", O_RDONLY), -EISDIR);
     assert_true(root_open_file(root, "p", "directory", O_RDWR | O_CREAT) < 0);

@@ -14,8 +14,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "tools/gap.h"
+#include "store/error.h"
 #include "store/one_bucket.h"
+#include "tools/gap.h"
 
 #define MARK "user.rochefort.record"
 #define MIB (1024 * 1024)
@@ -171,7 +172,7 @@ static void a_gap_at_the_end_stays(void **state)
     }
     assert_int_equal(one_bucket_append(fixture, "after", 5), end + (int64_t)sizeof(gap));
     one_bucket_check(fixture, end - 22, "before", 6);
-    assert_int_equal(one_bucket_error(fixture, end, 100, false), -ENOENT);
+    assert_int_equal(one_bucket_error(fixture, end, 100, false), STORE_NOT_FOUND);
 }
 
 /* A small gap is a gap if something follows it: so nothing is cut. */

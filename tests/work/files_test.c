@@ -19,6 +19,7 @@
 #include "lib/failing.h"
 #include "lib/temporary.h"
 #include "store/bucket.h"
+#include "store/error.h"
 #include "work/files.h"
 
 #define BUCKETS 8
@@ -247,10 +248,10 @@ static void file_that_changed_while_it_was_suspended(void **state)
     assert_int_equal(append(fixture, 2), 0);
     assert_int_equal(append(fixture, 3), 0);
     assert_int_equal(unlink(path_of(fixture, 1)), 0);
-    assert_int_equal(open_one(fixture, 1, false), -ENOENT);
+    assert_int_equal(open_one(fixture, 1, false), STORE_NO_FILE);
     assert_null(fixture->slots[1].bucket);
     assert_int_equal(unlink(path_of(fixture, 2)), 0);
-    assert_int_equal(append(fixture, 2), -EUCLEAN); /* others are there: it was lost */
+    assert_int_equal(append(fixture, 2), STORE_FILES_MISSING); /* others are there: it was lost */
     assert_null(fixture->slots[2].bucket);
     assert_int_equal(append(fixture, 3), 0);
 }
@@ -397,7 +398,7 @@ static void what_was_found_is_told(void **state)
     failing_arm(&fail_ftruncate64, 1, EIO);
     assert_notice(fixture, 3, 3, "21 of 25", "an unfinished append could not be cut off");
     assert_true(failing_disarm(&fail_ftruncate64));
-    assert_int_equal(append(fixture, 3), -EBADFD);
+    assert_int_equal(append(fixture, 3), STORE_BROKEN);
     /* a broken one is looked at again when it was suspended */
     while (files_give_up_one(&fixture->files, -EMFILE))
         ;

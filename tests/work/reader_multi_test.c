@@ -2,6 +2,7 @@
  * Tests of work/reader with getMulti: the values before the first that fails, in pieces of bounded
  * size, the same whether they are in memory or not.
  */
+#include "store/error.h"
 #include "work/pieces.h"
 
 static struct evbuffer *multi_reply(const unsigned *numbers, unsigned count)
@@ -111,7 +112,7 @@ static void check_multi_error(struct one_bucket *fixture, unsigned good, uint64_
         for (int i = 0; i < 8; i++) /* offset 0 would be fine, but nobody may ask for it */
             assert_int_equal(evbuffer_add(job.offsets, "", 1), 0);
         struct evbuffer *reply = evbuffer_new();
-        assert_int_equal(read_piece(fixture, &job), -ENOENT);
+        assert_int_equal(read_piece(fixture, &job), STORE_NOT_FOUND);
         assert_false(job.more);
         assert_true(job.offset == (int64_t)bad);
         (void)take_piece(&job, reply);
@@ -155,7 +156,7 @@ static void partial_value_is_counted(void **state)
             assert_int_equal(read_piece(fixture, &job), 0);
             (void)take_piece(&job, reply);
         } else {
-            assert_int_equal(read_piece(fixture, &job), -ESTALE);
+            assert_int_equal(read_piece(fixture, &job), STORE_CHANGED);
             assert_false(job.more);
             assert_true(job.partial_bytes == evbuffer_get_length(reply) - (4 + 100));
         }
@@ -167,7 +168,7 @@ static void partial_value_is_counted(void **state)
     struct evbuffer *reply = evbuffer_new();
     int64_t short_bytes = values[1].offset + RECORD_HEADER_BYTES + 3000;
     assert_int_equal(truncate(one_bucket_path(fixture), short_bytes), 0);
-    assert_int_equal(read_piece(fixture, &job), -ENODATA);
+    assert_int_equal(read_piece(fixture, &job), STORE_TRUNCATED);
     assert_true(job.partial_bytes == take_piece(&job, reply) - (4 + 100));
     assert_true(job.partial_bytes > 0);
     reader_fail(&job, -EIO); /* of its caller's: the same is in the middle of a value */

@@ -2,6 +2,7 @@
  * Tests of work/reader with single values: replies in pieces of bounded size, the same whether the
  * values are in memory or not.
  */
+#include "store/error.h"
 #include "work/pieces.h"
 
 static void short_value_is_in_the_job_itself(void **state)
@@ -133,7 +134,7 @@ static void length_may_be_expected(void **state)
             evbuffer_free(reply);
         }
         struct job nothing = {.kind = JOB_READ, .offset = values[0].offset + 1};
-        assert_int_equal(read_piece_expecting(fixture, &nothing, 4096), -ENOENT);
+        assert_int_equal(read_piece_expecting(fixture, &nothing, 4096), STORE_NOT_FOUND);
         assert_null(nothing.piece);
     }
 }
@@ -145,7 +146,7 @@ static void errors_of_a_read_are_told(void **state)
     int64_t offset = values[number].offset;
     for (temperature = WARM; temperature < COLD_END; temperature++) {
         struct job nothing = {.kind = JOB_READ, .offset = offset + 1};
-        assert_int_equal(read_piece(fixture, &nothing), -ENOENT);
+        assert_int_equal(read_piece(fixture, &nothing), STORE_NOT_FOUND);
         assert_false(nothing.more);
     }
     temperature = WARM;
@@ -159,7 +160,7 @@ static void errors_of_a_read_are_told(void **state)
     may_wait = true;
     uint32_t usual_bytes = 0;
     assert_int_equal(reader_read(&job, fixture->bucket, &usual_bytes, true), READER_DONE);
-    assert_int_equal(job.error, -ENODATA);
+    assert_int_equal(job.error, STORE_TRUNCATED);
     assert_false(job.more);
     (void)take_piece(&job, reply);
     evbuffer_free(reply);
@@ -176,7 +177,7 @@ static void value_does_not_go_on_in_another_file(void **state)
     (void)take_piece(&job, reply);
     assert_true(job.more);
     one_bucket_reopen(fixture, true); /* counts as another, for it may be */
-    assert_int_equal(read_piece(fixture, &job), -ESTALE);
+    assert_int_equal(read_piece(fixture, &job), STORE_CHANGED);
     assert_false(job.more);
     assert_null(job.piece);
     evbuffer_free(reply);
@@ -202,7 +203,7 @@ static void usual_length_follows_the_values(void **state)
     }
     struct job nothing = {.kind = JOB_READ, .offset = values[0].offset + 1};
     assert_int_equal(reader_read(&nothing, fixture->bucket, &usual_bytes, true), READER_DONE);
-    assert_int_equal(nothing.error, -ENOENT);
+    assert_int_equal(nothing.error, STORE_NOT_FOUND);
     assert_int_equal(usual_bytes, 1226);
 }
 

@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "store/error.h"
 #include "work/loop.h"
 
 static atomic_bool cold;
@@ -268,7 +269,8 @@ static void abandoned_job_gives_its_place_back(void **state)
     append_long(fixture, 0);
     for (int round = 0; round < 5; round++) {
         struct request *multi = paused_multi(fixture);
-        assert_int_equal(finish_and_free(fixture, append(fixture, "p", 1, "x")), -EBUSY);
+        assert_int_equal(finish_and_free(fixture, append(fixture, "p", 1, "x")),
+                         JOB_TOO_MANY_IN_FLIGHT);
         router_abandon(fixture->router, &multi->job);
         free_request(multi);
         assert_int_equal(router_in_flight(fixture->router), 0);
@@ -286,7 +288,7 @@ static void multi_says_which_offset_was_bad(void **state)
     add_offset(request, 0);
     add_offset(request, 7);
     add_offset(request, 0);
-    assert_int_equal(finish(fixture, submit(fixture, "p", request)), -ENOENT);
+    assert_int_equal(finish(fixture, submit(fixture, "p", request)), STORE_NOT_FOUND);
     assert_int_equal(request->job.offset, 7);
     assert_int_equal(request->answers, 1);
     assert_int_equal(evbuffer_get_length(request->reply), 8);
@@ -307,7 +309,7 @@ static void multi_whose_file_cannot_be_opened_again(void **state)
     assert_int_equal(finish_and_free(fixture, append(fixture, "q", 0, "x")), 0);
     assert_int_equal(unlink(temporary_path(fixture->directory, "p/append.0.raw")), 0);
     router_resume(fixture->router, &multi->job);
-    assert_int_equal(finish(fixture, multi), -ENOENT);
+    assert_int_equal(finish(fixture, multi), STORE_NOT_FOUND);
     assert_int_equal(evbuffer_get_length(multi->reply), begun);
     assert_true(multi->job.partial_bytes == begun);
     free_request(multi);

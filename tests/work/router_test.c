@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/error.h"
 #include "work/loop.h"
 
 #define HEADER_BYTES 16
@@ -48,7 +49,7 @@ static void value_goes_in_and_comes_out(void **state)
     assert_int_equal(status.st_size, HEADER_BYTES + 5);
     assert_small(fixture, get(fixture, "p", 1003, 0), "hello");
     request = get(fixture, "p", 1003, 1);
-    assert_int_equal(finish(fixture, request), -ENOENT);
+    assert_int_equal(finish(fixture, request), STORE_NOT_FOUND);
     assert_non_null(request->job.route.prefix); /* a bucket was asked */
     free_request(request);
     stop(fixture);
@@ -122,7 +123,7 @@ static void unknown_prefix_is_not_made_by_a_read(void **state)
     static const enum job_kind kinds[] = {JOB_READ, JOB_READ_MULTI};
     for (int i = 0; i < 2; i++) {
         struct request *request = submit(fixture, "p", new_request(fixture, kinds[i], 1));
-        assert_int_equal(finish(fixture, request), -ENOENT);
+        assert_int_equal(finish(fixture, request), STORE_NO_PREFIX);
         assert_null(request->job.route.prefix);
         free_request(request);
         assert_false(exists(fixture, "p"));
@@ -130,7 +131,7 @@ static void unknown_prefix_is_not_made_by_a_read(void **state)
     /* parked together: the read comes first and finds nothing, the append makes the prefix */
     struct request *read = get(fixture, "p", 1, 0), *write = append(fixture, "p", 1, "x");
     assert_int_equal(finish(fixture, write), 0);
-    assert_int_equal(read->job.error, -ENOENT);
+    assert_int_equal(read->job.error, STORE_NO_PREFIX);
     assert_null(read->job.route.prefix);
     assert_int_equal(read->done_as + 1, write->done_as);
     free_request(read);
@@ -147,8 +148,8 @@ static void prefix_that_cannot_be_opened_can_be_later(void **state)
     for (int i = 0; i < 2; i++)
         (void)close(open(temporary_path(fixture->directory, gap[i]), O_WRONLY | O_CREAT, 0600));
     struct request *write = append(fixture, "p", 1, "x"), *read = get(fixture, "p", 1, 0);
-    assert_int_equal(finish(fixture, write), -EUCLEAN);
-    assert_int_equal(finish(fixture, read), -EUCLEAN);
+    assert_int_equal(finish(fixture, write), STORE_FILES_MISSING);
+    assert_int_equal(finish(fixture, read), STORE_FILES_MISSING);
     assert_null(write->job.route.prefix);
     assert_null(read->job.route.prefix);
     free_request(write);
@@ -171,8 +172,8 @@ static void append_completes_what_a_read_has_opened(void **state)
     assert_int_equal(mkdir(temporary_path(fixture->directory, "p"), 0700), 0);
     const char *last = temporary_path(fixture->directory, "p/append.3.raw");
     (void)close(open(last, O_WRONLY | O_CREAT, 0600));
-    assert_int_equal(finish_and_free(fixture, get(fixture, "p", 1, 0)), -ENOENT);
-    assert_int_equal(finish_and_free(fixture, get(fixture, "p", 3, 0)), -ENOENT);
+    assert_int_equal(finish_and_free(fixture, get(fixture, "p", 1, 0)), STORE_NOT_FOUND);
+    assert_int_equal(finish_and_free(fixture, get(fixture, "p", 3, 0)), STORE_NOT_FOUND);
     assert_false(exists(fixture, "p/append.1.raw"));
     struct request *write = append(fixture, "p", 5, "x"); /* 5 modulo 4 */
     assert_int_equal(finish(fixture, write), 0);
@@ -223,7 +224,7 @@ static void append_to_a_deleted_file_is_refused(void **state)
         assert_int_equal(unlink(temporary_path(fixture->directory, files[i])), 0);
         for (int again = 0; again < 2; again++)
             assert_int_equal(finish_and_free(fixture, append(fixture, "p", 1 + 2 * i, "y")),
-                             -EUCLEAN);
+                             STORE_FILES_MISSING);
         assert_false(exists(fixture, files[i]));
     }
     assert_int_equal(finish_and_free(fixture, append(fixture, "p", 2, "y")), 0);
@@ -239,7 +240,7 @@ static void too_much_under_way_is_refused(void **state)
         for (unsigned i = 0; i < 5; i++)
             requests[i] = append(fixture, "p", i, "x");
         for (unsigned i = 0; i < 5; i++) {
-            assert_int_equal(finish(fixture, requests[i]), i < 4 ? 0 : -EBUSY);
+            assert_int_equal(finish(fixture, requests[i]), i < 4 ? 0 : JOB_TOO_MANY_IN_FLIGHT);
             assert_int_equal(requests[i]->job.route.prefix == NULL, i == 4);
             free_request(requests[i]);
         }

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/error.h"
 #include "work/loop.h"
 
 #define HOUR_MS (60 * 60 * 1000)
@@ -281,12 +282,12 @@ static void a_failed_sync_is_never_tried_again(void **state)
         assert_int_equal(atomic_load(&notices), i + 1);
         assert_non_null(strstr(last_notice, "/p/append.0.raw: it could not be synced: "));
         assert_int_equal(bytes_of(fixture, "p/append.0.raw"), bytes);
-        assert_int_equal(read_at(fixture, "p", 0, bytes), -ENOENT);
+        assert_int_equal(read_at(fixture, "p", 0, bytes), STORE_NOT_FOUND);
 
         fail_from(&data_syncs, 0, 0); /* the disk is well again, and it makes no difference */
         for (int again = 0; again < 3; again++) {
             struct request *refused = append_as(fixture, "p", 0, "1234", true);
-            assert_int_equal(finish(fixture, refused), -ENOTRECOVERABLE);
+            assert_int_equal(finish(fixture, refused), STORE_SYNC_REFUSED);
             assert_false(refused->job.sync);
             free_request(refused);
             assert_int_equal(appended(fixture, "p", 0, false), 0);
@@ -311,7 +312,7 @@ static void a_failed_sync_without_a_log(void **state)
     start(fixture, 1, 8, 1);
     fail_from(&data_syncs, 1, EIO);
     assert_int_equal(appended(fixture, "p", 0, true), -EIO);
-    assert_int_equal(appended(fixture, "p", 0, true), -ENOTRECOVERABLE);
+    assert_int_equal(appended(fixture, "p", 0, true), STORE_SYNC_REFUSED);
     stop(fixture);
     assert_int_equal(count(&data_syncs), 1);
 }
@@ -358,7 +359,7 @@ static void names_that_cannot_be_synced(void **state)
         assert_int_equal(request->job.sync, nth <= 2);
         free_request(request);
         fail_from(&name_syncs, 0, 0);
-        assert_int_equal(appended(fixture, prefix, 0, true), nth <= 2 ? -ENOTRECOVERABLE : 0);
+        assert_int_equal(appended(fixture, prefix, 0, true), nth <= 2 ? STORE_SYNC_REFUSED : 0);
         /* the other file of that directory is not better off: nobody was told that it is not there
          */
         assert_int_equal(appended(fixture, prefix, 1, true), nth <= 2 ? -EIO : 0);
@@ -483,8 +484,8 @@ static void an_interval_whose_sync_fails(void **state)
         if (how < 2) {
             fail_from(&data_syncs, 0, 0);
             for (unsigned again = 0; again < 2; again++) {
-                assert_int_equal(appended(fixture, "p", 0, false), -ENOTRECOVERABLE);
-                assert_int_equal(appended(fixture, "p", 0, true), -ENOTRECOVERABLE);
+                assert_int_equal(appended(fixture, "p", 0, false), STORE_SYNC_REFUSED);
+                assert_int_equal(appended(fixture, "p", 0, true), STORE_SYNC_REFUSED);
                 assert_int_equal(read_at(fixture, "p", 0, 0), 0);
                 assert_int_equal(appended(fixture, "q", 0, true), 0);
                 assert_int_equal(open_files(fixture), 0);

@@ -1,0 +1,28 @@
+#include "store/error.h"
+
+#include <string.h>
+
+/* Indexed by error - STORE_NOT_FOUND. */
+static const char *const texts[STORE_ERROR_END - STORE_NOT_FOUND] = {
+    "no record starts there",
+    "the record is cut short",
+    "not in memory",
+    "not the header of a record",
+    "no such prefix",
+    "bucket files are missing, or more than were made",
+    "no such file or directory",
+    "not a regular file",
+    "the file was changed behind the server's back; close its prefix to go on",
+    "the file is open for reading only",
+    "the file takes no appends until its prefix is closed or the server restarts: a failed one "
+    "could not be cut off",
+    "an earlier sync of this file failed; until its prefix is closed or the server restarts it "
+    "takes no more appends that are to be synced",
+};
+
+const char *store_error_text(int error)
+{
+    if (error >= STORE_NOT_FOUND && error < STORE_ERROR_END)
+        return texts[error - STORE_NOT_FOUND];
+    return strerror(-error);
+}

@@ -1,0 +1,34 @@
+/*
+ * error: what the store finds out by itself.
+ *
+ * Functions of store/ and work/ return 0 or a negative error. It is -errno if a call to the kernel
+ * has failed, and one of these if the call has succeeded and what it showed is wrong. They lie
+ * below -4095, where the kernel has no errno and never will, so an EUCLEAN of ext4's or an ESTALE
+ * of NFS's is not taken for a finding of ours.
+ *
+ * Any thread.
+ */
+#ifndef ROCHEFORT_STORE_ERROR_H
+#define ROCHEFORT_STORE_ERROR_H
+
+enum store_error {
+    STORE_NOT_FOUND = -5000, /* no record starts there */
+    STORE_TRUNCATED,         /* the record is cut short by the end of the file */
+    STORE_WOULD_BLOCK,       /* not in the page cache, and the caller does not want to wait */
+    STORE_BAD_HEADER,        /* 16 bytes are not a record's header */
+    STORE_NO_PREFIX,         /* there is no such prefix */
+    STORE_FILES_MISSING,     /* bucket files are missing, or there are more than were made */
+    STORE_NO_FILE,           /* a file has no name any more, or its directory has none */
+    STORE_NOT_REGULAR,       /* something else than a file or directory has its name */
+    STORE_CHANGED,      /* the file is not as it was left: others write to it, or it is another */
+    STORE_READ_ONLY,    /* append to a bucket that was opened for reading */
+    STORE_BROKEN,       /* a failed append could not be cut off: no more are taken */
+    STORE_SYNC_REFUSED, /* an earlier sync has failed: none is tried any more */
+    STORE_ERROR_END     /* their number; no error */
+};
+
+/* In a few words and one line, what an error means, also one of the kernel's. Constant, or valid
+ * until the thread's next call. */
+const char *store_error_text(int error);
+
+#endif

@@ -1,0 +1,134 @@
+/*
+ * Tests of store/ with a kernel whose errors look like findings of the store's own: ext4 says
+ * EUCLEAN, NFS ESTALE, a bad block is ENODATA... They are passed on as they are.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+
+#include "store/error.h"
+#include "store/every_call.h"
+#include "store/prefix.h"
+
+static int read_waiting(struct one_bucket *fixture)
+{
+    return one_bucket_error(fixture, 0, 5, false);
+}
+
+static int read_cached(struct one_bucket *fixture)
+{
+    return one_bucket_error(fixture, 0, 5, true);
+}
+
+static int read_more(struct one_bucket *fixture)
+{
+    char buffer[4];
+    return bucket_read_more(fixture->bucket, 0, 1, buffer, sizeof(buffer), false);
+}
+
+static int append_one(struct one_bucket *fixture)
+{
+    batch_reset(&fixture->batch);
+    one_bucket_add(fixture, "more", 4);
+    int error = bucket_append(fixture->bucket, &fixture->batch);
+    assert_int_equal(fixture->batch.records[0].error, error);
+    return error;
+}
+
+static int open_bucket(struct one_bucket *fixture)
+{
+    struct bucket *bucket = NULL;
+    int error = bucket_open(fixture->root, "p", 3, true, &bucket);
+    bucket_close(bucket);
+    return error;
+}
+
+/* Without a mark the first read is one whose error matters. */
+static int open_unmarked(struct one_bucket *fixture)
+{
+    (void)removexattr(one_bucket_path(fixture), "user.rochefort.record");
+    return open_bucket(fixture);
+}
+
+static int suspend_and_resume(struct one_bucket *fixture)
+{
+    if (!bucket_suspended(fixture->bucket))
+        bucket_suspend(fixture->bucket);
+    return bucket_resume(fixture->bucket, fixture->root, "p", 3);
+}
+
+static int resolve(struct one_bucket *fixture)
+{
+    unsigned buckets;
+    return prefix_resolve(fixture->root, "p", 4, true, &buckets);
+}
+
+static int resolve_existing(struct one_bucket *fixture)
+{
+    unsigned buckets;
+    return prefix_resolve(fixture->root, "p", 4, false, &buckets);
+}
+
+static int complete(struct one_bucket *fixture)
+{
+    return prefix_complete(fixture->root, "p", 4);
+}
+
+/* `meant` is not passed on: the call says with it what the store wants to know. */
+static const struct {
+    int (*run)(struct one_bucket *fixture);
+    struct failing *call;
+    int meant, finding;
+} operations[] = {
+    {read_waiting, &fail_preadv64v2, 0, 0},
+    {read_cached, &fail_preadv64v2, EAGAIN, STORE_WOULD_BLOCK},
+    {read_more, &fail_preadv64v2, 0, 0},
+    {append_one, &fail_pwritev64, 0, 0},
+    {append_one, &fail_statx, ENOENT, STORE_NO_FILE},
+    {open_bucket, &fail_openat64, ENOENT, STORE_NO_FILE},
+    {open_bucket, &fail_fstat64, 0, 0},
+    {open_unmarked, &fail_pread64, 0, 0},
+    {suspend_and_resume, &fail_openat64, ENOENT, STORE_NO_FILE},
+    {suspend_and_resume, &fail_fstat64, 0, 0},
+    {resolve, &fail_mkdirat, 0, 0},
+    {resolve, &fail_openat64, 0, 0}, /* it was to be made if it is missing */
+    {resolve, &fail_readdir64, 0, 0},
+    {resolve_existing, &fail_openat64, ENOENT, STORE_NO_PREFIX},
+    {resolve_existing, &fail_readdir64, 0, 0},
+    {resolve_existing, &fail_fgetxattr, ENODATA, 0},
+    {complete, &fail_fstat64, 0, 0},
+};
+
+static void errors_of_the_kernel_are_passed_on(void **state)
+{
+    static const int errors[] = {EUCLEAN,         ESTALE,      ENODATA, EBUSY,   EBADFD,
+                                 ENOTRECOVERABLE, EMEDIUMTYPE, ENOENT,  EBADMSG, EAGAIN};
+    struct one_bucket *fixture = *state;
+    (void)one_bucket_append(fixture, "value", 5);
+    assert_int_equal(resolve(fixture), 0); /* completes the prefix */
+    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+        for (size_t j = 0; j < sizeof(errors) / sizeof(errors[0]); j++) {
+            int wanted = errors[j] == operations[i].meant ? operations[i].finding : -errors[j];
+            failing_arm(operations[i].call, 1, errors[j]);
+            int error = operations[i].run(fixture);
+            assert_true(failing_disarm(operations[i].call));
+            if (error != wanted)
+                fail_msg("operation %zu: %s, not %s", i, store_error_text(error),
+                         store_error_text(wanted));
+            assert_int_equal(operations[i].run(fixture), 0);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(errors_of_the_kernel_are_passed_on, one_bucket_set_up,
+                                        one_bucket_tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
