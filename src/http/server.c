@@ -200,7 +200,6 @@ static int make_router(struct server *server)
                                 .buckets_if_new = options->buckets,
                                 .max_files = options->max_files,
                                 .sync_after_ms = options->sync_after_ms,
-                                .write_behind_bytes = options->write_behind_bytes,
                                 .notice = log_notice};
     int error = pool_start(&pool, &server->pool);
     if (error != 0)

@@ -22,7 +22,6 @@ struct server_options {
     uint64_t max_value_bytes, max_buffered_bytes;
     struct timeouts timeouts;
     int64_t log_slower_ms;      /* -1: no request is logged */
-    int64_t write_behind_bytes; /* see bucket_write_behind */
     int sync_after_ms; /* an append is on the disk by then; 0: before its reply, -1: never */
 };
 

@@ -13,7 +13,6 @@
 #include "store/error.h"
 #include "store/prefix.h"
 #include "store/record.h"
-#include "store/writeback.h"
 
 /* A record is marked when both are behind the last one: few calls, and a short way at opening. */
 #define MARK_EVERY_BYTES (1024 * 1024)
@@ -32,8 +31,7 @@ struct bucket {
     struct tail found;
     int64_t found_bytes;
     int64_t unmarked_bytes, unmarked_records; /* since the last mark */
-    struct writeback writeback;
-    char path[]; /* below the root: "prefix/file" */
+    char path[];                              /* below the root: "prefix/file" */
 };
 
 static int cut_back(const struct bucket *bucket)
@@ -278,13 +276,7 @@ int bucket_append(struct bucket *bucket, struct batch *batch)
             bucket->broken = true;
     }
     mark_record(bucket, batch, whole);
-    writeback_move(&bucket->writeback, bucket->fd, bucket->tail);
     return error;
-}
-
-void bucket_write_behind(struct bucket *bucket, int64_t every_bytes, int64_t *not_before_ns)
-{
-    writeback_start(&bucket->writeback, every_bytes, bucket->tail, not_before_ns);
 }
 
 int bucket_sync(struct bucket *bucket)
@@ -298,7 +290,6 @@ int bucket_sync(struct bucket *bucket)
 void bucket_take_back(struct bucket *bucket, int64_t tail)
 {
     bucket->tail = tail;
-    writeback_move(&bucket->writeback, bucket->fd, tail);
     bucket->unmarked_bytes = MARK_EVERY_BYTES; /* the mark may be of a record that is no more */
     bucket->unmarked_records = MARK_EVERY_RECORDS;
     if (cut_back(bucket) != 0)

@@ -73,13 +73,6 @@ const struct tail *bucket_found(const struct bucket *bucket, int64_t *bytes);
 int bucket_append(struct bucket *bucket, struct batch *batch);
 
 /*
- * From now on, for a bucket that takes appends: after each so many bytes appended the kernel is
- * told to begin with writing them to the disk; see writeback.h. 0, and so it is until this is
- * called: it is left alone. All buckets of a thread share `not_before_ns`.
- */
-void bucket_write_behind(struct bucket *bucket, int64_t every_bytes, int64_t *not_before_ns);
-
-/*
  * Brings all that was appended to the disk, with one fdatasync. An error means that nobody can say
  * what of it is there, now or later: the kernel tells of it once, so a second call could succeed
  * with nothing written, and must not be made. The file's name is another matter: root_sync_names.

@@ -145,10 +145,8 @@ int files_open(struct files *files, struct open_prefix *prefix, unsigned index, 
     slot->prefix = prefix;
     slot->name_synced = false;
     link_newest(files, slot);
-    if (writable) {
-        bucket_write_behind(opened, files->write_behind_bytes, &files->write_behind_not_before_ns);
+    if (writable)
         tell(files, prefix->name, index, opened);
-    }
     return 0;
 }
 

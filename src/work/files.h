@@ -30,8 +30,6 @@ struct files {
     unsigned limit, open;
     int sync_after_ms; /* -1: only what asks for it is synced; 0: each append before its answer */
     void (*notice)(const char *line); /* what opening has mended or found wrong; may be NULL */
-    int64_t write_behind_not_before_ns;
-    int64_t write_behind_bytes; /* of the files that are opened for appending */
     struct bucket_slot *newest, *oldest;
     struct bucket_slot *unsynced, **unsynced_end; /* in the order of their first appends */
     unsigned unsynced_count, unsynced_due;        /* the first so many are to be synced now */

@@ -49,7 +49,6 @@ int pool_start(const struct pool_options *options, struct pool **out)
             .max_files = options->max_files / options->workers + 1,
             .sync_after_ms = options->sync_after_ms,
             .notice = options->notice,
-            .write_behind_bytes = options->write_behind_bytes,
             .ring_capacity = 2 * (size_t)options->max_in_flight,
             .loop = &pool->loop,
             .loop_fd = pool->event_fd,

@@ -42,7 +42,6 @@ struct pool_options {
     unsigned max_files;      /* open at a time, of all workers together; at least one of each */
     int sync_after_ms;       /* see files.h */
     void (*notice)(const char *line); /* worker threads: a line for the log; may be NULL */
-    int64_t write_behind_bytes;       /* see bucket_write_behind */
 };
 
 /* Starts the threads. 0 or -errno. */

@@ -253,8 +253,6 @@ int worker_start(const struct worker_options *options, struct worker **out)
     worker->options = *options;
     files_init(&worker->files, options->root, options->max_files, options->sync_after_ms,
                options->notice);
-    if (options->sync_after_ms != 0) /* else nothing is ever left to write */
-        worker->files.write_behind_bytes = options->write_behind_bytes;
     worker->appends.files = &worker->files;
     worker->long_reads_end = &worker->long_reads;
     single_client_init_worker(&worker->single_client);

@@ -33,7 +33,6 @@ struct worker_options {
     unsigned max_files; /* see files.h */
     int sync_after_ms;
     void (*notice)(const char *line); /* see pool.h */
-    int64_t write_behind_bytes;       /* see bucket_write_behind */
     size_t ring_capacity;
     struct sleeper *loop; /* the loop's flag, and the eventfd that wakes it */
     int loop_fd;

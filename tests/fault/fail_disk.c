@@ -33,7 +33,6 @@ enum call {
     PREAD,
     MKDIRAT,
     STATX,
-    SYNC_FILE_RANGE,
     FDATASYNC,
     FSYNC,
     CALLS
@@ -167,14 +166,6 @@ int mkdirat(int directory_fd, const char *name, mode_t mode)
     if (real == NULL)
         *(void **)&real = dlsym(RTLD_NEXT, "mkdirat");
     return fails(MKDIRAT, NULL) ? -1 : real(directory_fd, name, mode);
-}
-
-int sync_file_range(int fd, off_t offset, off_t bytes, unsigned flags)
-{
-    static int (*real)(int, off_t, off_t, unsigned);
-    if (real == NULL)
-        *(void **)&real = dlsym(RTLD_NEXT, "sync_file_range");
-    return fails(SYNC_FILE_RANGE, NULL) ? -1 : real(fd, offset, bytes, flags);
 }
 
 int fsetxattr(int fd, const char *name, const void *value, size_t bytes, int flags)
