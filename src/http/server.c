@@ -165,7 +165,7 @@ static int make_http(struct server *server)
         .limits = server->limits,
         .timeouts = server->options.timeouts,
         .buffered_bytes_max = server->options.max_buffered_bytes,
-        .reply_bytes_max = JOB_PIECE_BYTES,
+        .reply_bytes_max = JOB_PIECE_BYTES_MAX,
         .count_changed = on_count_changed,
         .refused = on_refused,
         .piece_overdue = response_overdue,

@@ -22,8 +22,13 @@ struct open_prefix;
 /* A value up to this long is in the job itself: no allocation, one pread with its header, unless
  * longer ones are usual in its file. */
 #define JOB_SMALL_BYTES 1008
+/* A reply is handed over in pieces of this length. A value that ends a little behind the end of a
+ * piece is read to its end, so that values of 256 KiB or 1 MiB do not take one more piece for the
+ * last few bytes. With libevent's chain header both are a power of two. */
+#define JOB_PIECE_BYTES (256 * 1024 - 64)
+#define JOB_PIECE_BYTES_OVER (4 * 1024 - 64)
 /* At most this much of a reply is in memory at a time. */
-#define JOB_PIECE_BYTES (256 * 1024 - 64) /* with libevent's chain header a power of two */
+#define JOB_PIECE_BYTES_MAX (JOB_PIECE_BYTES + JOB_PIECE_BYTES_OVER)
 /* One offset in the body of a getMulti. */
 #define JOB_OFFSET_BYTES 8
 

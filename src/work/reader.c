@@ -1,5 +1,6 @@
 #include "work/reader.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <event2/buffer.h>
@@ -28,6 +29,15 @@ static size_t piece_bytes(const struct job *job)
     return job->piece != NULL ? evbuffer_get_length(job->piece) : 0;
 }
 
+/* How much more of the value at hand belongs into the piece. */
+static size_t value_room(const struct job *job)
+{
+    size_t used = piece_bytes(job), rest = job->value_bytes - job->progress.value_done;
+    if (used + rest <= JOB_PIECE_BYTES_MAX)
+        return rest;
+    return used < JOB_PIECE_BYTES ? JOB_PIECE_BYTES - used : 0;
+}
+
 /* `bytes` of contiguous room at the end of the job's piece, to be filled and then committed. */
 static int reserve_room(struct job *job, size_t bytes, struct evbuffer_iovec *room)
 {
@@ -45,15 +55,15 @@ static int commit_room(struct job *job, struct evbuffer_iovec *room, size_t byte
 }
 
 /*
- * Reads on in the value at job->offset, at most `limit` bytes. `begun_bytes` of them are at
- * `begun` already.
+ * Reads on in the value at job->offset, as far as one chain of libevent's goes. `begun_bytes` are
+ * at `begun` already.
  */
-static int read_on(struct job *job, struct bucket *bucket, bool may_wait, size_t limit,
-                   const void *begun, size_t begun_bytes)
+static int read_chain(struct job *job, struct bucket *bucket, bool may_wait, const void *begun,
+                      size_t begun_bytes)
 {
     struct job_progress *progress = &job->progress;
     struct evbuffer_iovec room;
-    size_t bytes = smaller(limit, job->value_bytes - progress->value_done);
+    size_t bytes = smaller(value_room(job), JOB_PIECE_BYTES);
     int error = reserve_room(job, bytes, &room);
     if (error != 0)
         return error;
@@ -65,6 +75,16 @@ static int read_on(struct job *job, struct bucket *bucket, bool may_wait, size_t
         error = commit_room(job, &room, bytes);
     if (error == 0)
         progress->value_done += (uint32_t)bytes;
+    return error;
+}
+
+/* Reads on until the value ends or the piece is full. */
+static int read_on(struct job *job, struct bucket *bucket, bool may_wait, const void *begun,
+                   size_t begun_bytes)
+{
+    int error = read_chain(job, bucket, may_wait, begun, begun_bytes);
+    while (error == 0 && value_room(job) > 0)
+        error = read_chain(job, bucket, may_wait, NULL, 0);
     return error;
 }
 
@@ -118,11 +138,13 @@ static int read_single(struct job *job, struct bucket *bucket, uint32_t usual_by
             return 0;
     }
     size_t begun = job->progress.value_done == 0 ? found.read_bytes : 0;
-    int error =
-        read_on(job, bucket, may_wait, JOB_PIECE_BYTES - piece_bytes(job), job->small, begun);
+    int error = read_on(job, bucket, may_wait, job->small, begun);
     job->more = error == 0 && job->progress.value_done < job->value_bytes;
     return error;
 }
+
+/* The beginning of a value may be all that is over the end of a piece. */
+static_assert(RECORD_LENGTH_BYTES + FIRST_READ_BYTES <= JOB_PIECE_BYTES_OVER, "it fits");
 
 /* A block of the piece that is being filled with short values. */
 struct block {
@@ -199,8 +221,7 @@ static void prefetch_values(const struct bucket *bucket, const uint64_t *offsets
 static int read_batch(struct job *job, struct bucket *bucket, bool may_wait)
 {
     if (job->progress.value_open) {
-        size_t room = JOB_PIECE_BYTES - piece_bytes(job);
-        int error = read_on(job, bucket, may_wait, room, NULL, 0);
+        int error = read_on(job, bucket, may_wait, NULL, 0);
         job->progress.value_open = error != 0 || job->progress.value_done < job->value_bytes;
         return error;
     }
@@ -214,13 +235,19 @@ static int read_batch(struct job *job, struct bucket *bucket, bool may_wait)
     return error;
 }
 
+/* Nothing more belongs into it. */
+static bool piece_is_full(const struct job *job)
+{
+    return job->progress.value_open ? value_room(job) == 0 : piece_bytes(job) >= JOB_PIECE_BYTES;
+}
+
 /* Until the piece is full; with `may_wait` one batch, and `*yields` if that was not enough. */
 static int read_multi(struct job *job, struct bucket *bucket, bool may_wait, bool *yields)
 {
     int error = 0;
     for (bool has_read = false; error == 0; has_read = true) {
         job->more = job->progress.value_open || evbuffer_get_length(job->offsets) > 0;
-        if (!job->more || piece_bytes(job) >= JOB_PIECE_BYTES)
+        if (!job->more || piece_is_full(job))
             break;
         *yields = may_wait && has_read;
         if (*yields)

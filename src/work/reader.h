@@ -1,8 +1,8 @@
 /*
  * reader: carries a read job on by one piece.
  *
- * Called by the worker that owns the bucket. Memory for a reply is bounded:
- * at most JOB_PIECE_BYTES and one small value more are read ahead of the loop.
+ * Called by the worker that owns the bucket. Memory for a reply is bounded: at
+ * most JOB_PIECE_BYTES_MAX of it are read ahead of the loop.
  * Owns job->progress; nobody else looks at it.
  */
 #ifndef ROCHEFORT_WORK_READER_H

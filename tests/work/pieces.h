@@ -64,7 +64,7 @@ ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t offset, int 
 }
 
 #define VALUES_MAX 64
-#define BYTES_MAX (2 * JOB_PIECE_BYTES + 1)
+#define BYTES_MAX (1024 * 1024)
 
 static unsigned value_count;
 static struct {

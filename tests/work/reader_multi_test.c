@@ -29,7 +29,7 @@ static void check_multi(struct one_bucket *fixture, const unsigned *numbers, uns
             assert_int_equal(read_piece(fixture, &job), 0);
             size_t bytes = take_piece(&job, reply);
             assert_true(bytes > 0 || count == 0);
-            assert_true(bytes <= JOB_PIECE_BYTES + RECORD_LENGTH_BYTES + JOB_SMALL_BYTES);
+            assert_true(bytes <= JOB_PIECE_BYTES_MAX);
         } while (job.more);
         assert_int_equal(evbuffer_get_length(job.offsets), 0);
         assert_reply(reply, evbuffer_pullup(expected, -1), evbuffer_get_length(expected));
@@ -57,6 +57,8 @@ static void multi_of_all_lengths(void **state)
                                        JOB_PIECE_BYTES - 1000,
                                        JOB_PIECE_BYTES,
                                        JOB_PIECE_BYTES + 1,
+                                       JOB_PIECE_BYTES_MAX - 4,
+                                       JOB_PIECE_BYTES_MAX,
                                        3,
                                        131100,
                                        BYTES_MAX};
@@ -85,6 +87,35 @@ static void multi_of_many_short_values(void **state)
     check_multi(fixture, numbers, 127); /* around the number announced together */
     check_multi(fixture, numbers, 128);
     check_multi(fixture, numbers, 129);
+}
+
+/* A value is not divided for the last few bytes of it. */
+static void multi_takes_no_piece_for_a_little(void **state)
+{
+    static const struct {
+        uint32_t bytes;
+        unsigned pieces;
+    } table[] = {
+        {256 * 1024, 1},
+        {JOB_PIECE_BYTES_MAX - 4, 1},
+        {JOB_PIECE_BYTES_MAX - 3, 2},
+        {1024 * 1024, 4},
+    };
+    struct one_bucket *fixture = *state;
+    for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        unsigned number = add(fixture, table[i].bytes), pieces = 0;
+        struct job job = multi_job(&number, 1);
+        struct evbuffer *reply = evbuffer_new();
+        do {
+            assert_int_equal(read_piece(fixture, &job), 0);
+            (void)take_piece(&job, reply);
+            pieces++;
+        } while (job.more);
+        assert_int_equal(pieces, table[i].pieces);
+        assert_int_equal(evbuffer_get_length(reply), 4 + table[i].bytes);
+        evbuffer_free(job.offsets);
+        evbuffer_free(reply);
+    }
 }
 
 /* Short values after a long one that left much room in the memory reserved for it. */
@@ -185,6 +216,7 @@ int main(void)
         READER_TEST(multi_of_all_lengths),
         READER_TEST(multi_of_many_short_values),
         READER_TEST(multi_of_short_values_behind_a_long_one),
+        READER_TEST(multi_takes_no_piece_for_a_little),
         READER_TEST(multi_stops_at_the_first_bad_offset),
         READER_TEST(partial_value_is_counted),
     };

@@ -47,21 +47,30 @@ static void long_value_comes_in_pieces(void **state)
         uint32_t bytes;
         unsigned pieces;
     } table[] = {
-        {JOB_SMALL_BYTES + 1, 1}, {JOB_PIECE_BYTES - 1, 1}, {JOB_PIECE_BYTES, 1},
-        {JOB_PIECE_BYTES + 1, 2}, {2 * JOB_PIECE_BYTES, 2}, {2 * JOB_PIECE_BYTES + 1, 3},
+        {JOB_SMALL_BYTES + 1, 1},
+        {JOB_PIECE_BYTES, 1},
+        {256 * 1024, 1},
+        {JOB_PIECE_BYTES_MAX, 1},
+        {JOB_PIECE_BYTES_MAX + 1, 2},
+        {2 * JOB_PIECE_BYTES, 2},
+        {JOB_PIECE_BYTES + JOB_PIECE_BYTES_MAX, 2},
+        {JOB_PIECE_BYTES + JOB_PIECE_BYTES_MAX + 1, 3},
+        {1024 * 1024, 4},
     };
+    const unsigned count = sizeof(table) / sizeof(table[0]);
     struct one_bucket *fixture = *state;
-    for (unsigned i = 0; i < 6; i++)
+    for (unsigned i = 0; i < count; i++)
         (void)add(fixture, table[i].bytes);
     for (temperature = WARM; temperature < COLD_END; temperature++) {
-        for (unsigned i = 0; i < 6; i++) {
+        for (unsigned i = 0; i < count; i++) {
             struct evbuffer *reply = evbuffer_new();
             struct job job = {.kind = JOB_READ, .offset = values[i].offset};
             for (unsigned piece = 1; piece <= table[i].pieces; piece++) {
                 assert_int_equal(read_piece(fixture, &job), 0);
                 assert_int_equal(job.value_bytes, table[i].bytes);
                 size_t bytes = take_piece(&job, reply);
-                assert_true(bytes > 0 && bytes <= JOB_PIECE_BYTES);
+                assert_true(bytes > 0 && bytes <= JOB_PIECE_BYTES_MAX);
+                assert_true(bytes <= JOB_PIECE_BYTES || !job.more); /* only the last runs over */
                 assert_int_equal(job.more, piece < table[i].pieces);
             }
             assert_reply(reply, pattern + i, table[i].bytes);
@@ -99,9 +108,15 @@ static void what_was_begun_is_dropped(void **state)
  */
 static void length_may_be_expected(void **state)
 {
-    static const uint32_t lengths[] = {
-        1,         JOB_SMALL_BYTES, JOB_SMALL_BYTES + 1, 4096,
-        GUESS_MAX, GUESS_MAX + 1,   JOB_PIECE_BYTES,     JOB_PIECE_BYTES + 1};
+    static const uint32_t lengths[] = {1,
+                                       JOB_SMALL_BYTES,
+                                       JOB_SMALL_BYTES + 1,
+                                       4096,
+                                       GUESS_MAX,
+                                       GUESS_MAX + 1,
+                                       JOB_PIECE_BYTES,
+                                       JOB_PIECE_BYTES_MAX,
+                                       JOB_PIECE_BYTES_MAX + 1};
     const unsigned count = sizeof(lengths) / sizeof(lengths[0]);
     struct one_bucket *fixture = *state;
     for (unsigned i = 0; i < count; i++)
@@ -124,7 +139,7 @@ static void length_may_be_expected(void **state)
             }
             for (size_t piece = take_piece(&job, reply); piece > 0;
                  piece = take_piece(&job, reply)) {
-                assert_true(piece <= JOB_PIECE_BYTES);
+                assert_true(piece <= JOB_PIECE_BYTES_MAX);
                 if (job.more)
                     assert_int_equal(read_piece(fixture, &job), 0);
             }
