@@ -51,7 +51,7 @@ class Flags(unittest.TestCase):
             self.assertEqual((0, ""), (status, err))
             self.assertIn("-max-value", out)
 
-    def test_wrong_flags_are_told_in_one_line_with_exit_status_2(self):
+    def test_wrong_flags_get_one_line_and_exit_status_2(self):
         for flags in WRONG.split("|"):
             self.check_wrong(*flags.split())
         self.check_wrong("")
@@ -62,7 +62,7 @@ class Flags(unittest.TestCase):
         for address in WRONG_ADDRESSES:
             self.check_wrong("-bind", address)
 
-    def test_help_man_page_and_readme_tell_of_the_same_flags(self):
+    def test_help_man_page_and_readme_list_the_same_flags(self):
         def flags_in(pattern, text):
             return sorted(flag.replace("\\", "") for flag in re.findall(pattern, text, re.M))
 
@@ -72,7 +72,7 @@ class Flags(unittest.TestCase):
             readme = flags_in(r"^\| `-([a-z-]*)", file.read())
         shown = flags_in(r"^  -([a-z-]*)", run("-help")[1])
         self.assertGreater(len(shown), 10)
-        self.assertEqual(len(shown), len(set(shown)), "told twice")
+        self.assertEqual(len(shown), len(set(shown)), "listed twice")
         self.assertEqual(shown, man)
         self.assertEqual(shown, readme)
 
@@ -100,7 +100,7 @@ class Starts(curl.TestCase):
             yield self.server
 
     def check_fails(self, *flags):
-        """Answers the one line."""
+        """Returns the one line."""
         status, out, err = run(*flags)
         self.assertEqual((1, ""), (status, out), flags)
         self.assertRegex(err, r"\A[^\n]+\n\Z", flags)
@@ -147,7 +147,7 @@ class Starts(curl.TestCase):
     def test_a_name(self):
         self.check_address("localhost:0", "localhost")
 
-    def test_addresses_that_nobody_has_end_the_start(self):
+    def test_addresses_that_do_not_exist_end_the_start(self):
         root = os.path.join(self.directory, "root")
         for address in ("host.invalid:0", "[1::2::3]:0", "192.0.2.1:0"):
             self.check_fails("-root", root, "-bind", address)
@@ -159,7 +159,7 @@ class Starts(curl.TestCase):
             self.assertRegex(self.check_fails("-root", root, "-bind", address),
                              re.escape(address) + ".*in use")
 
-    def test_a_root_in_use_is_told_and_the_first_server_goes_on(self):
+    def test_a_root_in_use_ends_the_start_and_the_first_server_is_not_disturbed(self):
         with self.started() as server:
             self.assertIn("another rochefort",
                           self.check_fails("-root", server.root, "-bind", "127.0.0.1:0"))

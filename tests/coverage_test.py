@@ -1,4 +1,4 @@
-"""`sh cmake/dev coverage` in small: one unit test and a server that is killed, both counted."""
+"""`sh cmake/dev coverage` with one unit test and a server that is killed: both are counted."""
 import os
 import re
 import shutil

@@ -1,4 +1,4 @@
-# One file a topic: each starts servers of its own and speaks to them over raw sockets, or with curl.
+# One file a topic: each starts servers of its own and uses them over raw sockets, or with curl.
 server_test(http/protocol_test.py curl)
 server_test(http/large_values_test.py curl)
 server_test(http/pipelining_test.py)
@@ -16,10 +16,12 @@ server_test(http/client_faults_test.py)
 server_test(http/timeouts_test.py)
 server_test(http/memory_test.py)
 server_test(fault/damage_test.py)
+server_test(fault/read_errors_test.py)
 server_test(fault/lost_files_test.py)
 server_test(fault/kernel_errors_test.py)
 server_test(fault/write_errors_test.py)
 server_test(fault/sync_test.py)
+server_test(fault/sync_interval_test.py)
 server_test(fault/kill_test.py)
 server_test(fault/creation_test.py)
 server_test(fault/descriptors_test.py)
@@ -31,7 +33,7 @@ server_test(fault/full_disk_test.py curl)
 server_test(tools/tools_test.py)
 server_test(tools/interrupt_test.py)
 server_test(tools/torn_test.py)
-# These take as long as they are told to.
+# These take as long as their variables say; see README.md.
 set_tests_properties(http/soak_test.py http/memory_test.py fault/kill_test.py
   fault/descriptors_test.py PROPERTIES TIMEOUT 7200)
 server_test(command_line_test.py curl groff)

@@ -1,4 +1,4 @@
-"""The loop thread never touches a file, and a burst of appends is one write: shown by strace.
+"""The loop thread touches no file, and a burst of appends is one write: shown by strace.
 
 Runs the server under strace -ff, which writes a file for each thread, drives
 all endpoints, and reads from those files which thread called what.
@@ -26,7 +26,7 @@ NAMES = r"^getdents|prefix \d+|append\.\d"
 
 
 class Traced(harness.Server):
-    """A server under strace. self.process is strace; self.pid is the server's."""
+    """A server under strace. self.process is strace."""
 
     def __init__(self, *flags, root=None):
         self.trace_directory = tempfile.TemporaryDirectory(prefix="rochefort-trace-")
@@ -52,7 +52,7 @@ class Traced(harness.Server):
         return before + loop + sum(workers, [])
 
     def all_calls(self):
-        """The same, with the calls of the loop thread before it served in front."""
+        """(calls of the loop thread before it served, while it served, [calls of each worker])"""
         before, loop, workers = [], [], []
         for name in sorted(os.listdir(self.trace)):
             if not name.startswith("of."):
@@ -153,13 +153,13 @@ class Threads(unittest.TestCase):
         self.assertEqual(names.count("read"), 0)  # the eventfd is never read
 
     def test_a_start_opens_no_prefix(self):
-        """Nor does it list them: how long it takes does not depend on how many there are."""
+        """It does not list them either: how long a start takes does not depend on their number."""
         with tempfile.TemporaryDirectory(prefix="rochefort-many-") as root:
             for number in range(200):
                 for bucket in range(4):
                     records.write_bucket(root, "prefix %d" % number, [b"v"], bucket)
             with Traced(root=root) as server:
-                pass  # it has started and does not know of a request
+                pass  # it starts, and gets no request
             lines = server.lines()
             self.assertIn(root, "\n".join(lines))
             self.assertEqual([], [line for line in lines if re.search(NAMES, line)])

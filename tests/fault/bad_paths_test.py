@@ -1,10 +1,9 @@
-"""Roots, prefixes and files that are not as they should be: the right thing, or a clear line.
+"""Roots, prefixes and files of the wrong kind, owner or mode: served, or refused with a clear line.
 
-As root permissions do not bind, so there the server runs as the user nobody.
+Permissions do not bind root: if the tests run as root the server runs as the user nobody.
 """
 import os
 import shutil
-import stat
 import subprocess
 import tempfile
 import unittest
@@ -39,7 +38,7 @@ class Nobody(harness.Server):
 
 
 def start_fails(*command):
-    """The one line of a server that does not start, and its exit status."""
+    """The exit status of a server that does not start, and its standard error."""
     done = subprocess.run(command, capture_output=True, text=True,
                           timeout=harness.TIMEOUT_SECONDS)
     return done.returncode, done.stderr
@@ -47,11 +46,8 @@ def start_fails(*command):
 
 class Prefixes(unittest.TestCase):
     def setUp(self):
-        self.server = Nobody("-buckets", "1")
-        self.server.__enter__()
-        self.addCleanup(self.server.__exit__, None, None, None)
-        self.client = self.server.client()
-        self.addCleanup(self.client.hang_up)
+        self.server = self.enterContext(Nobody("-buckets", "1"))
+        self.client = self.enterContext(self.server.client())
         self.directory = os.path.join(self.server.root, "p")
         self.file = os.path.join(self.directory, "append.0.raw")
         self.assertEqual(0, self.client.append("x", b"there", "p"))
@@ -87,7 +83,7 @@ class Prefixes(unittest.TestCase):
         self.assertEqual((500, True), (status, b"Permission denied" in text))
 
     @needs_root
-    def test_file_of_somebody_else(self):
+    def test_file_of_another_user(self):
         def change():
             os.chown(self.file, 0, 0)
             os.chmod(self.file, 0o600)
@@ -95,7 +91,7 @@ class Prefixes(unittest.TestCase):
         self.check_refused("Permission denied", self.file)
 
     def test_directory_that_may_not_be_written(self):
-        """What is there is served; what would have to be made is not."""
+        """Existing files are served; missing ones cannot be created."""
         self.reopen(lambda: os.chmod(self.directory, 0o555))
         self.assertEqual(200, self.append()[0])
         self.client.close("p")
@@ -106,14 +102,14 @@ class Prefixes(unittest.TestCase):
         os.chmod(self.directory, 0o755)
         self.assertEqual(200, self.append()[0])
 
-    def check_shut_out(self, close, open_again):
+    def check_no_access(self, forbid, allow):
         """Prefixes of all lengths whose directory the server may not open."""
         for length in (1, 2, 100, 254, 255):
             name = "n" * length
             directory = os.path.join(self.server.root, name)
             offset = self.client.append("x", b"there", name)
             self.client.close(name)
-            close(directory)
+            forbid(directory)
             try:
                 for method, path, body in (("POST", "/append", b"refused"), ("GET", "/get", None),
                                            ("POST", "/getMulti", bytes(8))):
@@ -125,24 +121,24 @@ class Prefixes(unittest.TestCase):
                                                           storagePrefix=name)[0])
                 self.client.close(name)
             finally:
-                open_again(directory)
+                allow(directory)
             self.assertEqual(["append.0.raw"], os.listdir(directory))
             self.assertEqual(21, os.stat(os.path.join(directory, "append.0.raw")).st_size)
             self.assertEqual(b"there", self.client.get("x", offset, name))
             self.assertEqual(21, self.client.append("x", b"again", name))
             self.client.close(name)
-        self.assertEqual(200, self.append()[0])  # others went on being served
+        self.assertEqual(200, self.append()[0])  # other prefixes are still served
 
     def test_directory_that_may_not_be_entered(self):
-        self.check_shut_out(lambda directory: os.chmod(directory, 0),
-                            lambda directory: os.chmod(directory, 0o755))
+        self.check_no_access(lambda directory: os.chmod(directory, 0),
+                             lambda directory: os.chmod(directory, 0o755))
 
     @needs_root
-    def test_directory_of_somebody_else(self):
-        def close(directory):
+    def test_directory_of_another_user(self):
+        def forbid(directory):
             os.chown(directory, 0, 0)
             os.chmod(directory, 0o700)
-        self.check_shut_out(close, lambda directory: os.chown(directory, NOBODY, NOBODY))
+        self.check_no_access(forbid, lambda directory: os.chown(directory, NOBODY, NOBODY))
 
     def test_root_that_may_not_be_written(self):
         os.chmod(self.server.root, 0o555)
@@ -170,7 +166,7 @@ class Prefixes(unittest.TestCase):
             self.check_refused(words, self.file)
         self.assertEqual([], os.listdir(outside))
 
-    def test_foreign_files_are_left_alone(self):
+    def test_files_of_other_names_are_left_alone(self):
         self.client.close("p")
         names = ("notes", "append.00.raw", "append.1.raw.bak", ".hidden")
         for name in names:
@@ -214,7 +210,7 @@ class Roots(unittest.TestCase):
             pass
         self.check_line(*start_fails(*self.flags), "Not a directory")
 
-    def test_lock_in_the_shape_of_something_else(self):
+    def test_lock_file_that_is_a_symbolic_link(self):
         os.mkdir(self.root)
         os.symlink("/etc/passwd", os.path.join(self.root, ".rochefort.lock"))
         self.check_line(*start_fails(*self.flags), "Too many levels of symbolic links")
@@ -236,7 +232,7 @@ class Roots(unittest.TestCase):
         self.check_line(*start_fails(*command), "Permission denied")
 
     def test_creation_cut_short_by_a_full_disk_and_a_kill(self):
-        """Only the highest-numbered files were made: the rest comes with the next append."""
+        """Only the highest-numbered files exist: the next append creates the rest."""
         with harness.Server("-buckets", "3") as server:
             directory = os.path.join(server.root, "p")
             os.mkdir(directory)

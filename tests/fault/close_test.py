@@ -1,5 +1,5 @@
 """close and shutdown with requests in flight: nothing is lost, nothing hangs, and the disk space
-of a closed prefix is really free."""
+of a closed and deleted prefix is free."""
 import http.client
 import json
 import os
@@ -34,7 +34,7 @@ def all_records(server, prefix):
 
 
 class Appender(threading.Thread):
-    """Appends until told to stop or the server goes away. Keeps what was acknowledged."""
+    """Appends until `enough` is set or the server ends. Keeps what was acknowledged."""
 
     def __init__(self, server, number):
         super().__init__()
@@ -109,7 +109,7 @@ class Close(unittest.TestCase):
             self.assertEqual(0, server.stop())
             for thread in threads:
                 thread.join()
-            # what is in the file beyond that was under way to a client that was let go
+            # the files may hold more: appends whose client was disconnected before the reply
             found = all_records(server, "p")
             for thread in threads:
                 self.assertEqual([], thread.wrong)
@@ -140,7 +140,7 @@ class Close(unittest.TestCase):
                 sock.close()
 
     def test_close_while_a_reply_streams(self):
-        """The close waits for it; what comes after the close waits for both."""
+        """The close waits for the end of the reply."""
         with harness.Server("-buckets", "1") as server, server.client() as client:
             values = [os.urandom(2 * MIB) for _ in range(8)]
             offsets = [client.append("x", value, "p") for value in values]
@@ -167,7 +167,7 @@ class Close(unittest.TestCase):
             shutil.rmtree(os.path.join(server.root, "p"))
             self.assertEqual([], deleted_but_open(server))
 
-    def test_a_reader_that_goes_away_does_not_hold_the_close_up(self):
+    def test_close_does_not_wait_for_a_reader_that_has_disconnected(self):
         with harness.Server("-buckets", "1") as server, server.client() as client:
             offset = client.append("x", b"v" * (16 * MIB), "p")
             reader = server.connect(receive_buffer=4096)
@@ -188,7 +188,7 @@ class Close(unittest.TestCase):
                 self.assertEqual([], server.open_files("p"))
                 shutil.rmtree(os.path.join(server.root, "p"))
                 self.assertEqual([], deleted_but_open(server))
-            # deleted without a close: let go of by the appends that notice it
+            # deleted without a close: the next append to each file closes it
             for number in range(200):
                 client.append("id %d" % number, b"v" * 10000, "p")
             self.assertEqual(16, len(server.open_files("p")))

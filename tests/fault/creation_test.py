@@ -1,7 +1,7 @@
 """SIGKILL while the files of a prefix are being made, and a restart with another -buckets.
 
-The files are made from the highest-numbered down, so as long as there is one their number is
-certain; with none, nobody can have an offset yet and the new flag counts.
+The files are made from the highest-numbered down, so as long as there is one their number is known;
+with none, no offset has been answered yet and the new flag counts.
 """
 import json
 import os
@@ -21,9 +21,7 @@ class Creation(unittest.TestCase):
     def setUp(self):
         root = tempfile.TemporaryDirectory(prefix="rochefort-creation-", dir=ROOTS)
         self.addCleanup(root.cleanup)
-        self.server = harness.Server("-buckets", str(BUCKETS), root=root.name)
-        self.server.__enter__()
-        self.addCleanup(self.server.__exit__, None, None, None)
+        self.server = self.enterContext(harness.Server("-buckets", str(BUCKETS), root=root.name))
 
     def files(self):
         try:
@@ -32,8 +30,8 @@ class Creation(unittest.TestCase):
             return []
 
     def kill_at(self, least):
-        """Has the prefix made and kills when so many files are there. Answers how many were,
-        and whether the append that was to make it was answered."""
+        """Creates the prefix and kills the server once `least` files exist. Returns how many exist
+        then, and whether the append that creates the prefix was answered."""
         path = os.path.join(self.server.root, self.prefix)
         if least > 0:
             path = os.path.join(path, "append.%d.raw" % (BUCKETS - least))
@@ -59,7 +57,7 @@ class Creation(unittest.TestCase):
         self.server.start()
 
     def check_read(self, answered, there, close=False):
-        """What a read finds before anything is appended; it makes nothing."""
+        """What a read finds before anything is appended; it creates nothing."""
         with self.server.client() as client:
             status, _, body = client.request("GET", "/get", id="first", offset=0,
                                              storagePrefix=self.prefix)
@@ -77,7 +75,7 @@ class Creation(unittest.TestCase):
         self.assertEqual(there, len(self.files()))
 
     def check_append(self, buckets):
-        """Appends work, and the files are as many as they should be, also after restarts."""
+        """Appends work, and the number of files is right, also after restarts."""
         stored = {}
         for other in (3, 5000, None):
             with self.server.client() as client:
@@ -87,9 +85,9 @@ class Creation(unittest.TestCase):
                                                      storagePrefix=self.prefix)
                     self.assertEqual(200, status, body)
                     reply = json.loads(body)
-                    place = (os.path.basename(reply["file"]), reply["offset"])
-                    self.assertNotIn(place, stored)
-                    stored[place] = (id, value)
+                    key = (os.path.basename(reply["file"]), reply["offset"])
+                    self.assertNotIn(key, stored)
+                    stored[key] = (id, value)
                 for (_, offset), (id, value) in stored.items():
                     self.assertEqual(value, client.get(id, offset, self.prefix))
             if other:
@@ -100,31 +98,31 @@ class Creation(unittest.TestCase):
         count = sum(len(file) for file in found.values())
         for (name, offset), (_, value) in stored.items():
             self.assertEqual(value, found[name][offset][1])
-        self.assertIn(count - len(stored), (0, 1))  # the first may be there without an answer
+        self.assertIn(count - len(stored), (0, 1))  # the first append may be stored unanswered
 
     def test_killed_at_many_points(self):
         cut = 0
         points = (0, 1, 2, 500, 1500, 2500, 3500, BUCKETS - 1, BUCKETS)
-        for turn, point in enumerate(points):
-            self.prefix = "p%d" % turn
+        for number, point in enumerate(points):
+            self.prefix = "p%d" % number
             there, answered = self.kill_at(point)
             cut += 0 < there < BUCKETS
-            other = (1, 7, 128, 5000)[turn % 4]
+            other = (1, 7, 128, 5000)[number % 4]
             self.restart(other)
             self.check_read(answered, there)
             self.check_append(BUCKETS if there else other)
             self.server.kill()
             self.restart(BUCKETS)
-        print("killed %d times with a part of the files there" % cut)
+        print("killed %d times with a part of the files made" % cut)
         self.assertGreater(cut, 0)
 
     def kill_again_and_again(self):
-        """Answers how many files were there at each kill but the one that came too late."""
+        """Returns how many files existed at each kill, without a kill that came too late."""
         seen = []
-        for turn, point in enumerate((1, 500, 1200, 2000, 2800, 3500, 3990)):
+        for number, point in enumerate((1, 500, 1200, 2000, 2800, 3500, 3990)):
             there, answered = self.kill_at(max([point] + [n + 1 for n in seen]))
-            self.restart((7, 5000, 1)[turn % 3])
-            # closed, for an append to a prefix that is open makes files only if its own is missing
+            self.restart((7, 5000, 1)[number % 3])
+            # with a close: an append to an open prefix creates files only if its own is missing
             self.check_read(answered, there, close=True)
             if there == BUCKETS:
                 break
@@ -133,11 +131,11 @@ class Creation(unittest.TestCase):
         return seen
 
     def test_killed_again_and_again(self):
-        """Each server goes on where the one before was killed, whatever its own flag."""
+        """Each server continues where the one before was killed, whatever its own -buckets."""
         for attempt in range(5):  # on a busy machine the first kill may come too late
             self.prefix = "p%d" % attempt
             seen = self.kill_again_and_again()
-            print("killed with %s files there" % seen)
+            print("killed with %s files made" % seen)
             if len(seen) > 1:
                 return
             self.server.kill()

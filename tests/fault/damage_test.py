@@ -1,74 +1,20 @@
-"""Files that are damaged, cut, replaced or deleted behind the server's back: an error with the
+"""Files that are damaged, truncated, replaced or deleted while the server runs: an error with the
 right status, never a crash, never other bytes than those that were stored."""
-import errno
-import json
 import os
 import shutil
 import struct
 import unittest
 
-import faults
 import harness
+import one_bucket
 import records
 
 MIB = 1 << 20
 
 
-class OneFile(unittest.TestCase):
-    """A server with one bucket, and direct access to its file."""
-
-    def setUp(self):
-        self.server = faults.Server("-buckets", "1", "-workers", "1")
-        self.server.__enter__()
-        self.addCleanup(self.server.__exit__, None, None, None)
-        self.client = self.server.client()
-        self.addCleanup(self.client.hang_up)
-        self.directory = os.path.join(self.server.root, "p")
-        self.file = os.path.join(self.directory, "append.0.raw")
-
-    def append(self, value):
-        return self.client.append("x", value, "p")
-
-    def status(self, method, path, body=None, **parameters):
-        """Status and text of a request on the prefix."""
-        status, _, text = self.client.request(method, path, body, id="x", storagePrefix="p",
-                                              **parameters)
-        return status, text
-
-    def check_read(self, want, offset):
-        """get, HEAD and getMulti agree: `want` is the value or the status of the error."""
-        status, body = self.status("GET", "/get", offset=offset)
-        values, error = harness.split_multi(self.client.get_multi("x", [offset], "p"))
-        head, _ = self.status("HEAD", "/get", offset=offset)
-        if isinstance(want, bytes):
-            self.assertEqual((200, want), (status, body))
-            self.assertEqual(([want], None), (values, error))
-            self.assertEqual(200, head)
-        else:
-            self.assertEqual(want, status, body)
-            self.assertRegex(body, rb"\A[ -~]+\n\Z")
-            self.assertIn(self.file.encode(), body)
-            self.assertEqual([], values)
-            self.assertIn(" offset %d " % offset, error)
-
-    def check_append_refused(self, word):
-        before = os.stat(self.file).st_size if os.path.exists(self.file) else None
-        status, text = self.status("POST", "/append", b"refused")
-        self.assertEqual(500, status)
-        self.assertRegex(text, rb"\A[ -~]*\b%s\b[ -~]*\n\Z" % word)
-        self.assertIn(self.file.encode(), text)
-        after = os.stat(self.file).st_size if os.path.exists(self.file) else None
-        self.assertEqual(before, after)
-
-    def overwrite(self, position, data):
-        with open(self.file, "r+b") as file:
-            file.seek(position)
-            file.write(data)
-
-
-class Deleted(OneFile):
+class Deleted(one_bucket.TestCase):
     def test_directory_deleted_without_close(self):
-        """Whatever is answered is in a file that has a name."""
+        """Every answered append is in a file that has a name."""
         for round_number in range(5):
             for number in range(3):
                 value = b"round %d value %d" % (round_number, number)
@@ -78,8 +24,7 @@ class Deleted(OneFile):
             self.assertEqual([self.file], self.server.open_files())
             shutil.rmtree(self.directory)
         self.assertEqual(0, self.append(b"the last"))
-        self.assertEqual({0: b"the last"}, {offset: value for offset, (_, value)
-                                            in records.decode_file(self.file).items()})
+        self.assertEqual({0: b"the last"}, records.values(self.file))
 
     def test_only_the_files_deleted(self):
         self.append(b"before")
@@ -130,7 +75,7 @@ class Deleted(OneFile):
         self.assertEqual(log_bytes, len(self.server.log()))
 
 
-class Length(OneFile):
+class Length(one_bucket.TestCase):
     def test_truncated(self):
         offsets = [self.append(b"v" * 1000) for _ in range(3)] + [self.append(b"w" * MIB)]
         ends = offsets[1:] + [os.stat(self.file).st_size]
@@ -149,7 +94,7 @@ class Length(OneFile):
             self.check_read(404, offset)
 
     def test_long_value_cut(self):
-        """In the middle of a value that is already on its way only a reset can tell."""
+        """A value of which a part has been sent can only be broken off by a reset."""
         offset = self.append(b"w" * MIB)
         os.truncate(self.file, 500000)
         values, error = None, None
@@ -174,16 +119,16 @@ class Length(OneFile):
     def test_longer(self):
         self.append(b"mine")
         with open(self.file, "ab") as file:
-            file.write(records.encode(b"somebody else's"))
+            file.write(records.encode(b"appended outside"))
         self.check_append_refused(b"changed")
         self.check_read(404, 20)
         self.client.close("p")
-        self.check_read(b"somebody else's", 20)
-        self.assertEqual(51, self.append(b"after"))
+        self.check_read(b"appended outside", 20)
+        self.assertEqual(52, self.append(b"after"))
         self.assertEqual(3, len(records.decode_file(self.file)))
 
 
-class Headers(OneFile):
+class Headers(one_bucket.TestCase):
     def test_every_bit_flipped(self):
         offset = self.append(b"before")
         offset = self.append(b"the value")
@@ -200,7 +145,7 @@ class Headers(OneFile):
         self.check_read(b"after", offset + 25)
 
     def test_length_past_the_end(self):
-        """A sum that is right is not enough: nothing is allocated for a length beyond the file."""
+        """A valid checksum is not enough: nothing is allocated for a length beyond the file."""
         offset = self.append(b"v" * 100)
         self.append(b"w" * 100)
         self.check_read(b"v" * 100, offset)
@@ -214,7 +159,7 @@ class Headers(OneFile):
         self.check_read(b"w" * 100, offset + 116)
 
     def test_values_that_look_like_headers(self):
-        """They are read as they are, and damage nothing."""
+        """They are read back unchanged."""
         values = [records.encode(b"inner"), records.encode(b"x" * 1000)[:20],
                   struct.pack("<I", 0) + b"\0" * 12, records.encode(b"a") * 50, b"\0" * 64]
         offsets = [self.append(value) for value in values]
@@ -227,71 +172,8 @@ class Headers(OneFile):
             self.check_read(value, offset)
 
 
-class Reads(OneFile):
-    def read_all_ways(self, offsets):
-        """Statuses of get and the error of getMulti, connections that are cut counted as 500."""
-        results = []
-        for offset in offsets:
-            try:
-                status, body = self.status("GET", "/get", offset=offset)
-                results.append((status, body))
-            except Exception:
-                self.client.hang_up()
-                results.append((500, b"cut"))
-        try:
-            values, error = harness.split_multi(self.client.get_multi("x", offsets, "p"))
-        except Exception:
-            self.client.hang_up()
-            values, error = [], "cut"
-        return results, values, error
-
-    def test_every_call_fails_once(self):
-        """The Nth preadv2 fails, for N = 1, 2, ... until all are through."""
-        values = [b"a" * 10, b"b" * 5000, b"c" * 600000]
-        offsets = [self.append(value) for value in values]
-        for error in (errno.EIO, errno.ENOMEM, errno.EINTR, errno.EAGAIN):
-            nth = 0
-            while True:
-                nth += 1
-                self.server.fail("preadv2", error, nth)
-                results, got, text = self.read_all_ways(offsets)
-                seen = self.server.seen("preadv2")
-                wrong = 0
-                for value, (status, body) in zip(values, results):
-                    if status == 200:
-                        self.assertEqual(value, body)
-                    else:
-                        wrong += 1
-                        self.assertIn(status, (500, 503))
-                self.assertEqual(values[:len(got)], got)
-                wrong += text is not None
-                if seen < nth:
-                    self.assertEqual(0, wrong)
-                    break
-                self.assertEqual(1 if error in (errno.EIO, errno.ENOMEM) else 0, wrong, nth)
-            self.assertGreater(nth, 5)
-
-    def test_short_reads(self):
-        """Every read moves some bytes only: the values are whole all the same."""
-        values = [b"a" * 10, b"b" * 2000]
-        offsets = [self.append(value) for value in values]
-        for some in (1, 7, 15, 16, 17, 100):
-            self.server.shorten("preadv2", some, times=faults.EVER)
-            results, got, text = self.read_all_ways(offsets)
-            self.assertEqual([(200, value) for value in values], results)
-            self.assertEqual((values, None), (got, text))
-
-    def test_the_end_comes_too_early(self):
-        """A read that moves nothing: the file is shorter than it was."""
-        offset = self.append(b"a" * 10)
-        self.server.shorten("preadv2", 0, times=faults.EVER)
-        self.check_read(500, offset)
-        self.server.heal()
-        self.check_read(b"a" * 10, offset)
-
-
-class ReplacedInTheMiddle(OneFile):
-    """Of a value that is under way to a client the rest must not come from another file."""
+class ReplacedInTheMiddle(one_bucket.TestCase):
+    """The rest of a value that is being sent must not come from another file."""
 
     def test_it_is_cut_off(self):
         offset = self.append(b"a" * (20 * MIB))
@@ -306,11 +188,11 @@ class ReplacedInTheMiddle(OneFile):
             while True:
                 data = sock.recv(1 << 20)
                 self.assertNotIn(b"b", data)
-                self.assertNotEqual(b"", data, "it ends as if it were whole")
+                self.assertNotEqual(b"", data, "an end of file instead of a reset")
         self.assertEqual(b"b" * (30 * MIB), self.client.get("x", 0, "p"))
 
     def test_the_first_append_after_a_close_replaces_nothing(self):
-        """It opens the file once more, for writing, while a read of it is under way."""
+        """It opens the file once more, for writing, while a reply from it is being sent."""
         value = os.urandom(20 * MIB)
         offset = self.append(value)
         self.client.close("p")
@@ -328,38 +210,6 @@ class ReplacedInTheMiddle(OneFile):
         while len(reply) < head + len(value):
             reply += sock.recv(1 << 20)
         self.assertTrue(reply[head:] == value)
-
-
-class Opening(OneFile):
-    def test_every_call_fails_once(self):
-        """Creating a prefix: a call fails, then all is well again."""
-        tried = unnoted = 0
-        for call, error, want in (("openat", errno.EIO, 500), ("openat", errno.ENOSPC, 507),
-                                  ("openat", errno.EDQUOT, 507), ("fstat", errno.EIO, 500),
-                                  ("statx", errno.EIO, 500),
-                                  ("mkdirat", errno.ENOSPC, 507), ("mkdirat", errno.EIO, 500)):
-            nth = 0
-            while True:
-                nth += 1
-                tried += 1
-                prefix = "%s.%d.%d" % (call, error, nth)
-                self.server.fail(call, error, nth)
-                status, _, text = self.client.request("POST", "/append", b"x", id="x",
-                                                      storagePrefix=prefix)
-                seen = self.server.seen(call)
-                self.server.heal()
-                offset = self.client.append("x", b"again", prefix)
-                self.assertEqual(b"again", self.client.get("x", offset, prefix))
-                if seen < nth:
-                    self.assertEqual((200, 17), (status, offset))
-                    break
-                if status == 200:  # only the note of how many files there are could not be made
-                    self.assertEqual("openat", call)
-                    unnoted += 1
-                    continue
-                self.assertEqual((want, 0), (status, offset), text)
-        self.assertEqual(3, unnoted)  # once for each error of openat
-        self.assertGreater(tried, 12)
 
 
 if __name__ == "__main__":

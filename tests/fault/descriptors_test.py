@@ -1,4 +1,4 @@
-"""More files than descriptors: the least recently used are closed, and nobody notices."""
+"""More files than descriptors: the least recently used are closed, and no request fails."""
 import errno
 import os
 import random
@@ -10,8 +10,8 @@ import harness
 import records
 
 
-def limited(server, most):
-    """That many descriptors and no more, from outside."""
+def limit_descriptors(server, most):
+    """Lowers the limit of a running server."""
     resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (most, most))
 
 
@@ -37,7 +37,7 @@ class Descriptors(unittest.TestCase):
             self.assertGreater(len({(prefix, id) for prefix, id, _, _ in stored}), 300)
             self.assertLess(len(server.open_files()), 128)
             self.assertGreater(len(server.open_files()), 16)
-            # as many connections as are let in, and all of them append
+            # many connections, and all of them append
             others = [server.client() for _ in range(100)]
             for number, other in enumerate(others):
                 prefix = "p%d" % (number % self.PREFIXES)
@@ -58,7 +58,7 @@ class Descriptors(unittest.TestCase):
             offsets = {"id %d" % n: client.append("id %d" % n, b"%d" % n) for n in range(200)}
             used = len(os.listdir("/proc/%d/fd" % server.process.pid))
             self.assertGreater(used, 60)
-            limited(server, used)
+            limit_descriptors(server, used)
             for number in range(200):
                 client.append("id %d" % number, b"p", "p%d" % (number % 9))
             for id, offset in offsets.items():
@@ -66,7 +66,7 @@ class Descriptors(unittest.TestCase):
             self.assertLessEqual(len(os.listdir("/proc/%d/fd" % server.process.pid)), used)
 
     def test_every_open_fails_once(self):
-        """The Nth openat finds no descriptor, of the process or of the system: nobody notices."""
+        """The Nth openat fails with EMFILE or ENFILE: no request fails."""
         for error in (errno.EMFILE, errno.ENFILE):
             with faults.Server("-buckets", "4", "-workers", "1") as server, \
                     server.client() as client:
@@ -87,7 +87,7 @@ class Descriptors(unittest.TestCase):
                 self.assertGreater(nth, 5)
 
     def test_no_descriptor_at_all(self):
-        """Nothing of ours can be closed: an error, and all is well when there are some again."""
+        """The server has no file to close: an error, until there are descriptors again."""
         with faults.Server("-buckets", "4", "-workers", "1") as server, server.client() as client:
             server.fail("openat", errno.ENFILE, times=faults.EVER)
             status, _, body = client.request("POST", "/append", b"x", id="x")
@@ -96,7 +96,7 @@ class Descriptors(unittest.TestCase):
             self.assertEqual(0, client.append("x", b"x"))
 
     def test_files_that_changed_while_they_were_closed(self):
-        """A file that is not open is not watched: it is taken as it is found."""
+        """A file that is not open is not checked: it is used as it is found."""
         with server_with(64, "-buckets", "2", "-workers", "1") as server, server.client() as client:
             client.append("x", b"v" * 10, "mine")
             for number in range(100):

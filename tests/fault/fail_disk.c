@@ -1,5 +1,5 @@
 /*
- * fail_disk: a disk that fails when it is told to.
+ * fail_disk: a disk that fails as the test plans it.
  *
  * Preloaded into the server under test. The file $FAIL_FILE is shared memory:
  * one struct plan for each kind of call, written by the test (faults.py). Of
@@ -77,7 +77,7 @@ static int fails(enum call call, size_t *bytes)
     return plan->error != 0;
 }
 
-/* The parts, shortened to `bytes` bytes in all. Answers how many are left. */
+/* The parts, shortened to `bytes` bytes in all. Returns how many are left. */
 static int shorten(const struct iovec *parts, int count, size_t bytes, struct iovec *out)
 {
     int used = 0;

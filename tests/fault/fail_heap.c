@@ -1,12 +1,12 @@
 /*
- * fail_heap: a heap that is empty when the test says so.
+ * fail_heap: allocations that fail as the test plans it.
  *
  * Preloaded into the server under test. The file $FAIL_HEAP is shared memory:
  * of the allocations since `nth` was set (no_memory_test.py) number `nth` fails.
  * If it is negative, number -`nth` and all that follow.
- * Only those of LEAST_BYTES or more: libevent 2.1.12 itself falls over smaller
- * ones that fail (a half-made evhttp_request is freed, a head loses a line),
- * and nothing of ours can help it. `seen` counts them.
+ * Only those of LEAST_BYTES or more: libevent 2.1.12 itself does not survive
+ * smaller ones that fail (it frees a half-made evhttp_request, a head loses a
+ * line), and no caller can prevent that. `seen` counts them.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -175,7 +175,7 @@ class Freed(unittest.TestCase):
     VALUES, VALUE_BYTES = 8, MIB
 
     def fill(self, server):
-        """Many clients append. Answers the offsets and values of one id."""
+        """Many clients append. Returns the offsets and values of one id."""
         def append(number):
             with server.client() as client:
                 for count in range(30):

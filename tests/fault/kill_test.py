@@ -1,7 +1,7 @@
 """SIGKILL at random moments under 64 connections that append values of all sizes.
 
-After each restart every acknowledged offset gives the acknowledged bytes, and what is appended
-then follows a whole record: the file is records only, from its beginning to its end.
+After each restart every acknowledged offset gives the acknowledged bytes, and the next append
+follows a whole record: the file holds records only, from its beginning to its end.
 
 ROCHEFORT_KILL_ROUNDS says how many rounds (10), ROCHEFORT_KILL_SEED repeats a run.
 """
@@ -23,7 +23,7 @@ FRESH_ROOT_EVERY = 5
 CONNECTIONS = 64
 BUCKETS = 3
 PREFIXES = ("default", "p")
-# Small ones, and such as the kernel may be killed in the middle of.
+# Small ones, and ones so large that a kill can interrupt their write.
 SIZES = [1, 10, 100, 1000, 5000, 20000] * 6 + [300000, 3000000]
 NOISE = random.Random(1).randbytes(max(SIZES) + 1000)
 MIB = 1 << 20
@@ -71,7 +71,7 @@ class Client:
 
 
 class Round:
-    """Appends until the server is killed. self.stored: {(prefix, file): {offset: (number, size)}}"""
+    """Appends until the server is killed. stored: {(prefix, file): {offset: (number, size)}}"""
 
     def __init__(self, server, draw, stored, first_number):
         self.server, self.stored, self.number = server, stored, first_number
@@ -106,7 +106,7 @@ class Round:
         self.answers += 1
 
     def run(self, kill_after_answers, kill_after_seconds):
-        """Then takes what was answered before the kill and is still under way to us."""
+        """Then reads the replies that were sent before the kill."""
         killed = False
         limit = time.monotonic() + kill_after_seconds
         while self.selector.get_map():
@@ -124,7 +124,7 @@ class Round:
 
 
 def torn_tails(root):
-    """How many files end with a part of a record."""
+    """How many files end in the middle of a record."""
     count = 0
     for prefix in PREFIXES:
         directory = os.path.join(root, prefix)
@@ -141,7 +141,7 @@ def torn_tails(root):
 
 class Killed(unittest.TestCase):
     def check(self, server, stored, everything):
-        """Appends to every bucket, then looks at every acknowledged record."""
+        """Appends to every bucket, then checks every acknowledged record."""
         with server.client() as client:
             for prefix in PREFIXES:
                 seen = set()
@@ -165,7 +165,7 @@ class Killed(unittest.TestCase):
                 found = records.decode_file(os.path.join(server.root, prefix, file))
                 for offset, (number, size) in offsets.items():
                     self.assertEqual(value_of(number, size), found[offset][1], (file, offset))
-                # and through the server, a part of them
+                # and the last ones through the server
                 some = sorted(offsets)[-200:]
                 values, error = harness.split_multi(
                     client.get_multi(everything[(prefix, file)]["id"], some, prefix))
@@ -176,8 +176,8 @@ class Killed(unittest.TestCase):
                 self.assertEqual(len(some), len(values))
 
     def kill(self, rounds, seconds, *flags):
-        """Each time after `seconds` (the least, the most), or up to 400 answers before that.
-        Answers how many there were."""
+        """Kills after a random time between the two of `seconds`, or after up to 400 replies if
+        these come first. Returns how many appends were acknowledged."""
         print("ROCHEFORT_KILL_SEED=%d" % SEED)
         draw = random.Random(SEED)
         done = torn = answers = 0
@@ -204,7 +204,7 @@ class Killed(unittest.TestCase):
         self.assertGreater(self.kill(ROUNDS, (0.05, 0.4)), 10 * ROUNDS)
 
     def test_killed_while_it_syncs(self):
-        """Appends that wait for the disk, for as long as it takes until some are answered."""
+        """With -sync always, for as long as it takes until some appends are answered."""
         limit = harness.TIMEOUT_SECONDS
         self.assertGreater(self.kill(2, (limit, limit), "-sync", "always"), 0)
 

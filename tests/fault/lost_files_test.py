@@ -1,6 +1,5 @@
-"""Files that are lost, moved or swapped behind the server's back while others of their prefix are
-there: an id is never asked of a file that is not its own, and no append goes to a file that a later
-read would not look into."""
+"""Some files of a prefix are lost, moved or replaced while the server runs: an id is never read
+from another id's file, and no append goes to a file that a later read would not open."""
 import errno
 import itertools
 import json
@@ -30,7 +29,7 @@ class Case(unittest.TestCase):
         return os.path.join(self.directory, "append.%d.raw" % bucket)
 
     def append(self, id="x", **parameters):
-        """Status, and where it is or why not."""
+        """The status, and the reply as a dict or, for an error, its text."""
         status, _, body = self.client.request("POST", "/append", b"of " + id.encode(), id=id,
                                               storagePrefix="p", **parameters)
         return status, json.loads(body) if status == 200 else body
@@ -41,7 +40,7 @@ class Case(unittest.TestCase):
         return status, body
 
     def contents(self, path):
-        return {offset: value for offset, (_, value) in records.decode_file(path).items()}
+        return records.values(path)
 
 
 @needs_extended_attributes
@@ -58,8 +57,8 @@ class OneOfSeveral(Case):
         for id in IDS:
             self.assertEqual((200, b"of " + id.encode()), self.get(id, self.places[id]["offset"]))
 
-    def test_before_the_prefix_is_opened(self):
-        """Whichever it is: which of the others an id belongs to nobody would know."""
+    def test_a_file_missing_at_open_fails_every_request_of_the_prefix(self):
+        """Without it the number of files, and so the file of an id, is not known."""
         for bucket in range(BUCKETS):
             with self.subTest(bucket=bucket):
                 self.client.close("p")
@@ -74,7 +73,7 @@ class OneOfSeveral(Case):
                 os.rename(aside, self.file(bucket))
                 self.check_all()
 
-    def test_while_the_prefix_is_in_use(self):
+    def test_a_file_missing_later_fails_appends_to_that_file_alone(self):
         """Appends to the others go on, those to this one are refused until it is back."""
         for bucket in range(BUCKETS):
             with self.subTest(bucket=bucket):
@@ -91,7 +90,7 @@ class OneOfSeveral(Case):
                 self.assertEqual((200, before), (status, place["offset"]))
                 self.check_all()
 
-    def test_verify_misses_it_too(self):
+    def test_verify_reports_the_missing_file(self):
         for bucket in range(BUCKETS):
             with self.subTest(bucket=bucket):
                 aside = self.file(bucket) + ".aside"
@@ -108,8 +107,8 @@ class OneOfSeveral(Case):
         self.assertEqual(status, done.returncode, done.stderr)
         self.assertIn(text, done.stderr)
 
-    def test_all_of_them(self):
-        """Then there is nothing that could be taken for something else."""
+    def test_a_prefix_that_has_lost_all_files_is_made_anew(self):
+        """With all files gone nothing can be confused: the prefix is made anew."""
         for bucket in range(BUCKETS):
             os.unlink(self.file(bucket))
         status, place = self.append()
@@ -154,8 +153,8 @@ class Moved(Case):
         self.assertEqual(len(IDS), sum(len(self.contents(self.file(n))) for n in range(BUCKETS)))
 
     def test_long_reply_goes_on_when_its_file_is_opened_anew(self):
-        """It was open for reading, given up for want of descriptors, and is appended to: it is
-        still the same file."""
+        """It was open for reading and was closed because descriptors ran out; then it is appended
+        to. It is still the same file."""
         self.start(1, "-workers", "1")
         value = os.urandom(20 << 20)
         offset = self.client.append("x", value, "p")
@@ -166,11 +165,11 @@ class Moved(Case):
         got = bytearray(sock.recv(4096))
         prefixes = ("q%d" % n for n in itertools.count())
 
-        def given_up():  # and not taken up again: the client's socket is full by now
+        def evicted():  # and not opened again: the client's socket buffer is full by now
             self.server.fail("openat", errno.EMFILE)
             self.client.append("x", b"other", next(prefixes))
             return self.file(0) not in self.server.open_files()
-        harness.wait_for(given_up, "the file to be given up")
+        harness.wait_for(evicted, "the file to be closed")
         self.server.heal()
         self.assertEqual(200, self.append()[0])
         head = got.index(b"\r\n\r\n") + 4
@@ -181,9 +180,9 @@ class Moved(Case):
         self.assertTrue(got[head:] == value)
 
 
-class Told(Case):
+class Replies(Case):
     def test_synced_appends_go_on_after_their_prefix_was_deleted(self):
-        """No sync has failed, so there is nothing to be refused for."""
+        """No sync has failed, so no append is refused."""
         self.start(1, "-sync", "always")
         for _ in range(5):
             status, place = self.append()
@@ -192,8 +191,8 @@ class Told(Case):
             shutil.rmtree(self.directory)
         self.assertNotIn("could not be synced", self.server.log())
 
-    def test_first_synced_append_after_their_prefix_was_deleted(self):
-        """The names are looked for to be synced. The Nth openat on the way fails as well."""
+    def test_first_synced_append_after_its_prefix_was_deleted(self):
+        """Its directory has to be opened to be synced. Each openat fails once as well."""
         self.start(1, "-workers", "1")
         nth = seen = 0
         while seen >= nth:

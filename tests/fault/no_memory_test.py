@@ -1,5 +1,5 @@
-"""Each larger allocation that a request needs fails once (see fail_heap.c): the client is told, or
-its connection ends; nobody else notices, and what was answered is true."""
+"""Each larger allocation that a request needs fails once (see fail_heap.c): the client gets an
+error, or its connection ends; other clients are served, and every reply is right."""
 import json
 import os
 import re
@@ -35,14 +35,14 @@ class Server(harness.Server):
         os.pwrite(self.plan.fileno(), PLAN.pack(nth, 0), 0)
 
     def heal(self):
-        """True if it had come to that."""
+        """True if an allocation has failed."""
         nth, seen = PLAN.unpack(os.pread(self.plan.fileno(), PLAN.size, 0))
         os.pwrite(self.plan.fileno(), PLAN.pack(0, 0), 0)
         return 0 < abs(nth) <= seen
 
 
 def unchunked(data):
-    """The content, None if it does not end or is not in chunks: evhttp may leave a size out."""
+    """The content, None if it is incomplete or malformed: evhttp may leave a chunk size out."""
     whole = b""
     while True:
         size, found, data = data.partition(b"\r\n")
@@ -57,8 +57,8 @@ def unchunked(data):
 
 
 def split(data):
-    """(status, body) of the only reply, None if there is no whole one: no client takes a head
-    without its first line, which evhttp sends if it has no memory for that line."""
+    """(status, body) of the only reply, None if it is not complete: without memory for the status
+    line evhttp sends a head without it, which no client accepts."""
     head, found, body = data.partition(b"\r\n\r\n")
     if not found or not head.startswith(b"HTTP/1."):
         return None
@@ -88,7 +88,7 @@ class NoMemory(unittest.TestCase):
                 return None
 
     def check_others(self):
-        """Somebody who was there before, and somebody new."""
+        """A client that was connected before, and a new one."""
         value = b"witness %d" % self.witnessed
         offset = self.witness.append("w", value, "witness")
         self.witnessed += 1
@@ -96,7 +96,7 @@ class NoMemory(unittest.TestCase):
             self.assertEqual(value, client.get("w", offset, "witness"))
 
     def each(self, raw, right, prepare=lambda: None):
-        """`right(body)` looks at the body of a good reply."""
+        """`right(body)` checks the body of a reply with status 200."""
         for sign in (1, -1):
             nth, failed = 0, True
             while failed:
@@ -123,8 +123,8 @@ class NoMemory(unittest.TestCase):
             stored[json.loads(body)["offset"]] = VALUE
         self.each(self.request("POST", "/append?id=x&storagePrefix=fresh", VALUE), right,
                   lambda: self.witness.close("fresh"))
-        file = os.path.join(self.server.root, "fresh", "append.0.raw")
-        found = {offset: value for offset, (_, value) in records.decode_file(file).items()}
+        file = self.server.bucket("fresh")
+        found = records.values(file)
         for offset, value in stored.items():
             self.assertEqual(value, found[offset])
         self.assertEqual({VALUE}, set(found.values()))

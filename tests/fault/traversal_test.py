@@ -15,9 +15,9 @@ REFUSED = (
     "..;", "..;/", "..;/x", "..%3b%2fx", ".;.", "..%20", "...", "....", "....//", "....%2f%2fx",
     "..%5c", "..\\", "..\\x", "..%5c..%5cx", "%2e%2e%5cx", "..%c0%af", "..%c0%afx", "..%e0%80%af",
     "..%ef%bc%8fx", ".%00.", "..%00", "..%00/x", "x%00", "x%00/../y", "%00", "%00..",
-    # the server's own, and hidden ones
+    # the server's lock file, and hidden names
     ".rochefort.lock", "%2erochefort.lock", ".x", "%2ex",
-    # what no name may hold
+    # control characters
     "%0a", "x%0a", "x%0d%0a", "%7f", "x%09y", "%1b", "%01..",
     # broken escapes
     "%", "%2", "%2g", "%%2e", "%u002e%u002e", "..%", "x%2",
@@ -25,7 +25,7 @@ REFUSED = (
     "x" * 256, "x" * 4096, "x" * 10000, "%41" * 256, "../" * 1000, "%2e%2e%2f" * 500, "x/" * 200,
 )
 # What these decode to is a plain name: a directory of it right inside the root.
-TAKEN = (
+ACCEPTED = (
     ("%252e%252e", b"%2e%2e"), ("%252e%252e%252f", b"%2e%2e%2f"), ("%252fetc", b"%2fetc"),
     ("x%252f..", b"x%2f.."), ("%25252e", b"%252e"), ("%2500", b"%00"),
     ("%c0%ae%c0%ae", b"\xc0\xae\xc0\xae"), ("%c0%af", b"\xc0\xaf"), ("%e0%80%ae", b"\xe0\x80\xae"),
@@ -49,7 +49,7 @@ def tree(directory):
     return found
 
 
-class Names(unittest.TestCase):
+class Traversal(unittest.TestCase):
     def ask(self, method, target, body=None):
         sock = self.server.connect()
         self.addCleanup(sock.close)
@@ -59,15 +59,13 @@ class Names(unittest.TestCase):
         return status, text
 
     def setUp(self):
-        self.server = harness.Server("-buckets", "2")
-        self.server.__enter__()
-        self.addCleanup(self.server.__exit__, None, None, None)
-        # something to be reached: beside the root, and in it
+        self.server = self.enterContext(harness.Server("-buckets", "2"))
+        # files that a bad name could reach: beside the root, and in it
         with open(os.path.join(self.server.directory, "append.0.raw"), "w") as file:
             file.write("not to be touched")
         self.assertEqual(200, self.ask("POST", "/append?id=a&storagePrefix=x", b"v")[0])
 
-    def test_refused(self):
+    def test_refused_names_change_nothing(self):
         self.assertGreater(len(set(REFUSED)), 80)
         before = tree(self.server.directory)
         for name in REFUSED:
@@ -79,17 +77,17 @@ class Names(unittest.TestCase):
                 self.assertEqual(400, status, (name[:50], path, text))
             self.assertEqual(before, tree(self.server.directory), name[:50])
 
-    def test_taken_are_right_inside_the_root(self):
+    def test_accepted_names_are_directories_right_inside_the_root(self):
         outside = {path: status for path, status in tree(self.server.directory).items()
                    if os.path.basename(path) in (b"append.0.raw", b"append.1.raw")}
-        for name, directory in TAKEN:
+        for name, directory in ACCEPTED:
             status, text = self.ask("POST", "/append?id=a&storagePrefix=" + name, b"v")
             self.assertEqual(200, status, (name, text))
             status, text = self.ask("GET", "/get?id=a&offset=0&storagePrefix=" + name)
             self.assertEqual((200, b"v"), (status, text), name)
             inside = os.path.join(os.fsencode(self.server.root), directory)
             self.assertEqual({b"append.0.raw", b"append.1.raw"}, set(os.listdir(inside)))
-        self.assertEqual({directory for _, directory in TAKEN} | {b"x", b".rochefort.lock"},
+        self.assertEqual({directory for _, directory in ACCEPTED} | {b"x", b".rochefort.lock"},
                          set(os.listdir(os.fsencode(self.server.root))))
         now = tree(self.server.directory)
         for path, status in outside.items():

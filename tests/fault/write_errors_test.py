@@ -1,11 +1,10 @@
-"""Writes that fail at every point: failed appends say so, the others have their right offsets,
-the file holds whole records only, and the next append works when there is room again."""
+"""Writes that fail at every point: failed appends get an error, the others the right offset, the
+file holds whole records only, and the next append works once there is room again."""
 import errno
 import json
 import os
 import resource
 import shutil
-import subprocess
 import tempfile
 import unittest
 
@@ -32,7 +31,7 @@ def burst(server, number):
 
 class Writes(unittest.TestCase):
     def check_burst(self, server, file, stored, number, statuses):
-        """Answers how many appends failed."""
+        """Returns how many appends failed."""
         failed = 0
         for value, status, body in burst(server, number):
             if status == 200:
@@ -45,17 +44,17 @@ class Writes(unittest.TestCase):
         return failed
 
     def check_file(self, file, stored):
-        """Exactly what was answered is in the file."""
-        found = {offset: value for offset, (_, value) in records.decode_file(file).items()}
+        """The file holds exactly the appends that were answered with 200."""
+        found = records.values(file)
         self.assertEqual(stored, found)
 
     def test_every_write_fails_once(self):
-        """The Nth pwritev fails, for N = 1, 2, ... until all are through, after whole writes and
-        after such as move some bytes only."""
+        """The Nth pwritev fails, for N = 1, 2, ... until a run without a failure, after whole
+        writes and after short ones."""
         for error, status in STATUS.items():
             for some in (0, 1000, 90, 17):
                 with faults.Server("-buckets", "1") as server, server.client() as client:
-                    file = os.path.join(server.root, "default", "append.0.raw")
+                    file = server.bucket()
                     stored = {client.append("x", b"first"): b"first"}
                     nth = 0
                     while True:
@@ -75,7 +74,7 @@ class Writes(unittest.TestCase):
 
     def test_interrupted_and_short(self):
         with faults.Server("-buckets", "1") as server:
-            file = os.path.join(server.root, "default", "append.0.raw")
+            file = server.bucket()
             stored = {}
             for nth in range(1, 30):
                 server.fail("pwritev", errno.EINTR, nth, 3, bytes=1 + 5 * nth)
@@ -84,9 +83,9 @@ class Writes(unittest.TestCase):
 
     def test_cutting_back_fails_too(self):
         with faults.Server("-buckets", "1") as server, server.client() as client:
-            file = os.path.join(server.root, "default", "append.0.raw")
+            file = server.bucket()
             stored = {client.append("x", b"first"): b"first"}
-            for again in range(2):  # made whole again by a close, then by a restart
+            for again in range(2):  # a close repairs the file, then a restart does
                 server.fail("pwritev", errno.ENOSPC, 2, bytes=10)
                 server.fail("ftruncate", errno.EIO, times=faults.EVER)
                 status, _, body = client.request("POST", "/append", b"v" * 100, id="x")
@@ -112,12 +111,12 @@ class Writes(unittest.TestCase):
     def test_limit_of_the_file_size(self):
         """A real limit: the kernel cuts the write short, then sends SIGXFSZ."""
         with harness.Server("-buckets", "1") as server, server.client() as client:
-            file = os.path.join(server.root, "default", "append.0.raw")
+            file = server.bucket()
             stored = {client.append("x", b"first"): b"first"}
             unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
             for room in list(range(0, 120, 7)) + [500, 700]:
                 end = os.stat(file).st_size
-                # from outside, or the log could not be written; the hard limit stays
+                # the soft limit alone, set from outside while nothing is logged
                 resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE,
                                  (end + room, unlimited[1]))
                 failed = self.check_burst(server, file, stored, room, [500])
@@ -129,7 +128,7 @@ class Writes(unittest.TestCase):
 
 
 @unittest.skipUnless(shutil.which("fiu-run") and harness.SANITIZE in ("none", "coverage"),
-                     "libfiu is not there, or a sanitizer wants to be the first library")
+                     "needs libfiu, and no sanitizer (each must be the first library)")
 class Random(unittest.TestCase):
     """libfiu: each write and each cut fails, or is short, with some probability."""
 
@@ -143,7 +142,7 @@ class Random(unittest.TestCase):
         self.assertGreater(failed, 0)
 
     def drive(self, server):
-        file = os.path.join(server.root, "default", "append.0.raw")
+        file = server.bucket()
         stored, failed = {}, 0
         with server.client() as client:
             for number in range(300):
@@ -157,7 +156,7 @@ class Random(unittest.TestCase):
             self.assertGreater(len(stored), 50)
             for offset, value in stored.items():
                 self.assertEqual(value, client.get("x", offset))
-        found = {offset: value for offset, (_, value) in records.decode_file(file).items()}
+        found = records.values(file)
         self.assertEqual(stored, found)
         return failed
 

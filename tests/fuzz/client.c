@@ -69,10 +69,10 @@ void client_connect(struct client *client, struct server *server, unsigned short
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     need(client->fd >= 0, "socket");
     need(setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) == 0, "setsockopt");
-    /* the kernel answers for the server, so this does not wait for it */
+    /* the kernel completes the handshake, so this does not wait for the server */
     if (connect(client->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
         return;
-    need(errno == EINTR, "connect"); /* by the fuzzer's timer; the connecting goes on */
+    need(errno == EINTR, "connect"); /* by the fuzzer's timer; the kernel goes on connecting */
     struct pollfd poll_fd = {.fd = client->fd, .events = POLLOUT};
     while (poll(&poll_fd, 1, -1) < 0)
         need(errno == EINTR, "poll");
@@ -83,7 +83,7 @@ void client_send(const struct client *client, const void *bytes, size_t length)
     ssize_t sent = send(client->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
         return;
-    need(sent == (ssize_t)length, "send"); /* an input is less than a socket's buffer */
+    need(sent == (ssize_t)length, "send"); /* an input is smaller than a socket's buffer */
 }
 
 static void receive(struct client *client)
@@ -138,7 +138,7 @@ void client_leave(struct client *client, bool with_reset)
     int peer = find_peer(client);
     need(peer < 0 || fstat(peer, &before) == 0, "fstat");
     client_close(client, with_reset);
-    /* a worker may open a file that gets its number */
+    /* a worker may open a file with the same descriptor */
     while (peer >= 0 && fstat(peer, &now) == 0 && now.st_ino == before.st_ino)
         server_iterate(client->server, false);
 }

@@ -1,9 +1,9 @@
 /*
- * Fuzz target: framing, head and query alone, without sockets and files, so
- * many times as fast. The bytes of an input are what a client sends.
+ * Fuzz target: framing, head and query alone, without sockets and files, which
+ * is many times faster. The bytes of an input are what a client sends.
  *   - where requests end does not depend on how the bytes are cut up;
- *   - a head that is taken has none of what two parties read differently;
- *   - a query that is taken has a valid prefix and offset.
+ *   - an accepted head has nothing that two parsers could read differently;
+ *   - an accepted query has a valid prefix and offset.
  */
 #include <event2/buffer.h>
 #include <stdio.h>
@@ -11,8 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "net/framing.h"
 #include "http/query.h"
+#include "net/framing.h"
 
 #define REQUESTS_MAX 4096
 #define HEAD_TEXT_BYTES (FRAMING_HEAD_BYTES_MAX + 1)
@@ -34,7 +34,7 @@ static void need(bool good, const char *what)
     abort();
 }
 
-/* What becomes of the bytes if they come `step` at a time. */
+/* The requests found in the bytes if they come `step` at a time. */
 static void feed(const uint8_t *bytes, size_t length, size_t step, struct outcome *outcome)
 {
     struct framing framing;

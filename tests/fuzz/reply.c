@@ -90,7 +90,7 @@ static const char *read_head(const char *bytes, size_t length, struct reply *rep
     return NULL;
 }
 
-/* Puts the chunks together. Answers how many bytes they took, 0 if they are not complete. */
+/* Puts the chunks together. Returns how many bytes they took, 0 if they are not complete. */
 static size_t read_chunks(char *bytes, size_t length, struct reply *reply, const char **wrong)
 {
     size_t at = 0, size;

@@ -1,6 +1,6 @@
 /*
- * reply: one reply of the server as its client reads it, strictly. It shares
- * no code with the server, so it is a second opinion on what was sent.
+ * reply: a strict reader of one reply. It shares no code with the server, so
+ * it checks what was sent independently.
  *
  * Pure functions; chunks are put together in place.
  */
@@ -12,7 +12,7 @@
 
 struct reply {
     int status;
-    bool closes; /* says that the connection ends after it */
+    bool closes; /* the connection ends after it */
     bool json, text;
     const char *body; /* points into the bytes */
     size_t body_bytes;
@@ -20,7 +20,7 @@ struct reply {
 
 /*
  * Reads the reply that begins at `bytes`. `to_head`: it answers a HEAD, and has no body whatever
- * its length says. `ended`: the server has closed, nothing follows these bytes. Answers how many
+ * its length says. `ended`: the server has closed, nothing follows these bytes. Returns how many
  * bytes the reply takes; 0 if it is not complete, and then `*wrong` says so if it never can be.
  */
 size_t reply_read(char *bytes, size_t length, bool to_head, bool ended, struct reply *reply,

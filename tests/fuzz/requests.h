@@ -1,9 +1,9 @@
 /*
- * requests: what one connection asks for, told from all its bytes at once.
+ * requests: the requests of one connection, found in all its bytes at once.
  *
- * The server sees the same bytes in pieces, so this also checks that the
- * pieces make no difference. Where a request ends is framing's word; its
- * method and its body are read here.
+ * The server gets the same bytes in pieces, so this also checks that the
+ * pieces make no difference. Framing finds where a request ends; its method
+ * and its body are read here.
  */
 #ifndef ROCHEFORT_TESTS_FUZZ_REQUESTS_H
 #define ROCHEFORT_TESTS_FUZZ_REQUESTS_H

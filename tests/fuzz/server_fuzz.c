@@ -1,7 +1,7 @@
 /*
  * Fuzz target: the whole request path, from bytes on a socket to files and
- * back. The server runs in this thread, turn by turn, with its real workers
- * and a fresh directory; each input is what one client sends.
+ * back. The server's loop runs in this thread, one iteration at a time, with
+ * its real workers and a fresh directory; each input is what one client sends.
  *
  * The first byte of an input says how it is cut up: '0' not at all, '1' to '9'
  * so many bytes at a time to begin with, any other byte as many as its code. The second says
@@ -10,7 +10,7 @@
  *   - the replies are well-formed, as many as there were requests, plus one
  *     for a refusal, unless one of them said that it is the last;
  *   - what was stored is exactly what was answered, and is whole;
- *   - another client, who has been connected all along, is answered right.
+ *   - another client, connected all the time, gets the right reply.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -23,8 +23,8 @@
 #include "fuzz/requests.h"
 #include "fuzz/store.h"
 #include "http/server.h"
-#include "store/root.h"
 #include "lib/temporary.h"
+#include "store/root.h"
 
 #define INPUT_BYTES_MAX (64 * 1024)
 #define PIECES_MAX 16 /* the rest comes in one */
@@ -35,7 +35,7 @@
 #define WITNESS_HEAD(method, path)                                                                 \
     method " /" path "storagePrefix=" WITNESS_PREFIX " HTTP/1.1\r\nHost: w\r\n"
 
-/* A value that must be in the store, or may be if its client left before the answer. */
+/* A value that must be in the store, or may be if its client left before the reply. */
 struct expected {
     const uint8_t *value;
     size_t value_bytes;
@@ -63,14 +63,14 @@ static void need(bool good, const char *what)
     abort();
 }
 
-/* The witness's request, and its reply; everything on its connection is for it alone. */
+/* A request of the other client, the witness, and its reply; no other bytes may come. */
 static struct reply ask_witness(const char *request, size_t bytes)
 {
     struct client *witness = &fuzz.witness;
     struct reply reply;
     const char *wrong;
     size_t taken;
-    need(witness->received_bytes == 0, "the witness was sent what it has not asked for");
+    need(witness->received_bytes == 0, "the witness got bytes without a request");
     client_send(witness, request, bytes);
     do {
         client_turn(witness);
@@ -93,7 +93,7 @@ static void check_witness(void)
          "the witness was answered with something else");
 }
 
-static void let_go(const char *prefix)
+static void close_prefix(const char *prefix)
 {
     static const char success[] = "{\"success\":true}";
     char request[1024];
@@ -123,7 +123,7 @@ static void check_body(const struct reply *reply, const struct request *request)
                      reply->body + reply->body_bytes - 1,
              "a refusal that is not one line of text");
     if (reply->json && sscanf(reply->body, "{\"offset\":%" SCNd64 ",\"file\":\"", &offset) == 1) {
-        need(request != NULL && !request->is_head, "an append that nobody has asked for");
+        need(request != NULL && !request->is_head, "a reply to an append without an append");
         expect(request, offset);
     }
 }
@@ -170,7 +170,7 @@ static void check_replies(void)
     need(!requests->refused || last, "a refusal that does not close");
 }
 
-static void see_record(const struct store_record *record)
+static void check_record(const struct store_record *record)
 {
     if (record->offset == 0 && strcmp(record->prefix, WITNESS_PREFIX) == 0)
         return;
@@ -183,16 +183,17 @@ static void see_record(const struct store_record *record)
             return;
         }
     }
-    need(false, "something is stored that nobody has appended");
+    need(false, "something is stored that was not appended");
 }
 
 static void check_store(void)
 {
-    store_read(fuzz.directory, see_record);
+    store_read(fuzz.directory, check_record);
     for (size_t i = 0; i < fuzz.expected_count; i++)
         need(fuzz.expected[i].seen || fuzz.expected[i].offset < 0,
              "an append was answered and is not stored");
-    store_reset(fuzz.directory, WITNESS_PREFIX, HEADER_BYTES + sizeof(WITNESS_VALUE) - 1, let_go);
+    store_reset(fuzz.directory, WITNESS_PREFIX, HEADER_BYTES + sizeof(WITNESS_VALUE) - 1,
+                close_prefix);
 }
 
 static size_t piece_bytes(uint8_t how)
@@ -269,7 +270,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
                                            .sync_after_ms = -1};
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || server_start(&options, &fuzz.server) != 0)
         abort();
-    /* an interrupt is for the fuzzer, not for the server */
+    /* signals end the fuzzer, not the server */
     if (signal(SIGINT, SIG_DFL) == SIG_ERR || signal(SIGTERM, SIG_DFL) == SIG_ERR)
         abort();
     fuzz.port = client_find_port();

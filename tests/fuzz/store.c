@@ -28,8 +28,8 @@ static const char *join(char *path, const char *directory, const char *name)
     return path;
 }
 
-static void see_file(const char *path, const char *prefix,
-                     void (*see)(const struct store_record *record))
+static void check_file(const char *path, const char *prefix,
+                       void (*check)(const struct store_record *record))
 {
     struct stat status;
     FILE *file = fopen(path, "rb");
@@ -48,7 +48,7 @@ static void see_file(const char *path, const char *prefix,
              path);
         const struct store_record record = {prefix, (int64_t)at, data + at + HEADER_BYTES,
                                             le32toh(length)};
-        see(&record);
+        check(&record);
         at += HEADER_BYTES + record.value_bytes;
     }
     free(data);
@@ -71,7 +71,7 @@ static DIR *open_directory(const char *path)
     return directory;
 }
 
-void store_read(const char *root, void (*see)(const struct store_record *record))
+void store_read(const char *root, void (*check)(const struct store_record *record))
 {
     char path[PATH_BYTES], file_path[PATH_BYTES];
     const char *prefix, *file;
@@ -79,14 +79,14 @@ void store_read(const char *root, void (*see)(const struct store_record *record)
     while ((prefix = next_name(prefixes)) != NULL) {
         DIR *files = open_directory(join(path, root, prefix));
         while ((file = next_name(files)) != NULL)
-            see_file(join(file_path, path, file), prefix, see);
+            check_file(join(file_path, path, file), prefix, check);
         (void)closedir(files);
     }
     (void)closedir(prefixes);
 }
 
-static void cut_back(const char *path, const char *prefix, size_t bytes,
-                     void (*let_go)(const char *prefix))
+static void truncate_file(const char *path, const char *prefix, size_t bytes,
+                          void (*close_prefix)(const char *prefix))
 {
     char file_path[PATH_BYTES];
     struct stat status;
@@ -94,7 +94,7 @@ static void cut_back(const char *path, const char *prefix, size_t bytes,
     need(stat(file, &status) == 0, "cannot stat", file);
     if ((size_t)status.st_size == bytes)
         return;
-    let_go(prefix);
+    close_prefix(prefix);
     need(truncate(file, (off_t)bytes) == 0, "cannot cut", file);
 }
 
@@ -110,7 +110,7 @@ static void remove_all(const char *path)
 }
 
 void store_reset(const char *root, const char *kept, size_t kept_bytes,
-                 void (*let_go)(const char *prefix))
+                 void (*close_prefix)(const char *prefix))
 {
     char path[PATH_BYTES];
     const char *prefix;
@@ -118,10 +118,10 @@ void store_reset(const char *root, const char *kept, size_t kept_bytes,
     while ((prefix = next_name(prefixes)) != NULL) {
         (void)join(path, root, prefix);
         if (strcmp(prefix, kept) == 0) {
-            cut_back(path, prefix, kept_bytes, let_go);
+            truncate_file(path, prefix, kept_bytes, close_prefix);
             continue;
         }
-        let_go(prefix);
+        close_prefix(prefix);
         remove_all(path);
     }
     (void)closedir(prefixes);

@@ -1,7 +1,7 @@
 /*
- * store: the data directory of the server under test, seen from outside.
+ * store: the data directory of the server under test, read without its code.
  *
- * Errors end the process: a file that is not whole records is a finding.
+ * Errors abort: a file that is not a sequence of whole records is a finding.
  */
 #ifndef ROCHEFORT_TESTS_FUZZ_STORE_H
 #define ROCHEFORT_TESTS_FUZZ_STORE_H
@@ -16,14 +16,14 @@ struct store_record {
     size_t value_bytes;
 };
 
-/* Calls `see` for every record of every file of every prefix. */
-void store_read(const char *root, void (*see)(const struct store_record *record));
+/* Calls `check` for every record of every file of every prefix. */
+void store_read(const char *root, void (*check)(const struct store_record *record));
 
 /*
- * Removes all prefixes but `kept`, whose only file is cut back to `kept_bytes`. Of each that is
- * changed the server must `let_go` before.
+ * Removes all prefixes but `kept`, whose only file is truncated to `kept_bytes`. Calls
+ * `close_prefix` for each before it is changed.
  */
 void store_reset(const char *root, const char *kept, size_t kept_bytes,
-                 void (*let_go)(const char *prefix));
+                 void (*close_prefix)(const char *prefix));
 
 #endif

@@ -1,4 +1,4 @@
-"""Clients that are rude or unlucky, and disks that lie: what the server must not do."""
+"""Clients that misbehave, and records that end early while they are being sent."""
 import os
 import signal
 import socket
@@ -12,15 +12,9 @@ MIB = 1 << 20
 PIECE_BYTES = 256 * 1024
 
 
-def reset(sock):
-    """Closes with a reset instead of an end of file."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
-
-
-class Rude(unittest.TestCase):
+class Misbehaving(unittest.TestCase):
     def test_half_a_request_and_a_reset_leave_no_connection_behind(self):
-        """Bytes and reset arrive together: the kernel reports both with one edge."""
+        """Bytes and reset arrive together: the kernel reports both in one event."""
         with harness.Server() as server:
             before = server.sockets()
             for round_number in range(3):
@@ -29,11 +23,11 @@ class Rude(unittest.TestCase):
                              b"Content-Length: 100\r\n\r\nhalf") * 10:
                     sock = server.connect()
                     sock.sendall(part)
-                    reset(sock)
+                    harness.reset(sock)
                 server.process.send_signal(signal.SIGCONT)
                 harness.wait_for(lambda: server.sockets() == before, "the connections to end")
 
-    def test_a_body_that_comes_a_byte_at_a_time_takes_no_more_memory_than_it_has_bytes(self):
+    def test_a_body_that_comes_byte_by_byte_takes_no_more_memory_than_its_length(self):
         with harness.Server() as server:
             for head, step in ((b"Content-Length: 6000", b"%c"),
                                (b"Transfer-Encoding: chunked", b"1\r\n%c\r\n")):
@@ -54,7 +48,7 @@ class Rude(unittest.TestCase):
                 self.assertEqual(wanted, client.get("a", 0))
                 self.assertEqual(wanted, client.get("a", 6016))
 
-    def test_continue_is_said_to_those_who_wait_for_it_alone(self):
+    def test_100_continue_is_sent_only_to_clients_that_wait_for_it(self):
         with harness.Server() as server:
             head = (b"POST /append?id=a HTTP/1.%d\r\nHost: x\r\nExpect: 100-continue\r\n"
                     b"Connection: close\r\nContent-Length: 3\r\n\r\n")
@@ -73,8 +67,8 @@ class Rude(unittest.TestCase):
                 self.assertTrue(reply.startswith(wanted), reply)
                 sock.close()
 
-    def test_a_client_that_pipelines_for_ever_lets_others_in(self):
-        """What one client has sent ahead is answered in turns with the others."""
+    def test_a_client_that_pipelines_without_end_does_not_starve_others(self):
+        """Its requests are served in turn with those of other clients."""
         with harness.Server() as server, server.client() as client:
             greedy = server.connect()
             request = b"GET /close?storagePrefix=none HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -86,7 +80,7 @@ class Rude(unittest.TestCase):
                         greedy.send(request * 100)
                 except BlockingIOError:
                     pass
-                offset = client.append("a", b"x")  # comes back although there is always more
+                offset = client.append("a", b"x")  # answered although there is always more
                 self.assertEqual(b"x", client.get("a", offset))
                 try:
                     answered += len(greedy.recv(MIB))
@@ -109,9 +103,9 @@ class Damaged(unittest.TestCase):
         self.enterContext(server)
         with server.client() as client:  # opens the file, and with it fixes its length
             self.assertEqual(200, client.request("HEAD", "/get", id="a", offset=0)[0])
-        return server, offsets, os.path.join(server.root, "default", "append.0.raw")
+        return server, offsets, server.bucket()
 
-    def test_a_value_that_breaks_off_is_taken_back_before_the_reason(self):
+    def test_a_value_that_breaks_off_is_left_out_before_the_error(self):
         for size in (1050, 100000):
             with self.subTest(size):
                 server, offsets, path = self.serve([b"A" * 10, b"B" * size])
@@ -121,7 +115,7 @@ class Damaged(unittest.TestCase):
                 self.assertEqual([b"A" * 10], values)
                 self.assertIn("cut short: offset %d of %s" % (offsets[1], path), error)
 
-    def test_a_value_that_breaks_off_when_half_is_sent_breaks_the_connection(self):
+    def test_a_value_that_breaks_off_when_half_is_sent_resets_the_connection(self):
         size = 8 * MIB
         server, offsets, path = self.serve([b"A" * 10, b"B" * size])
         os.truncate(path, offsets[1] + 16 + size - 5)
@@ -137,7 +131,7 @@ class Damaged(unittest.TestCase):
         with server.client() as client:
             self.assertEqual(b"A" * 10, client.get("a", 0))
 
-    def test_a_long_get_that_breaks_off_breaks_the_connection(self):
+    def test_a_long_get_that_breaks_off_resets_the_connection(self):
         size = 8 * MIB
         server, offsets, path = self.serve([b"B" * size])
         os.truncate(path, 16 + size - 5)

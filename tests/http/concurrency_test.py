@@ -1,4 +1,4 @@
-"""Many clients at once: nothing is lost, close waits for the right ones, limits hold."""
+"""Many clients at once: nothing is lost, close waits for the right requests, limits hold."""
 import concurrent.futures
 import json
 import os
@@ -21,7 +21,7 @@ def run_all(functions):
 
 class Mixed(unittest.TestCase):
     def check_files(self, server, prefix, appended):
-        """The files hold these values and nothing else, each record right behind the last."""
+        """The files hold these values and nothing else, without gaps."""
         found = [value for file in records.decode_prefix(server.root, prefix).values()
                  for _, value in file.values()]
         self.assertEqual(sorted(found), sorted(appended))
@@ -36,14 +36,14 @@ class Mixed(unittest.TestCase):
                 mine = {}
                 with server.client() as client:
                     for round_number in range(250):
-                        prefix, id = place = rng.choice(prefixes), rng.choice(ids)
+                        prefix, id = key = rng.choice(prefixes), rng.choice(ids)
                         value = b"%d %d " % (number, round_number)
                         value += rng.randbytes(rng.choice((0, 10, 2000, 40000)))
                         offset = client.append(id, value, prefix)
-                        mine.setdefault(place, []).append((offset, value))
-                        offset, value = rng.choice(mine[place])
+                        mine.setdefault(key, []).append((offset, value))
+                        offset, value = rng.choice(mine[key])
                         self.assertEqual(value, client.get(id, offset, prefix))
-                        some = rng.choices(mine[place], k=rng.randrange(20))
+                        some = rng.choices(mine[key], k=rng.randrange(20))
                         reply = client.get_multi(id, [offset for offset, _ in some], prefix)
                         self.assertEqual(([value for _, value in some], None),
                                          harness.split_multi(reply))
@@ -61,7 +61,7 @@ class Mixed(unittest.TestCase):
                                  [value for p, _, _, value in acknowledged if p == prefix])
 
     def test_append_close_append(self):
-        """A close in the middle of appends makes none of them fail, vanish or overlap."""
+        """A close between appends makes none of them fail, get lost or overlap."""
         rounds = 100
         with harness.Server("-buckets", "2", "-workers", "2") as server:
             acknowledged = []
@@ -94,15 +94,13 @@ class Mixed(unittest.TestCase):
 
 class Close(unittest.TestCase):
     def send(self, server, method, target, body=None, **options):
-        sock = self.enterContext(server.connect(**options))
-        sock.sendall(harness.request_bytes(method, target, body))
-        return sock
+        return self.enterContext(server.send(method, target, body, **options))
 
     def check_closed(self, sock):
         self.assertEqual((200, b'{"success":true}'), harness.receive_reply(sock)[::2])
 
-    def test_waits_for_what_is_in_flight(self):
-        """And what comes behind it waits for the close; the order of the replies is theirs."""
+    def test_waits_for_requests_in_flight(self):
+        """Requests behind the close wait for it, and the replies come in that order."""
         with harness.Server("-buckets", "1", hold=True) as server:
             with server.client() as client:
                 client.append("a", b"before", "p")
@@ -114,7 +112,7 @@ class Close(unittest.TestCase):
             behind = self.send(server, "POST", "/append?id=a&storagePrefix=p", b"behind")
             self.assertFalse(harness.is_readable(behind))
             self.assertFalse(harness.is_readable(close, 0))
-            # one that is not open has nothing to wait for
+            # a prefix that is not open has nothing to wait for
             with server.client() as client:
                 client.close("q")
             server.release_disk()
@@ -125,7 +123,7 @@ class Close(unittest.TestCase):
             self.assertEqual((200, 22 + 16 + 9), (status, json.loads(body)["offset"]))
 
     def test_no_file_stays_open(self):
-        """So the directory can be deleted, and the next append begins anew."""
+        """The directory can be deleted, and the next append creates it anew."""
         with harness.Server("-buckets", "8", "-workers", "3") as server:
             with server.client() as client:
                 for prefix in ("p", "p2"):
@@ -148,8 +146,8 @@ class Close(unittest.TestCase):
                 client.close("p")
                 self.assertEqual([], server.open_files("p"))
 
-    def stalled_reader(self, go_on):
-        """A close waits for a getMulti that streams; other prefixes do not wait with it."""
+    def check_stalled_reader(self, go_on):
+        """A close waits for a getMulti whose reply is being sent; other prefixes do not."""
         value = b"v" * (1 << 20)
         with harness.Server("-buckets", "1", "-workers", "1") as server:
             with server.client() as client:
@@ -166,7 +164,7 @@ class Close(unittest.TestCase):
             with server.client() as client:
                 client.append("a", b"elsewhere", "q")
                 client.close("q")
-            first.close()  # one of two; the other is still there
+            first.close()  # one of two; the other is still connected
             self.assertFalse(harness.is_readable(close))
             go_on(reader, (struct.pack("<I", len(value)) + value) * 64)
             self.check_closed(close)
@@ -181,13 +179,13 @@ class Close(unittest.TestCase):
                 body += buffered.read(length)
                 buffered.readline()
             self.assertTrue(body == expected)
-        self.stalled_reader(go_on)
+        self.check_stalled_reader(go_on)
 
-    def test_waits_for_a_stalled_reader_that_goes_away(self):
-        self.stalled_reader(lambda sock, _: sock.close())
+    def test_waits_for_a_stalled_reader_that_disconnects(self):
+        self.check_stalled_reader(lambda sock, _: sock.close())
 
-    def test_waits_for_a_stalled_reader_that_crashes(self):
-        self.stalled_reader(lambda sock, _: harness.reset(sock))
+    def test_waits_for_a_stalled_reader_that_resets(self):
+        self.check_stalled_reader(lambda sock, _: harness.reset(sock))
 
     def test_many_close_at_once(self):
         with harness.Server("-buckets", "4", hold=True) as server:
@@ -207,8 +205,8 @@ class Close(unittest.TestCase):
 
 
 class Limits(unittest.TestCase):
-    def overload(self, prefix_is_open):
-        """8 of 20 requests are taken, the others are told to come back later."""
+    def check_overload(self, prefix_is_open):
+        """8 of 20 requests are admitted, the others get 503 with Retry-After."""
         with harness.Server("-buckets", "4", "-workers", "1", "-max-in-flight", "8",
                             hold=True) as server:
             with server.client() as client:
@@ -231,30 +229,31 @@ class Limits(unittest.TestCase):
                     self.assertRegex(body, rb"\A[ -~]+\n\Z")
                 harness.wait_for(server.disk_is_waiting, "an append to reach the disk")
                 server.release_disk()
-                taken = {number: sock for number, sock in enumerate(socks) if sock not in refused}
-                for number, sock in taken.items():
+                admitted = {number: sock for number, sock in enumerate(socks)
+                            if sock not in refused}
+                for number, sock in admitted.items():
                     status, _, body = harness.receive_reply(sock)
                     self.assertEqual(200, status)
                     self.assertEqual(b"value %02d" % number,
                                      client.get("a", json.loads(body)["offset"], "p"))
-                # the refused may try again, on the same connection
+                # a refused request can be repeated on the same connection
                 for sock in refused:
                     sock.sendall(harness.request_bytes("POST", "/append?id=a&storagePrefix=p",
                                                        b"again"))
                     self.assertEqual(200, harness.receive_reply(sock)[0])
                 files = records.decode_prefix(server.root, "p").values()
-                self.assertEqual(sorted([b"value %02d" % number for number in taken]
+                self.assertEqual(sorted([b"value %02d" % number for number in admitted]
                                         + [b"again"] * 12 + [b"up"] * prefix_is_open),
                                  sorted(value for file in files for _, value in file.values()))
 
     def test_too_much_in_flight(self):
-        self.overload(prefix_is_open=True)
+        self.check_overload(prefix_is_open=True)
 
     def test_too_much_in_flight_on_a_new_prefix(self):
-        self.overload(prefix_is_open=False)
+        self.check_overload(prefix_is_open=False)
 
     def test_too_many_connections(self):
-        """The fifth waits in the backlog until one leaves."""
+        """The fifth waits in the backlog until one is closed."""
         with harness.Server("-buckets", "1", "-max-connections", "4") as server:
             request = harness.request_bytes("POST", "/append?id=a", b"x")
             socks = [self.enterContext(server.connect()) for _ in range(5)]
@@ -264,7 +263,7 @@ class Limits(unittest.TestCase):
             for sock in socks[4:]:
                 sock.sendall(request)
                 self.assertFalse(harness.is_readable(sock))
-            for sock in socks[:3]:  # those inside are served meanwhile
+            for sock in socks[:3]:  # the accepted ones are served meanwhile
                 sock.sendall(request)
                 self.assertEqual(200, harness.receive_reply(sock)[0])
             socks[3].close()

@@ -1,6 +1,6 @@
 """Where one request ends and the next begins: limits, Expect, HEAD, and HTTP's versions.
 
-What is refused because it is ambiguous is in hostile_test.py.
+Ambiguous requests, which are refused, are in hostile_test.py.
 """
 import http.client
 import os
@@ -25,8 +25,8 @@ GET = b"GET /get?id=a&offset=0 HTTP/1.1"
 
 
 class TooLarge(unittest.TestCase):
-    def too_large(self, server, raw):
-        """413 comes while the client waits with the body, and no 100 before it."""
+    def check_too_large(self, server, raw):
+        """413 comes before the body is sent, and no 100 before it."""
         sock = server.connect()
         sock.settimeout(20)
         sock.sendall(raw)
@@ -38,18 +38,18 @@ class TooLarge(unittest.TestCase):
     def test_over_the_default_limit(self):
         with harness.Server("-buckets", "1") as server:
             length = b"Content-Length: %d" % (64 * MIB + 1)
-            self.too_large(server, post(length))
-            self.too_large(server, post(length, b"Expect: 100-continue"))
-            self.too_large(server, CHUNKED + b"4000001\r\n")
-            self.too_large(server, CHUNKED + b"1\r\nx\r\n4000000\r\n")
+            self.check_too_large(server, post(length))
+            self.check_too_large(server, post(length, b"Expect: 100-continue"))
+            self.check_too_large(server, CHUNKED + b"4000001\r\n")
+            self.check_too_large(server, CHUNKED + b"1\r\nx\r\n4000000\r\n")
             self.assertEqual([], [entry.name for entry in os.scandir(server.root)
                                   if entry.is_dir()])
 
     def test_over_a_small_limit(self):
         with harness.Server("-buckets", "1", "-max-value", "1000") as server:
-            self.too_large(server, post(b"Content-Length: 1001"))
-            self.too_large(server, post(b"Content-Length: 1001", b"Expect: 100-continue"))
-            self.too_large(server, CHUNKED + b"3E9\r\n")
+            self.check_too_large(server, post(b"Content-Length: 1001"))
+            self.check_too_large(server, post(b"Content-Length: 1001", b"Expect: 100-continue"))
+            self.check_too_large(server, CHUNKED + b"3E9\r\n")
 
     def test_the_limit_itself(self):
         with harness.Server("-buckets", "1", "-max-value", "1000") as server:
@@ -58,7 +58,7 @@ class TooLarge(unittest.TestCase):
             with server.client() as client:
                 self.assertEqual(0, client.append("a", b"x" * 1000))
                 self.assertEqual(b"x" * 1000, client.get("a", 0))
-                # the limit is one of values, not of offsets
+                # the limit is for values, not for bodies of getMulti
                 values, error = harness.split_multi(client.get_multi("a", [0] * 200))
                 self.assertEqual(([b"x" * 1000] * 200, None), (values, error))
 
@@ -102,7 +102,7 @@ class Versions(unittest.TestCase):
         return data
 
     def test_head(self):
-        """As get, without the body; and the next reply is where it should be."""
+        """The headers of GET, no body, and the next reply right behind them."""
         for value in (b"short", b"v" * 5000, b"w" * 3 * MIB):
             offset = self.client.append("a", value)
             target = "/get?id=a&offset=%d" % offset
@@ -121,8 +121,8 @@ class Versions(unittest.TestCase):
             self.assertEqual(value, harness.receive_reply(sock)[2])
             sock.close()
 
-    def http_1_0(self, request, expected, headers):
-        """Framed by the right length or by the close, never by chunks."""
+    def check_http_1_0(self, request, expected, headers):
+        """The reply ends with its Content-Length or with the connection; it is never chunked."""
         head, _, body = self.exchange(request).partition(b"\r\n\r\n")
         self.assertEqual(b"200", head.split(b" ")[1])
         self.assertNotIn(b"transfer-encoding", head.lower())
@@ -136,10 +136,11 @@ class Versions(unittest.TestCase):
             multi = (len(value).to_bytes(4, "little") + value) * 40
             packed = offset.to_bytes(8, "little") * 40
             for headers in ((), ("Connection: keep-alive",)):
-                self.http_1_0(harness.request_bytes("GET", "/get?id=a&offset=%d" % offset, None,
-                                                    headers, "HTTP/1.0"), value, headers)
-                self.http_1_0(harness.request_bytes("POST", "/getMulti?id=a", packed,
-                                                    headers, "HTTP/1.0"), multi, headers)
+                target = "/get?id=a&offset=%d" % offset
+                self.check_http_1_0(harness.request_bytes(
+                    "GET", target, None, headers, "HTTP/1.0"), value, headers)
+                self.check_http_1_0(harness.request_bytes(
+                    "POST", "/getMulti?id=a", packed, headers, "HTTP/1.0"), multi, headers)
 
     def test_http_1_0_keep_alive(self):
         self.client.append("a", b"a value")
@@ -152,8 +153,8 @@ class Versions(unittest.TestCase):
                              (status, headers["connection"].lower(), body))
         sock.close()
 
-    def test_the_client_asks_for_the_close(self):
-        """The reply says so too, and what is pipelined behind is not served."""
+    def test_connection_close_ends_the_connection_after_the_reply(self):
+        """The reply has no keep-alive, and a pipelined request behind it is not served."""
         self.client.append("a", b"a value")
         for request in (get(GET, b"Connection: close"), get(GET, b"Connection: x, Close"),
                         get(GET.replace(b"1.1", b"1.0"))):

@@ -1,9 +1,9 @@
 /*
- * hold_disk: a disk that hangs on demand.
+ * hold_disk: a disk that hangs while the test wants it to.
  *
  * Preloaded into the server under test. While the file $HOLD_FILE exists every
  * pwritev and preadv2 waits; each waiting call first creates $HOLD_FILE.waiting,
- * so that a test can tell that the server has come that far. In the same way
+ * which tells the test that a call has arrived. In the same way
  * $HOLD_FILE.sync holds every fdatasync.
  */
 #include <dlfcn.h>

@@ -1,7 +1,7 @@
-"""Requests cut short at every byte, many clients at once, and floods of clients.
+"""Requests truncated at every byte, many clients at once, and floods of clients.
 
-What is cut short is never answered and never stored, however the client ends;
-and no byte of one connection answers another.
+A truncated request is never answered and never stored, however the client
+ends; and no connection gets a reply of another.
 """
 import json
 import os
@@ -30,7 +30,7 @@ def close(sock):
 
 
 def half_close(sock):
-    """And there is no answer."""
+    """Half-closes; no reply may come."""
     sock.shutdown(socket.SHUT_WR)
     data = harness.receive_all(sock)
     sock.close()
@@ -51,17 +51,17 @@ class Hostile(unittest.TestCase):
         offset = self.client.append("good", value, "good")
         self.assertEqual(value, self.client.get("good", offset, "good"))
 
-    def check_left(self):
+    def check_disconnected(self):
         harness.wait_for(lambda: self.server.sockets() <= self.sockets, "the connections to end")
         self.check_good()
-        stored = records.decode_file(os.path.join(self.server.root, "good", "append.0.raw"))
+        stored = records.decode_file(self.server.bucket("good"))
         self.assertEqual([b"good value %d" % i for i in range(self.good)],
                          [value for _, value in stored.values()])
 
 
 class Cuts(Hostile):
     def cut(self, leave, before=b""):
-        """Every beginning of every request, after others that are good."""
+        """Every beginning of every request, with good requests in between."""
         for name, raw in WHOLE.items():
             with self.subTest(name):
                 for length in range(1, len(raw)):
@@ -73,7 +73,7 @@ class Cuts(Hostile):
                     leave(sock)
                     if length % 10 == 0:
                         self.check_good()
-                self.check_left()
+                self.check_disconnected()
                 self.assertFalse(os.path.exists(os.path.join(self.server.root, "cut")))
 
     def test_cut_by_a_close(self):
@@ -89,8 +89,8 @@ class Cuts(Hostile):
         self.cut(half_close, harness.request_bytes("GET", "/get?id=good&offset=0"
                                                    "&storagePrefix=good"))
 
-    def test_whole_ones_byte_by_byte(self):
-        """The same requests, with nothing cut off, by a client that is slow."""
+    def test_whole_requests_byte_by_byte(self):
+        """The same requests, complete, from a slow client."""
         with self.server.connect() as sock:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -98,7 +98,7 @@ class Cuts(Hostile):
                 for byte in raw:
                     sock.send(bytes([byte]))
                 return harness.receive_reply(sock)[::2]
-            file = os.path.join(self.server.root, "cut", "append.0.raw")
+            file = self.server.bucket("cut")
             for name, offset in (("append", 0), ("chunked append", 16 + 9)):
                 status, body = ask(WHOLE[name])
                 self.assertEqual((200, {"offset": offset, "file": file}),
@@ -115,8 +115,8 @@ class Cuts(Hostile):
 
 
 class Crowds(Hostile):
-    def test_pieces_of_many_clients_in_turns(self):
-        """Each has its own values, and gets back those alone."""
+    def test_interleaved_pieces_of_many_clients(self):
+        """Each has its own values, and gets back these alone."""
         shuffled = random.Random(1)
         socks, left, values = [], [], []
         for i in range(CROWD):
@@ -133,13 +133,13 @@ class Crowds(Hostile):
             socks[i].sendall(left[i][:length])
             left[i] = left[i][length:]
         for i, (sock, value) in enumerate(zip(socks, values)):
-            file = os.path.join(self.server.root, "crowd%d" % i, "append.0.raw")
+            file = self.server.bucket("crowd%d" % i)
             self.assertEqual({"offset": 0, "file": file},
                              json.loads(harness.receive_reply(sock)[2]))
             self.assertEqual(value, harness.receive_reply(sock)[2])
             self.assertEqual(struct.pack("<I", len(value)) + value, harness.receive_reply(sock)[2])
             sock.close()
-        self.check_left()
+        self.check_disconnected()
 
     def flood(self, raw, leave):
         for i in range(FLOOD):
@@ -148,7 +148,7 @@ class Crowds(Hostile):
             leave(sock)
             if i % 50 == 0:
                 self.check_good()
-        self.check_left()
+        self.check_disconnected()
 
     def test_flood_of_connects(self):
         self.flood(b"", close)
@@ -160,11 +160,11 @@ class Crowds(Hostile):
         self.flood(WHOLE["append"][:-1], harness.reset)
         self.assertFalse(os.path.exists(os.path.join(self.server.root, "cut")))
 
-    def test_flood_of_refused_ones_that_do_not_listen(self):
+    def test_flood_of_refused_requests_whose_clients_read_nothing(self):
         self.flood(b"\r\n" * 500, harness.reset)
 
-    def test_flood_of_clients_that_wait_for_each_other(self):
-        """All connected at once, more than there is room for; they leave, and the next come in."""
+    def test_flood_of_more_clients_than_max_connections(self):
+        """All connect at once; as some disconnect, the next are accepted."""
         with harness.Server("-buckets", "1", "-max-connections", "16") as server:
             socks = [server.connect() for _ in range(FLOOD)]
             for sock in socks[:-1]:

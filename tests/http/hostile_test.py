@@ -1,8 +1,8 @@
 """Every row of the table of hostile requests, against the real server.
 
-Each is sent in several ways, each time with names and values that nobody else
-uses. Afterwards the server must have stored what the row says and nothing else,
-and must answer others as ever.
+Each is sent in several ways, each time with names and values of its own.
+Afterwards the server must have stored what the row says and nothing else, and
+must still serve other clients.
 """
 import json
 import os
@@ -18,8 +18,9 @@ from hostile.row import STORED, VALUE, get
 SMUGGLED = harness.request_bytes("POST", "/append?id=s&storagePrefix=smuggled", b"gotcha")
 BEHIND = get()
 WITNESS = "witness"
-# A refusal is waited for by a client that is still sending for two seconds only.
-DRIBBLED_BYTES_MAX = 500
+# After a refusal the server reads on for two seconds only (lingering close), so a client that sends
+# byte by byte must be done by then.
+BYTE_BY_BYTE_MAX = 500
 
 
 def split_replies(data, heads=0):
@@ -46,8 +47,8 @@ def split_replies(data, heads=0):
     return replies
 
 
-def send_dribbling(sock, raw):
-    """A byte at a time; a server that has heard enough may be gone before the end."""
+def send_byte_by_byte(sock, raw):
+    """A byte at a time. The server may have closed the connection before the last one."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for byte in raw:
         sock.send(bytes([byte]))
@@ -61,7 +62,7 @@ class Table(unittest.TestCase):
         self.number = 0
 
     def path(self, prefix):
-        return os.path.join(self.server.root, prefix, "append.0.raw")
+        return self.server.bucket(prefix)
 
     def ask(self, sock, method, target, body=None):
         """One good request, whose reply must have these headers and no others."""
@@ -72,7 +73,7 @@ class Table(unittest.TestCase):
         return body
 
     def check_others(self):
-        """An old connection appends, and a new one reads what it has appended."""
+        """A connection from before the row appends, and a new one reads that value."""
         value = b"witness of %d" % self.number
         body = self.ask(self.witness, "POST", "/append?id=w&storagePrefix=" + WITNESS, value)
         self.assertEqual(b'{"offset":%d,"file":"%s"}'
@@ -100,7 +101,7 @@ class Table(unittest.TestCase):
         return table.numbered(raw, self.number)
 
     def check_refusal(self, reply, statuses):
-        """One line of text, and the end of the connection."""
+        """One line of text, and Connection: close."""
         status, headers, body = reply
         self.assertIn(status, statuses)
         self.assertEqual("text/plain", headers["Content-Type"])
@@ -121,21 +122,21 @@ class Table(unittest.TestCase):
                 self.assertEqual("text/plain", headers["Content-Type"])
                 self.assertRegex(body, rb"\A[^\r\n]+\n\Z")
             for other in re.findall(rb"[RS](\d{4})", body):
-                self.assertEqual(self.number, int(other), "an answer to somebody else")
+                self.assertEqual(self.number, int(other), "a reply to another connection")
 
-    def exchange(self, row, behind, dribble, half_close):
-        """All that comes back for the row, with other bytes behind it."""
+    def exchange(self, row, behind, byte_by_byte, half_close):
+        """All replies to the row with `behind` after it."""
         with self.server.connect() as sock:
             raw = self.named(row.raw)
-            if dribble:
-                send_dribbling(sock, raw)
+            if byte_by_byte:
+                send_byte_by_byte(sock, raw)
                 raw = b""
             sock.sendall(raw + self.named(behind))
             if half_close:
                 sock.shutdown(socket.SHUT_WR)
             return split_replies(harness.receive_all(sock), len(row.replies) if row.head else 0)
 
-    def play(self, row, behind=b"", dribble=False, half_close=False):
+    def play(self, row, behind=b"", byte_by_byte=False, half_close=False):
         self.number += 1
         with self.server.connect() as sock:
             self.ask(sock, "POST", "/append?id=a&storagePrefix=S%04d" % self.number,
@@ -143,7 +144,7 @@ class Table(unittest.TestCase):
         wanted = list(row.replies)
         if not row.refused and behind == BEHIND:
             wanted.append((200, STORED))
-        replies = self.exchange(row, behind, dribble, half_close)
+        replies = self.exchange(row, behind, byte_by_byte, half_close)
         refused = row.refused and (row.decisive or behind)
         self.assertEqual(len(wanted) + bool(refused), len(replies), replies)
         if refused:
@@ -156,19 +157,19 @@ class Table(unittest.TestCase):
         self.check_stored([self.named(value) for value in row.stored])
         self.check_others()
 
-    def test_names_are_names(self):
+    def test_the_table_is_large_and_its_names_differ(self):
         self.assertEqual(len(table.ROWS), len({row.name for row in table.ROWS}))
         self.assertGreaterEqual(len(table.ROWS), 150)
         self.assertEqual((5, 5), (len(VALUE), len(self.named(VALUE))))
 
-    def test_what_follows_a_refusal_is_not_served(self):
+    def test_a_request_behind_a_refused_one_is_not_served(self):
         for row in table.ROWS:
             if row.refused:
                 with self.subTest(row.name, why=row.why):
                     self.play(row, behind=SMUGGLED * 2)
 
     def test_refused_without_waiting_for_more(self):
-        """What can never become a good request is not waited for; the rest ends with the client."""
+        """As soon as it cannot become a good request, or else when the client half-closes."""
         for row in table.ROWS:
             if row.refused:
                 with self.subTest(row.name, why=row.why):
@@ -176,28 +177,28 @@ class Table(unittest.TestCase):
 
     def test_refused_byte_by_byte(self):
         for row in table.ROWS:
-            if row.refused and len(row.raw) <= DRIBBLED_BYTES_MAX:
+            if row.refused and len(row.raw) <= BYTE_BY_BYTE_MAX:
                 with self.subTest(row.name, why=row.why):
-                    self.play(row, dribble=True, half_close=not row.decisive)
+                    self.play(row, byte_by_byte=True, half_close=not row.decisive)
 
-    def test_good_replies_come_before_the_refusal(self):
+    def test_a_good_request_before_a_refused_one_is_served(self):
         for row in table.ROWS:
             if row.refused and row.decisive:
                 with self.subTest(row.name, why=row.why):
                     self.play(row._replace(raw=get() + row.raw, replies=((200, STORED),)),
                               behind=SMUGGLED)
 
-    def test_odd_but_good_ones_are_served_and_what_follows_too(self):
+    def test_odd_but_valid_requests_are_served_and_the_next_one_too(self):
         for row in table.ROWS:
             if not row.refused:
                 with self.subTest(row.name, why=row.why):
                     self.play(row, behind=SMUGGLED if row.closes else BEHIND, half_close=True)
 
-    def test_odd_but_good_ones_byte_by_byte(self):
+    def test_odd_but_valid_requests_are_served_byte_by_byte(self):
         for row in table.ROWS:
             if not row.refused:
                 with self.subTest(row.name, why=row.why):
-                    self.play(row, dribble=True, half_close=True)
+                    self.play(row, byte_by_byte=True, half_close=True)
 
 
 if __name__ == "__main__":

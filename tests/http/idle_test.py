@@ -1,4 +1,4 @@
-"""A server with nothing to do does nothing: it neither spins nor wakes up."""
+"""An idle server uses no CPU: it neither spins nor wakes up."""
 import os
 import time
 import unittest
@@ -6,8 +6,8 @@ import unittest
 import harness
 
 CLIENTS = 50
-WINDOW_SECONDS = 1
-CPU_SECONDS_MAX = 0.005  # in a window; somebody who spins has one core's
+INTERVAL_SECONDS = 1
+CPU_SECONDS_MAX = 0.005  # in an interval; a thread that spins uses one core for all of it
 
 
 def snapshot(pid):
@@ -24,10 +24,10 @@ def snapshot(pid):
 
 
 class Idle(unittest.TestCase):
-    def watch(self, pid, wakeups_of_loop):
-        """True if nobody has woken up in a window, but for the loop so many times."""
+    def is_idle(self, pid, wakeups_of_loop):
+        """True if in one interval no worker woke up, and the loop at most so many times."""
         sleeps, seconds = snapshot(pid)
-        time.sleep(WINDOW_SECONDS)  # this is what is measured, not waited for
+        time.sleep(INTERVAL_SECONDS)  # what is measured
         later, later_seconds = snapshot(pid)
         self.seen = {thread: later[thread] - sleeps[thread] for thread in later}
         self.seen_seconds = later_seconds - seconds
@@ -35,33 +35,33 @@ class Idle(unittest.TestCase):
         return loop <= wakeups_of_loop and not any(self.seen.values()) and \
             self.seen_seconds <= CPU_SECONDS_MAX
 
-    def expect_rest(self, server, wakeups_of_loop):
-        """What was still to be done may take a window or two."""
+    def check_idle(self, server, wakeups_of_loop):
+        """The first intervals may still see work from before."""
         pid = server.process.pid
-        if not any(self.watch(pid, wakeups_of_loop) for _ in range(5)):
+        if not any(self.is_idle(pid, wakeups_of_loop) for _ in range(5)):
             self.fail("%.4f s of CPU in a second, workers slept %s times" % (
                 self.seen_seconds, self.seen))
 
-    def test_nobody_is_there(self):
+    def test_without_clients(self):
         with harness.Server() as server:
-            self.expect_rest(server, 0)
+            self.check_idle(server, 0)
 
     def test_after_the_last_client(self):
         with harness.Server() as server:
             with server.client() as client:
                 for _ in range(200):
                     client.append("a", b"x")
-            self.expect_rest(server, 1)  # the clock that watches clients stops
+            self.check_idle(server, 1)  # the timer of the timeouts stops
 
-    def test_clients_that_are_silent(self):
-        """All have sent a request, the last one so many that workers look on for more."""
+    def test_with_idle_clients(self):
+        """All have sent a request, the last one so many that loop and worker spin for more."""
         with harness.Server() as server:
             clients = [server.client() for _ in range(CLIENTS)]
             for client in clients:
                 client.append("a", b"x")
             for _ in range(200):
                 clients[-1].append("a", b"x")
-            self.expect_rest(server, 2)  # once a second it looks whose patience is over
+            self.check_idle(server, 2)  # the timeouts are checked once a second
             for client in clients:
                 self.assertEqual(b"x", client.get("a", 0))
                 client.http.close()

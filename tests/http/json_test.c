@@ -1,6 +1,6 @@
 /*
- * Tests of http/json: whatever bytes a path has, the string is valid JSON in
- * valid UTF-8 and fits into the room that the header promises.
+ * Tests of http/json: for a path of any bytes the string is valid JSON in valid
+ * UTF-8 and fits into JSON_BYTES_MAX.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-"""What is in memory of all requests and replies stays within -max-buffered.
+"""The memory of all requests and replies stays within -max-buffered.
 
 ROCHEFORT_FULL_SCALE=1 moves 64 MiB values under a budget of 256 MiB, 200 at a
 time, instead of 4 MiB values under 16 and 64 MiB.
@@ -78,10 +78,10 @@ class Budget(unittest.TestCase):
                 selector.register(upload.sock, selectors.EVENT_WRITE, upload)
             answers = 0
             with server.client() as client:
-                client.append("small", b"x")  # goes on while large ones queue
+                client.append("small", b"x")  # is served while large ones wait
                 while answers < CLIENTS:
                     ready = selector.select(harness.TIMEOUT_SECONDS)
-                    self.assertTrue(ready, "%d answered, and nobody gets on" % answers)
+                    self.assertTrue(ready, "%d answered, and no progress" % answers)
                     for key, events in ready:
                         if events & selectors.EVENT_WRITE and not key.data.send():
                             selector.modify(key.fileobj, selectors.EVENT_READ, key.data)
@@ -120,7 +120,7 @@ class Budget(unittest.TestCase):
             done = 0
             while done < CLIENTS:
                 ready = selector.select(harness.TIMEOUT_SECONDS)
-                self.assertTrue(ready, "%d have all, and nobody gets on" % done)
+                self.assertTrue(ready, "%d have all, and no progress" % done)
                 for key, _ in ready:
                     part = key.fileobj.recv(1 << 16)
                     self.assertTrue(part)
@@ -133,8 +133,8 @@ class Budget(unittest.TestCase):
                         done += 1
             self.peak(server, limit)
 
-    def test_a_spent_budget_makes_others_wait_until_the_slow_are_cut_off(self):
-        """1 MiB is the share of four replies, all taken by clients that read nothing."""
+    def test_others_wait_for_memory_until_stalled_readers_are_disconnected(self):
+        """1 MiB is the reservation of four replies, all held by clients that read nothing."""
         with harness.Server("-max-buffered", "1MiB", "-min-rate", "1000",
                             "-min-rate-window", "1") as server:
             with server.client() as client:
@@ -161,7 +161,7 @@ class Budget(unittest.TestCase):
             value = value_of(1)[:4 * MIB]
             first, second = server.connect(), server.connect()
             request = harness.request_bytes("POST", "/append?id=a", value)
-            first.sendall(request[:2 * MIB])  # in: it has more than the kernel holds
+            first.sendall(request[:2 * MIB])  # admitted: more than the kernel buffers
             second.settimeout(0.2)
             with self.assertRaises(TimeoutError):
                 second.sendall(request * 4)
@@ -179,7 +179,7 @@ class Budget(unittest.TestCase):
                 slow = self.enterContext(server.connect())
                 slow.sendall(harness.request_bytes("POST", "/append?id=slow", headers=(
                     framing, "Expect: 100-continue")))
-                self.assertEqual(100, harness.receive_head(slow)[0])  # it is let in
+                self.assertEqual(100, harness.receive_head(slow)[0])  # admitted
                 with server.client() as client:
                     offset = client.append("a", b"small")
                     self.assertEqual(b"small", client.get("a", offset))
@@ -189,27 +189,27 @@ class Budget(unittest.TestCase):
                              b"%x\r\n%s\r\n0\r\n\r\n" % (len(value), value))
                 self.assertEqual(200, harness.receive_reply(slow)[0])
 
-    def spend_on_one(self, server):
-        """A client that has all that there is for large values, and sends nothing."""
+    def reserve_all(self, server):
+        """A client that has reserved all memory for large values, and sends nothing."""
         slow = self.enterContext(server.connect())
         slow.sendall(harness.request_bytes("POST", "/append?id=slow", headers=(
             "Content-Length: %d" % (4 * MIB), "Expect: 100-continue")))
         self.assertEqual(100, harness.receive_head(slow)[0])
         return slow
 
-    def test_who_waits_and_is_gone_makes_room_and_who_has_only_ended_its_side_is_served(self):
+    def test_a_waiting_client_that_disconnects_is_freed_and_one_that_half_closes_is_served(self):
         waiting = 10
         append = harness.request_bytes("POST", "/append?id=a", b"v" * 100_000)
         with harness.Server("-max-buffered", "1MiB", "-max-value", "4MiB", "-min-rate", "0",
                             "-max-connections", str(waiting + 3)) as server, (
                                 server.client()) as client:
             client.append("a", b"small")
-            slow = self.spend_on_one(server)
+            slow = self.reserve_all(server)
             half = self.enterContext(server.connect())
             half.sendall(append)
             gone = [server.connect() for _ in range(waiting)]
             for number, sock in enumerate(gone):
-                # with its body, with a part of it, and with a request behind it
+                # with its body, with a part of it, and with a second request
                 sock.sendall((append, append[:200], append + append[:200])[number % 3])
             all_in = 1 + waiting + 3
             harness.wait_for(lambda: server.sockets() == all_in, "all connections to be accepted")
@@ -223,28 +223,28 @@ class Budget(unittest.TestCase):
                     sock.shutdown(socket.SHUT_WR)
                 harness.reset(sock)
             self.assertEqual(b"small", harness.receive_reply(new)[2])
-            harness.wait_for(lambda: server.sockets() == 1 + 4, "those who are gone to be let go")
+            harness.wait_for(lambda: server.sockets() == 1 + 4, "the closed connections to end")
             self.assertFalse(harness.is_readable(half, 0))
             slow.sendall(b"v" * 4 * MIB)
             self.assertEqual(200, harness.receive_reply(slow)[0])
             self.assertEqual(200, harness.receive_reply(half)[0])
 
-    def test_who_is_gone_when_its_request_is_read_does_not_wait(self):
+    def test_a_client_that_disconnects_before_its_request_is_read_is_freed(self):
         with harness.Server("-max-buffered", "1MiB", "-max-value", "4MiB",
                             "-min-rate", "0") as server, server.client() as client:
             client.append("a", b"small")
-            self.spend_on_one(server)
+            self.reserve_all(server)
             server.process.send_signal(signal.SIGSTOP)
             with open("/proc/%d/stat" % server.process.pid) as stat:
                 harness.wait_for(lambda: stat.seek(0) == 0 and ") T " in stat.read(),
-                                 "the server to stand still")
+                                 "the server to be stopped")
             gone = server.connect()
             gone.sendall(harness.request_bytes("POST", "/append?id=a", b"v" * 100_000))
             harness.reset(gone)
             server.process.send_signal(signal.SIGCONT)
             with server.client() as new:  # the server sees it after the other
                 self.assertEqual(b"small", new.get("a", 0))
-                harness.wait_for(lambda: server.sockets() == 1 + 3, "it to be let go")
+                harness.wait_for(lambda: server.sockets() == 1 + 3, "it to be freed")
 
 
 if __name__ == "__main__":

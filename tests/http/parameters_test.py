@@ -39,8 +39,8 @@ class Raw(unittest.TestCase):
         self.assertRegex(text, rb"\A[^\r\n]+\n\Z")
         return text
 
-    def place(self, query):
-        """Where an append goes: (file, offset)."""
+    def append(self, query):
+        """Returns (file, offset)."""
         status, _, body = self.ask("POST", "/append?" + query, b"x")
         self.assertEqual(200, status, body)
         reply = json.loads(body)
@@ -54,10 +54,10 @@ class Query(Raw):
         for id, xxh3 in (("a", 0xe6c632b61e964e1f), ("hello", 0x9555e8555c62dcfd),
                          ("rochefort", 0x62b9a17b306d1ce3)):
             file = os.path.join(self.server.root, "default", "append.%d.raw" % (xxh3 % 16))
-            self.assertEqual(file, self.place("id=" + id)[0])
+            self.assertEqual(file, self.append("id=" + id)[0])
 
-    def test_ways_to_write_the_same(self):
-        """Same bucket, next offset. One pair could meet by chance, in 16 buckets all cannot."""
+    def test_different_spellings_of_the_same_id(self):
+        """Same bucket, next offset. One pair could agree by chance; in 16 buckets not all can."""
         for one, other in (("id=a+b", "id=a%20b"), ("id=%61%2B%2b", "%69%64=a%2B%2B"),
                            ("?foo&id=hello", "id=hello"), ("foo&id=hello", "id=hello&"),
                            ("&&id=hello&&", "x=%61&id=hello&y=%20+"), ("id=a=b", "id=a%3Db"),
@@ -66,8 +66,8 @@ class Query(Raw):
                            ("id=hello&id2=a&ID=b&Id=c", "id=hello"),
                            ("id=%F0%9F%A6%80", "id=\xf0\x9f\xa6\x80"),
                            ("id=a%26b%23", "id=%61%26%62%23"), ("id=a/b?c", "id=a%2Fb%3Fc")):
-            file, offset = self.place(one)
-            self.assertEqual((file, offset + 17), self.place(other), (one, other))
+            file, offset = self.append(one)
+            self.assertEqual((file, offset + 17), self.append(other), (one, other))
 
     def test_bad_queries(self):
         for query in ("", "id", "id=", "storagePrefix=p", "foo&bar", "id=%00", "id=a%00b",
@@ -81,7 +81,7 @@ class Query(Raw):
         self.assertEqual([".rochefort.lock"], os.listdir(self.server.root))
 
     def test_bad_offsets(self):
-        self.place("id=a")
+        self.append("id=a")
         for offset in ("", "x", "-1", "+0", "%2B0", "0x0", "1e3", "%200", "0%20", "0.0", "0,0",
                        "9223372036854775808", "99999999999999999999"):
             self.bad("GET", "/get?id=a&offset=" + offset)
@@ -93,7 +93,7 @@ class Query(Raw):
             self.assertEqual((200, b"x"), self.ask("GET", "/get?id=a&offset=" + offset)[::2])
 
     def test_bodies(self):
-        self.place("id=a")
+        self.append("id=a")
         self.bad("POST", "/append?id=a", b"")
         self.bad("POST", "/append?id=a")
         for length in (1, 7, 9, 8001):
@@ -132,7 +132,7 @@ BAD_PREFIXES = ["..", ".", "%2e%2e", "%2E", ".%2e", "..%2f..%2fetc", "a%2fb", "a
                 "a%0ab", "a%0d", "%1fa", "a%7f", "a%09b", "%00", "a%00", "..%00",
                 "n" * (NAME_BYTES_MAX + 1), "%c3%a9" * 128]
 
-# as written in the query, and the directory it stands for
+# as written in the query, and the directory's name
 GOOD_PREFIXES = [("%252e%252e", "%2e%2e"), ("a%252fb", "a%2fb"), ("n" * NAME_BYTES_MAX,) * 2,
                  ("%c3%a9" * 127, "\u00e9" * 127), ("a..", "a.."), ("a.b", "a.b"), ("-rf", "-rf"),
                  ("a+b", "a b"), ("%20", " "), ("~", "~"), ("a%5Cb", "a\\b"), ("*", "*"),
@@ -155,7 +155,7 @@ class Prefixes(Raw):
         outside = {path for path in tree(self.server.directory)
                    if not path.startswith(self.server.root)}
         for name, directory in GOOD_PREFIXES:
-            file, offset = self.place("id=a&storagePrefix=" + name)
+            file, offset = self.append("id=a&storagePrefix=" + name)
             # the hash of "a" ends in 0x1f
             self.assertEqual(os.path.join(self.server.root, directory, "append.15.raw"), file)
             self.assertEqual(0, offset)
@@ -166,14 +166,14 @@ class Prefixes(Raw):
         self.assertEqual(outside, {path for path in tree(self.server.directory)
                                    if not path.startswith(self.server.root)})
 
-    def test_name_that_is_no_text(self):
-        """A file system takes any bytes, JSON only UTF-8: the reply is valid JSON all the same."""
-        file, _ = self.place("id=a&storagePrefix=b%ff%fe")
+    def test_name_that_is_not_utf_8(self):
+        """A directory name may be any bytes, JSON must be UTF-8: the reply is valid JSON."""
+        file, _ = self.append("id=a&storagePrefix=b%ff%fe")
         self.assertEqual(os.path.join(self.server.root, "b\ufffd\ufffd", "append.15.raw"), file)
         self.assertIn(b"b\xff\xfe", os.listdir(os.fsencode(self.server.root)))
 
     def test_file_or_link_in_the_place_of_a_directory(self):
-        """Refused, and a link is not followed out of the root."""
+        """Refused; a symbolic link is not followed out of the root."""
         outside = os.path.join(self.server.directory, "outside")
         os.mkdir(outside)
         os.symlink(outside, os.path.join(self.server.root, "link"))

@@ -1,6 +1,5 @@
-"""Clients that send ahead, go away or read slowly, over raw sockets."""
+"""Clients that pipeline, half-close, disconnect or read slowly, over raw sockets."""
 import json
-import os
 import random
 import select
 import threading
@@ -25,7 +24,7 @@ def offsets_of(count, length):
 
 class Pipelining(unittest.TestCase):
     def test_replies_come_in_order(self):
-        """A request that needs no disk must not overtake one that waits for it."""
+        """A request that needs no disk must not overtake one that waits for the disk."""
         with harness.Server("-buckets", "1", hold=True) as server:
             sock = server.connect()
             server.hold_disk()
@@ -46,8 +45,8 @@ class Pipelining(unittest.TestCase):
             self.assertEqual(400, harness.receive_reply(sock)[0])
             sock.close()
 
-    def test_what_arrives_while_earlier_ones_are_served(self):
-        """One is at the disk, one was read together with it, two more come meanwhile."""
+    def test_requests_that_arrive_while_earlier_ones_are_served(self):
+        """One waits for the disk, one was read together with it, two more arrive meanwhile."""
         with harness.Server("-buckets", "1", hold=True) as server, server.client() as other:
             sock = server.connect()
             server.hold_disk()
@@ -57,7 +56,7 @@ class Pipelining(unittest.TestCase):
             harness.wait_for(server.disk_is_waiting, "the append to reach the disk")
             for request in requests[2:]:
                 sock.sendall(request)
-                # the server has seen that there is more, once it has answered this
+                # by this reply the server has seen that there is more
                 self.assertEqual(404, other.request("GET", "/nowhere")[0])
             server.release_disk()
             for offset in offsets_of(4, len(b"value 0")):
@@ -79,8 +78,8 @@ class Pipelining(unittest.TestCase):
             self.assertEqual(values, [harness.receive_reply(sock)[2] for _ in values])
             sock.close()
 
-    def test_bytes_sent_ahead_stay_out_of_memory(self):
-        """While a request waits for the disk its client's further bytes are not read."""
+    def test_pipelined_bytes_are_not_read_into_memory(self):
+        """While a request waits for the disk, further bytes of its client stay in the kernel."""
         count, value = 1100, b"v" * 61000  # 64 MiB together
         requests = harness.request_bytes("POST", "/append?id=a", value) * count
         self.assertGreater(len(requests), 64 * MIB)
@@ -129,7 +128,7 @@ class Pipelining(unittest.TestCase):
 
 class HalfClose(unittest.TestCase):
     def test_whole_reply_after_half_close(self):
-        """The client has nothing more to say but still listens; short and long replies."""
+        """The client has sent its last request and still reads; short and long replies."""
         values = [value_of(n, n) for n in (1, 16 * 1024, 16 * 1024 + 1, 300 * 1024, 5 * MIB)]
         with harness.Server("-buckets", "1") as server:
             client = server.client()
@@ -159,8 +158,8 @@ class HalfClose(unittest.TestCase):
             self.assertEqual(b"", sock.recv(1))
             sock.close()
 
-    def test_half_a_request_then_the_end(self):
-        """Not answered, not written, and the connection is let go."""
+    def test_half_a_request_then_a_half_close(self):
+        """No reply, nothing stored, and the connection is closed."""
         with harness.Server("-buckets", "1") as server:
             with server.client() as client:
                 client.append("a", b"before")
@@ -172,14 +171,13 @@ class HalfClose(unittest.TestCase):
                 self.assertEqual(b"", harness.receive_all(sock))
                 sock.close()
             harness.wait_for(lambda: server.sockets() <= before, "the sockets to be closed")
-            self.assertEqual({0}, set(records.decode_file(
-                os.path.join(server.root, "default", "append.0.raw"))))
+            self.assertEqual({0}, set(records.decode_file(server.bucket())))
 
 
-class ClientGone(unittest.TestCase):
-    def gone_while_on_a_worker(self, leave):
+class Disconnected(unittest.TestCase):
+    def leave_while_on_a_worker(self, leave):
         long_value = b"l" * 4 * MIB  # takes several writes: the second one hits a closed socket
-        requests = [harness.request_bytes("POST", "/append?id=a", b"from the grave"),
+        requests = [harness.request_bytes("POST", "/append?id=a", b"unanswered"),
                     harness.request_bytes("GET", "/get?id=a&offset=0"),
                     harness.request_bytes("POST", "/getMulti?id=a", bytes(8) * 2),
                     harness.request_bytes("GET", "/get?id=a&offset=%d" % (4 * MIB + 16)),
@@ -194,7 +192,7 @@ class ClientGone(unittest.TestCase):
             for sock, request in zip(socks, requests):
                 sock.sendall(request)
             harness.wait_for(server.disk_is_waiting, "a request to reach the disk")
-            # needs no disk; what was sent before it has been read when it is answered
+            # needs no disk; by its reply the requests before it have been read
             self.assertEqual(404, client.request("GET", "/nowhere")[0])
             for sock in socks:
                 leave(sock)
@@ -203,21 +201,21 @@ class ClientGone(unittest.TestCase):
             harness.wait_for(lambda: server.sockets() <= before, "the sockets to be closed")
             client.close()
             self.assertEqual([], server.open_files())
-            file = os.path.join(server.root, "default", "append.0.raw")
-            values = [value for _, value in records.decode_file(file).values()]
-            self.assertEqual([b"short"] + [b"from the grave"] * 5, values[1:])
+            file = server.bucket()
+            values = list(records.values(file).values())
+            self.assertEqual([b"short"] + [b"unanswered"] * 5, values[1:])
             self.assertTrue(long_value == values[0] == client.get("a", 0))
             client.append("a", b"after")
             client.hang_up()
 
     def test_closed_while_on_a_worker(self):
-        self.gone_while_on_a_worker(lambda sock: sock.close())
+        self.leave_while_on_a_worker(lambda sock: sock.close())
 
     def test_reset_while_on_a_worker(self):
-        self.gone_while_on_a_worker(harness.reset)
+        self.leave_while_on_a_worker(harness.reset)
 
-    def gone_in_the_middle_of_a_reply(self, leave):
-        """Writing to a closed socket must end the reply, not the process."""
+    def leave_in_the_middle_of_a_reply(self, leave):
+        """A write to a closed socket must end the reply, not the process."""
         with harness.Server("-buckets", "1") as server:
             client = server.client()
             offset = client.append("a", bytes(16 * MIB))
@@ -231,21 +229,21 @@ class ClientGone(unittest.TestCase):
                 sock.recv(1000)
                 leave(sock)
             harness.wait_for(lambda: server.sockets() <= before, "the sockets to be closed")
-            client.close()  # would wait for ever for a reply that nobody has given up
+            client.close()  # would wait for a reply that has not ended
             self.assertEqual([], server.open_files())
             self.assertEqual(bytes(16 * MIB), client.get("a", offset))
             client.hang_up()
 
     def test_closed_in_the_middle_of_a_reply(self):
-        self.gone_in_the_middle_of_a_reply(lambda sock: sock.close())
+        self.leave_in_the_middle_of_a_reply(lambda sock: sock.close())
 
     def test_reset_in_the_middle_of_a_reply(self):
-        self.gone_in_the_middle_of_a_reply(harness.reset)
+        self.leave_in_the_middle_of_a_reply(harness.reset)
 
 
 class SlowReader(unittest.TestCase):
     def test_slow_but_steady_reader_gets_everything(self):
-        """Small sips with pauses: nothing may cut the reply short, or hold up the others."""
+        """Small reads with pauses: the reply must be whole, and other clients must be served."""
         value = value_of(7, 12 * MIB)
         with harness.Server("-buckets", "1") as server:
             client = server.client()

@@ -32,8 +32,9 @@ class Protocol(curl.TestCase):
     def test_append_get_get_multi_and_close_answer_as_the_original(self):
         for value, offset in (("some text", 0), ("some other data in same identifier", 25)):
             reply = self.expect(200, JSON, "/append?id=some_identifier", "-d", value)
-            self.assertRegex(reply.decode(), r'\A\{"offset":%d,"file":"%s/default/append\.\d\.raw"\}'
-                             r'\Z' % (offset, re.escape(self.server.root)))
+            self.assertRegex(reply.decode(), r'\A\{"offset":%d,"file":"%s/default/append\.\d'
+                             r'\.raw"\}\Z'
+                             % (offset, re.escape(self.server.root)))
         self.assertEqual(b"some text",
                          self.expect(200, BYTES, "/get?id=some_identifier&offset=0"))
         self.assertEqual(b"some other data in same identifier",

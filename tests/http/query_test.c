@@ -1,6 +1,6 @@
 /*
- * Tests of http/query: the parameters are decoded as forms are, and what is
- * ambiguous or malformed is refused.
+ * Tests of http/query: parameters are decoded as forms are; ambiguous and
+ * malformed ones are refused.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,14 +17,14 @@
 static struct query parse(const char *text)
 {
     struct query query;
-    memset(&query, 0xff, sizeof(query)); /* whatever was there before must not matter */
+    memset(&query, 0xff, sizeof(query)); /* must be overwritten */
     const char *wrong = query_parse(text, &query);
     if (wrong != NULL)
         fail_msg("refused (%s): %s", wrong, text);
     return query;
 }
 
-static void nothing_is_a_query_too(void **state)
+static void a_query_may_be_empty(void **state)
 {
     (void)state;
     static const char *const texts[] = {NULL, "", "&", "&&&", "=", "=&=", "x", "x=1&y", "=id"};
@@ -52,7 +52,7 @@ static void all_parameters_in_any_order(void **state)
     }
 }
 
-/* The hash is that of the decoded bytes, whatever way they were spelled. */
+/* The hash is that of the decoded bytes, however they were encoded. */
 static void id_is_decoded_and_hashed(void **state)
 {
     (void)state;
@@ -167,7 +167,7 @@ static void everything_else_is_refused(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        /* escapes, also where nobody will look */
+        /* escapes, also in parameters that are ignored */
         "id=%", "id=%4", "id=%zz", "id=%4g", "id=%g4", "id=%%41", "id=a%", "id=a&x=%", "%=a",
         "x%4=1", "%zz", "id=%&41", "id=% 1", "id=%+1", "id=%-1", "id=%0x",
         /* NUL */
@@ -184,12 +184,12 @@ static void everything_else_is_refused(void **state)
         "offset=0x10", "offset=1e3", "offset=1.0", "offset=1,0", "offset=ten", "offset=1%0a",
         "offset=9223372036854775808", "offset=9223372036854775810", "offset=18446744073709551616",
         "offset=18446744073709551617", "offset=99999999999999999999999999",
-        "offset=\xd9\xa1", /* a digit, but not one of ours */
+        "offset=\xd9\xa1", /* an Arabic digit */
         /* names */
         "storagePrefix=.", "storagePrefix=..", "storagePrefix=.a", "storagePrefix=%2e",
         "storagePrefix=a/b", "storagePrefix=a%2fb", "storagePrefix=/", "storagePrefix=%2e%2e%2f",
         "storagePrefix=a%0a", "storagePrefix=a%7f", "storagePrefix=%01",
-        /* one bad thing is enough */
+        /* one error is enough */
         "id=a&offset=1&storagePrefix=p&offset=2", "id=a&offset=x&storagePrefix=p"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         struct query query;
@@ -228,7 +228,7 @@ static void long_parameters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_is_a_query_too),
+        cmocka_unit_test(a_query_may_be_empty),
         cmocka_unit_test(all_parameters_in_any_order),
         cmocka_unit_test(id_is_decoded_and_hashed),
         cmocka_unit_test(names_are_exact),

@@ -1,4 +1,4 @@
-"""What is on disk: found again after a kill, laid out as the format says, refused if unclear."""
+"""The files: found again after a kill, laid out as the format says, refused if ambiguous."""
 import http.client
 import os
 import struct
@@ -46,7 +46,7 @@ class Killed(unittest.TestCase):
                                         for _, value in file.values()))
 
     def test_killed_under_load(self):
-        """What was answered before the kill is there after it."""
+        """Every append that was answered before the kill is found after it."""
         with harness.Server("-buckets", "3") as server:
             acknowledged = []
 
@@ -85,7 +85,7 @@ class Format(unittest.TestCase):
             for value in values:
                 offsets.append(client.append("a", value))
                 times.append(time.time_ns())
-            found = records.decode_file(os.path.join(server.root, "default", "append.0.raw"))
+            found = records.decode_file(server.bucket())
             self.assertEqual([0, 17, 17 + 32, 17 + 32 + 5016], offsets)
             self.assertEqual(offsets, list(found))
             for i, (time_ns, value) in enumerate(found.values()):
@@ -104,7 +104,7 @@ class Format(unittest.TestCase):
         return server, self.enterContext(server.client())
 
     def test_golden_file(self):
-        """Bytes worked out by hand, not with the encoder of these tests."""
+        """Bytes computed by hand, not by the encoder of these tests."""
         server, client = self.serve(GOLDEN + GOLDEN_2 + GOLDEN)
         second, third = len(GOLDEN), len(GOLDEN) + len(GOLDEN_2)
         self.assertEqual(b"hello", client.get("any", 0))
@@ -117,7 +117,7 @@ class Format(unittest.TestCase):
         self.assertEqual(["append.0.raw"], os.listdir(os.path.join(server.root, "default")))
 
     def test_damage(self):
-        """A header whose sum is wrong is no record; one whose value is not all there is an error."""
+        """A header with a wrong checksum is no record; an incomplete value is an error."""
         good = records.encode(b"good")
         wrong_sum = bytes([good[0] ^ 1]) + good[1:]
         huge = records.encode(b"v" * 100)[:4 + 8 + 4] + b"v" * 50
@@ -145,11 +145,11 @@ class Root(unittest.TestCase):
                 self.assertIn(root.rstrip("/"), second.stderr)
             self.assertEqual(b"mine", client.get("a", 0))
             server.kill()
-            server.start()  # the lock goes with the process
+            server.start()  # the lock ends with the process
 
 
 class BucketFiles(unittest.TestCase):
-    """The number of buckets is the number of files, so it must be beyond doubt."""
+    """The number of buckets is the number of files, so no file may be missing."""
 
     def make(self, server, prefix, numbers):
         directory = os.path.join(server.root, prefix)
@@ -163,7 +163,7 @@ class BucketFiles(unittest.TestCase):
         return sorted(os.listdir(directory), key=lambda name: int(name.split(".")[1]))
 
     def check_completed(self, server, directory):
-        """All 8 get their share, and stay so."""
+        """All 8 are used, also after a restart."""
         offsets = {}
         for _ in range(2):
             with server.client() as client:
@@ -197,7 +197,7 @@ class BucketFiles(unittest.TestCase):
                                                   storagePrefix="p")
                     self.assertEqual(404, status)
                 self.assertEqual(["append.6.raw", "append.7.raw"], self.all_files(directory))
-                # belongs into bucket 3 of 8; made alone, that file would leave a gap behind it
+                # belongs to bucket 3 of 8; that file alone would leave a gap
                 self.assertEqual(0, client.append("rochefort", b"x", "p"))
             server.kill()
             server.start()
@@ -206,7 +206,7 @@ class BucketFiles(unittest.TestCase):
             self.check_completed(server, directory)
 
     def test_gap(self):
-        """A file is missing: any number would be a guess, so nothing is written or made."""
+        """A file is missing: the number of buckets is unknown, so nothing is written or created."""
         with harness.Server("-buckets", "3") as server, server.client() as client:
             for prefix, numbers in (("p", [0, 2]), ("q", [0, 1, 3]), ("r", [5, 7])):
                 directory = self.make(server, prefix, numbers)
@@ -219,7 +219,7 @@ class BucketFiles(unittest.TestCase):
                     self.assertRegex(text, rb"\Abucket files are missing[ -~]*: [ -~]+\n\Z")
                     self.assertIn(directory.encode(), text)
                 self.assertEqual(before, self.all_files(directory))
-            # made whole again by hand, without a restart
+            # the missing file is restored, without a restart
             open(os.path.join(server.root, "p", "append.1.raw"), "w").close()
             self.assertEqual(0, client.append("a", b"x", "p"))
 

@@ -1,6 +1,5 @@
-"""SIGTERM and SIGINT: what is in flight is finished, within a bound, and the exit status is right."""
+"""SIGTERM and SIGINT: requests in flight are finished within a bound, the exit status is right."""
 import json
-import os
 import random
 import signal
 import socket
@@ -11,8 +10,8 @@ import harness
 import records
 
 MIB = 1 << 20
-BOUND_SECONDS = 5  # the server's own; then it must not wait any longer
-SLACK_SECONDS = 30  # for a slow machine and for sanitizers
+BOUND_SECONDS = 5  # how long the server waits for requests in flight
+SLACK_SECONDS = 30  # for slow machines and sanitizers
 DONE = b'{"success":true}'
 
 
@@ -24,17 +23,18 @@ class Shutdown(unittest.TestCase):
         return server
 
     def send(self, server, method, target, body=None, **options):
-        sock = self.enterContext(server.connect(**options))
-        sock.sendall(harness.request_bytes(method, target, body))
-        return sock
+        return self.enterContext(server.send(method, target, body, **options))
 
     def signal(self, server, number=signal.SIGTERM):
-        """The server knows that it is to stop."""
+        """Returns once the server has seen the signal."""
         server.process.send_signal(number)
         harness.wait_for(lambda: "stopping" in server.log(), "the signal to be seen")
 
     def exit_status(self, server, seconds=BOUND_SECONDS + SLACK_SECONDS):
         return server.process.wait(seconds)
+
+    def check_stored(self, server, *values):
+        self.assertEqual(list(values), list(records.values(server.bucket()).values()))
 
     def hold_append(self, server, value=b"in flight"):
         server.hold_disk()
@@ -49,7 +49,7 @@ class Shutdown(unittest.TestCase):
             get = self.send(server, "GET", "/get?id=a&offset=0")
             multi = self.send(server, "POST", "/getMulti?id=a", bytes(8) * 2)
             close = self.send(server, "POST", "/close")
-            with server.client() as client:  # what was sent before it has been read by now
+            with server.client() as client:  # by its reply the requests before it have been read
                 self.assertEqual(404, client.request("GET", "/nowhere")[0])
             self.signal(server, number)
             self.assertFalse(harness.is_readable(append))
@@ -64,8 +64,7 @@ class Shutdown(unittest.TestCase):
             for sock in (append, get, multi, close):
                 self.assertEqual(b"", sock.recv(1))
             self.assertEqual(0, self.exit_status(server))
-            self.assertEqual([b"before", b"in flight"], [value for _, value in records.decode_file(
-                os.path.join(server.root, "default", "append.0.raw")).values()])
+            self.check_stored(server, b"before", b"in flight")
 
     def test_a_long_reply_is_finished(self):
         server = self.start()
@@ -79,7 +78,7 @@ class Shutdown(unittest.TestCase):
         self.assertEqual(0, self.exit_status(server))
 
     def test_a_long_reply_is_finished_although_more_was_sent_ahead(self):
-        """What is unread when a socket is closed takes the replies with it that are on their way."""
+        """Closing a socket with unread data would reset it and lose the rest of the reply."""
         server = self.start()
         value = random.Random(2).randbytes(12 * MIB)
         with server.client() as client:
@@ -118,11 +117,10 @@ class Shutdown(unittest.TestCase):
             self.assertRegex(body, rb"\A[ -~]+\n\Z")
             self.assertEqual(b"", sock.recv(1))
         self.assertEqual(0, self.exit_status(server))
-        self.assertEqual([b"before"], [value for _, value in records.decode_file(
-            os.path.join(server.root, "default", "append.0.raw")).values()])
+        self.check_stored(server, b"before")
 
     def test_idle_connections_are_closed(self):
-        """One that has been served, and one that has never said anything."""
+        """One that has been served, and one that has sent nothing."""
         server = self.start(hold=True)
         served = self.send(server, "GET", "/get?id=a&offset=0")
         self.assertEqual(b"before", harness.receive_reply(served)[2])
@@ -148,7 +146,7 @@ class Shutdown(unittest.TestCase):
         self.assertEqual(0, self.exit_status(server))
 
     def test_requests_sent_ahead(self):
-        """The one at hand is answered, with a close, so its client knows about the others."""
+        """The request in flight gets its reply, with Connection: close; the others are dropped."""
         server = self.start(hold=True)
         append = self.hold_append(server)
         append.sendall(harness.request_bytes("POST", "/append?id=a", b"too late") * 3)
@@ -158,10 +156,9 @@ class Shutdown(unittest.TestCase):
         self.assertEqual((200, "close"), (status, headers["connection"]))
         self.assertEqual(b"", harness.receive_all(append))
         self.assertEqual(0, self.exit_status(server))
-        self.assertEqual([b"before", b"in flight"], [value for _, value in records.decode_file(
-            os.path.join(server.root, "default", "append.0.raw")).values()])
+        self.check_stored(server, b"before", b"in flight")
 
-    def test_nothing_to_do(self):
+    def test_an_idle_server_stops_at_once(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             server = self.start()
             began = time.monotonic()
@@ -170,8 +167,8 @@ class Shutdown(unittest.TestCase):
             if harness.SANITIZE == "none":
                 self.assertLess(time.monotonic() - began, BOUND_SECONDS - 1)
 
-    def test_second_signal(self):
-        """Exits at once, though a request is held up, and says by its status that it did."""
+    def test_a_second_signal_ends_the_server_at_once(self):
+        """With an exit status that is not 0, as a request is unanswered."""
         for first, second in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM),
                               (signal.SIGTERM, signal.SIGINT)):
             server = self.start(hold=True)
@@ -184,7 +181,7 @@ class Shutdown(unittest.TestCase):
             self.assertLess(time.monotonic() - began, BOUND_SECONDS - 1)
 
     def test_stalled_clients_are_not_waited_for(self):
-        """Readers that do not go on, and senders that do not either: exit 0 after the bound."""
+        """Readers and senders that have stopped: exit 0 after the bound."""
         server = self.start()
         with server.client() as client:
             offset = client.append("a", bytes(32 * MIB))
@@ -199,14 +196,14 @@ class Shutdown(unittest.TestCase):
         self.signal(server)
         self.assertEqual(0, self.exit_status(server))
         self.assertLess(time.monotonic() - began, BOUND_SECONDS + SLACK_SECONDS)
-        for sock in stalled:  # they can tell that the reply is not whole
+        for sock in stalled:  # the reply is incomplete, and its client can see that
             try:
                 self.assertLess(len(harness.receive_all(sock)), 32 * MIB)
             except ConnectionResetError:
                 pass
 
-    def test_close_that_waits_for_a_stalled_reader(self):
-        """It is the reader that holds things up, not the disk: exit 0 after the bound."""
+    def test_a_close_that_waits_for_a_stalled_reader_is_not_waited_for(self):
+        """The close waits for the reader, not for the disk: exit 0 after the bound."""
         server = self.start()
         with server.client() as client:
             offset = client.append("a", bytes(32 * MIB))
@@ -217,8 +214,8 @@ class Shutdown(unittest.TestCase):
         self.signal(server)
         self.assertEqual(0, self.exit_status(server))
 
-    def test_hung_disk_is_not_waited_for(self):
-        """But the exit status tells that something was left undone."""
+    def test_a_hung_disk_is_not_waited_for(self):
+        """The exit status is not 0, as a request is unanswered."""
         server = self.start(hold=True)
         self.hold_append(server)
         self.signal(server)

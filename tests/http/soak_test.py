@@ -1,11 +1,11 @@
-"""Mixed load with hostile clients among it, for a while: nothing breaks, nothing grows.
+"""Mixed load with hostile clients: nothing fails, and the memory does not grow.
 
 Ten seconds, or ROCHEFORT_SOAK_MINUTES. Good clients append values of 1 byte to
 1 MiB, read them back, one and many, and close prefixes. About one connection
 in ten is hostile: a row of the table, a request cut short, a reset, a client
-that is slow. In the end every value that was answered for is read back. The
-memory of the server is judged over whole minutes only: the median of the last
-must not be over that of the second by more than GROWTH_BYTES_MAX.
+that is slow. In the end every acknowledged value is read back. The memory of
+the server is checked by whole minutes: the median of the last must not exceed
+that of the second by more than GROWTH_BYTES_MAX.
 """
 import hashlib
 import os
@@ -26,14 +26,14 @@ CLIENTS = 4
 PREFIXES = 40
 HOSTILE_SHARE = 0.1
 REQUESTS_A_CONNECTION = 20
-# What is kept of values for the end; over it nothing more is appended.
+# Above this nothing more is appended.
 STORED_BYTES_MAX = 4 << 30
-# Fragments of the allocator, and of the sanitizer's shadow and quarantine.
+# Fragmentation, and the sanitizer's shadow memory and quarantine.
 GROWTH_BYTES_MAX = 8 * MIB if harness.SANITIZE == "none" else 32 * MIB
 
 
 class Client(threading.Thread):
-    """One thread that is good most of the time."""
+    """A thread whose connections are well-behaved, but for HOSTILE_SHARE of them."""
 
     def __init__(self, server, seed, until):
         super().__init__()
@@ -52,11 +52,11 @@ class Client(threading.Thread):
                     self.be_hostile()
                 else:
                     self.be_good()
-        except Exception as error:  # told by the main thread
+        except Exception as error:  # reported by the main thread
             self.error = error
 
     def value(self):
-        """Short ones are the most, but long ones have the most bytes."""
+        """Most are short; the long ones make up most of the bytes."""
         length = int(2 ** self.random.uniform(0, 20))
         return self.random.randbytes(length)
 
@@ -103,7 +103,7 @@ class Client(threading.Thread):
             how = self.random.randrange(6)
             if how == 0:
                 raw = raw[:self.random.randint(1, len(raw))]
-            elif how == 1:  # asks for much and takes little of it
+            elif how == 1:  # asks for much and reads little of it
                 prefix, id, offset, _, _ = (self.random.choice(self.stored) if self.stored
                                             else ("p0", "id0", 0, 0, b""))
                 raw = harness.request_bytes(
@@ -111,7 +111,7 @@ class Client(threading.Thread):
             if how == 2:
                 for byte in raw[:200]:
                     sock.send(bytes([byte]))
-                    time.sleep(0.001)  # slow is what this client is
+                    time.sleep(0.001)  # a slow client
             else:
                 sock.sendall(raw)
             if how in (0, 3):
@@ -121,7 +121,7 @@ class Client(threading.Thread):
                 harness.reset(sock)
             elif how == 5 and row.refused and row.decisive:
                 harness.receive_all(sock)
-        except OSError as error:  # the server may close when it has heard enough, but not hang
+        except OSError as error:  # the server may close the connection, but must not hang
             assert not isinstance(error, TimeoutError), row.name
         finally:
             sock.close()
@@ -135,7 +135,7 @@ class Soak(unittest.TestCase):
         while any(client.is_alive() for client in clients):
             self.assertIsNone(server.process.poll(), "the server has ended")
             sizes.append((time.monotonic() - begun, server.memory_bytes()))
-            clients[0].join(1)  # so the pace of the samples, too
+            clients[0].join(1)  # so a sample a second
         return sizes
 
     def check_memory(self, sizes):

@@ -1,6 +1,5 @@
 /*
- * Tests of http/status: which error becomes which status, and what clients
- * are told about it.
+ * Tests of http/status: the status of each error, and its text for the client.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,16 +43,16 @@ static void errors_become_statuses(void **state)
     static const struct {
         int error, status;
     } table[] = {
-        /* the client may come again */
+        /* the client may retry */
         {JOB_TOO_MANY_IN_FLIGHT, 503},
         {-ENOMEM, 503},
         /* no room */
         {-ENOSPC, 507},
         {-EDQUOT, 507},
-        /* there is nothing */
+        /* not there */
         {STORE_NOT_FOUND, 404},
         {STORE_NO_PREFIX, 404},
-        /* the disk failed, or what is on it is not as it should be */
+        /* the disk failed, or its content is damaged */
         {STORE_TRUNCATED, 500},
         {STORE_FILES_MISSING, 500},
         {STORE_NO_FILE, 500},

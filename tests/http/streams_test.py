@@ -10,7 +10,7 @@ import records
 
 MIB = 1 << 20
 GROWTH_BYTES_MAX = 8 * MIB
-PIECE_BYTES = 256 * 1024  # about this much of a reply is in memory at a time
+PIECE_BYTES = 256 * 1024  # about as much of a reply as is in memory at a time
 
 
 class Reader:
@@ -36,7 +36,7 @@ class Reader:
 
 class Streams(unittest.TestCase):
     def serve(self, values):
-        """A fresh server, whose memory has seen nothing of them, and their offsets."""
+        """A fresh server on a file with these values, and their offsets."""
         server = harness.Server("-buckets", "1")
         offsets = records.write_bucket(server.root, "default", values)
         self.enterContext(server)
@@ -50,7 +50,7 @@ class Streams(unittest.TestCase):
                             GROWTH_BYTES_MAX)
 
     def check_multi(self, server, values, offsets, order, **socket_options):
-        """Every value in its place."""
+        """Every value comes, in order."""
         sock = server.connect(**socket_options)
         before = server.memory_bytes()
         packed = struct.pack("<%dQ" % len(order), *(offsets[i] for i in order))
@@ -63,7 +63,7 @@ class Streams(unittest.TestCase):
                 self.fail("value %d (record %d) is wrong" % (position, i))
         self.assertEqual(b"", reader.read(1))
         self.check_growth(server, before, reader)
-        # the connection goes on behind it
+        # the connection can be used again
         sock.sendall(harness.request_bytes("GET", "/get?id=a&offset=0"))
         self.assertEqual(values[0], harness.receive_reply(sock)[2])
         sock.close()
@@ -76,7 +76,7 @@ class Streams(unittest.TestCase):
         self.check_multi(server, values, offsets, order, receive_buffer=4096)
 
     def test_values_around_every_limit(self):
-        """A value is read in one go, with a second read, or in pieces, alone or among others."""
+        """A value is read with one call, with two, or in pieces, alone or among others."""
         rng = random.Random(2)
         around = [length + d for length in (1008, 4096, 16 * 1024, 64 * 1024, PIECE_BYTES)
                   for d in (-65, -64, -63, -20, -16, -4, -1, 0, 1, 16)]
@@ -139,7 +139,7 @@ class MultiErrors(unittest.TestCase):
         for bad in (1, 20, 10 ** 15, 2 ** 63 - 1):
             for k in range(4):
                 self.check_error(offsets[:k] + [bad] + offsets[k:], values[:k], bad)
-        # what comes after the first bad one is not looked at
+        # offsets after the first bad one are not read
         self.check_error([offsets[0], 7, 8, offsets[1]], values[:1], 7)
         self.check_error([offsets[2], 2 ** 64 - 1], values[2:], 2 ** 64 - 1)
 

@@ -1,4 +1,4 @@
-"""Clients that take their time: who is cut off, and who is not."""
+"""Timeouts and minimum rates: which slow clients are disconnected, and which are not."""
 import os
 import resource
 import socket
@@ -12,13 +12,13 @@ MIB = 1 << 20
 
 
 def drip(sock, data, seconds=0.05):
-    """Sends a byte at a time until the server answers; the reply and what follows it."""
+    """Sends a byte at a time until the server replies. Returns the reply and what follows it."""
     for i in range(len(data)):
         if harness.is_readable(sock, seconds):
             break
         sock.sendall(data[i:i + 1])
     else:
-        raise AssertionError("the server took it all")
+        raise AssertionError("no reply to all of it")
     reply = harness.receive_reply(sock)
     return reply, sock.recv(1)
 
@@ -34,7 +34,7 @@ class Senders(unittest.TestCase):
             silent.close()
             used.close()
 
-    def test_a_head_has_to_come_in_time_however_steadily_it_drips(self):
+    def test_a_head_that_comes_too_slowly_is_refused(self):
         with harness.Server("-header-timeout", "1") as server:
             sock = server.connect()
             (status, headers, body), after = drip(sock, b"GET /" + b"x" * 4000)
@@ -57,7 +57,7 @@ class Senders(unittest.TestCase):
             with server.client() as client:
                 self.assertEqual(0, client.append("a", b"nothing of the others was stored"))
 
-    def test_a_slow_but_steady_body_is_taken(self):
+    def test_a_slow_but_steady_body_is_accepted(self):
         """At 20 times the minimum rate, over several windows."""
         with harness.Server("-min-rate", "1000", "-min-rate-window", "1",
                             "-header-timeout", "1", "-idle-timeout", "1") as server:
@@ -83,7 +83,7 @@ class Senders(unittest.TestCase):
             sock = server.connect()
             sock.sendall(harness.request_bytes("POST", "/append?id=a", b"x"))
             harness.wait_for(server.disk_is_waiting, "the append to reach the disk")
-            for _ in range(3):  # others are timed out meanwhile: the server's own clock
+            for _ in range(3):  # idle connections time out meanwhile, by the server's own clock
                 with server.connect() as idle:
                     self.assertEqual(b"", idle.recv(1))
             server.release_disk()
@@ -92,6 +92,8 @@ class Senders(unittest.TestCase):
 
 
 class Readers(unittest.TestCase):
+    """Clients that read their reply slowly, or not at all."""
+
     def setUp(self):
         self.server = self.enterContext(harness.Server("-min-rate", "10000",
                                                        "-min-rate-window", "1"))
@@ -100,28 +102,26 @@ class Readers(unittest.TestCase):
             client.append("a", self.value, prefix="p")
 
     def get(self, target="/get?id=a&offset=0&storagePrefix=p", *headers):
-        sock = self.server.connect(receive_buffer=4096)
-        sock.sendall(harness.request_bytes("GET", target, headers=headers))
-        return sock
+        return self.server.send("GET", target, headers=headers, receive_buffer=4096)
 
-    def test_one_that_takes_nothing_of_what_is_in_the_kernel_is_reset(self):
-        """The server has written all of it, and only waits to close the connection."""
+    def test_one_that_leaves_the_reply_in_the_socket_is_reset(self):
+        """The kernel has the whole reply; the server only waits to close the connection."""
         with self.server.client() as client:
             offset = client.append("b", b"v" * (512 << 10))
         for headers, ends in ((("Connection: close",), False), (("Connection: close",), True),
                               ((), True)):
             with self.subTest(headers=headers, ends=ends):
                 sock = self.get("/get?id=b&offset=%d" % offset, *headers)
-                if ends:  # its side
+                if ends:  # half-closes
                     sock.shutdown(socket.SHUT_WR)
-                self.assertEqual(b"H", sock.recv(1))  # so it was let in
-                harness.wait_for(lambda: self.server.sockets() == 1, "the server to let go")
+                self.assertEqual(b"H", sock.recv(1))  # so it was admitted
+                harness.wait_for(lambda: self.server.sockets() == 1, "the server to close it")
                 with self.assertRaises(ConnectionResetError):
                     while True:
                         self.assertTrue(sock.recv(MIB))
                 sock.close()
 
-    def test_a_last_reply_is_taken_slowly_but_steadily(self):
+    def test_a_last_reply_that_is_read_slowly_but_steadily_is_completed(self):
         value = os.urandom(512 << 10)
         with self.server.client() as client:
             offset = client.append("b", value)
@@ -139,16 +139,16 @@ class Readers(unittest.TestCase):
         self.assertEqual(b"", sock.recv(1))
         sock.close()
 
-    def test_one_that_takes_nothing_is_reset(self):
+    def test_one_that_reads_nothing_is_reset(self):
         sock = self.get()
-        self.assertEqual(b"H", sock.recv(1))  # so it was let in
+        self.assertEqual(b"H", sock.recv(1))  # so it was admitted
         with self.assertRaises(ConnectionResetError):
             while True:
-                harness.wait_for(lambda: self.server.sockets() == 1, "the server to let go")
+                harness.wait_for(lambda: self.server.sockets() == 1, "the server to close it")
                 self.assertTrue(sock.recv(MIB))
         sock.close()
 
-    def test_one_that_drips_is_reset_and_holds_up_no_close(self):
+    def test_one_below_the_minimum_rate_is_reset_and_delays_no_close(self):
         sock = self.get()
         stop = threading.Event()
 
@@ -162,13 +162,13 @@ class Readers(unittest.TestCase):
         reader = threading.Thread(target=read_slowly)
         reader.start()
         with self.server.client() as client:
-            client.close("p")  # answered once the reader is gone
+            client.close("p")  # answered once the reader is disconnected
         stop.set()
         reader.join()
         sock.close()
         self.assertEqual([], self.server.open_files("p"))
 
-    def test_a_slow_but_steady_one_gets_all(self):
+    def test_a_slow_but_steady_one_gets_the_whole_reply(self):
         sock = self.get()
         received = bytearray()
         status, headers = harness.receive_head(sock)
@@ -184,21 +184,20 @@ class Readers(unittest.TestCase):
 
 
 class Closing(unittest.TestCase):
-    """A close waits for replies in pieces for a bounded time: 10 seconds, as this test has to."""
+    """A close waits for replies in pieces for at most 10 seconds."""
 
-    # By itself the kernel resets after 60 seconds a reader whose window is never wide open.
+    # After 60 seconds the kernel itself resets a reader whose TCP window stays small.
     ANSWER_SECONDS = 40
 
     def setUp(self):
         self.server = self.enterContext(harness.Server("-buckets", "1"))
-        self.value = os.urandom(16 * MIB)  # more than a socket takes, and a slow reader meanwhile
+        self.value = os.urandom(16 * MIB)  # more than a socket buffers
         with self.server.client() as client:
             client.append("a", self.value, prefix="p")
 
     def send(self, method, target, body=None, **options):
-        sock = self.enterContext(self.server.connect(**options))
-        sock.sendall(harness.request_bytes(method, target + "storagePrefix=p", body))
-        return sock
+        return self.enterContext(self.server.send(method, target + "storagePrefix=p", body,
+                                                  **options))
 
     def begin_get(self):
         sock = self.send("GET", "/get?id=a&offset=0&", receive_buffer=4096)
@@ -206,7 +205,7 @@ class Closing(unittest.TestCase):
         return sock
 
     def read_on(self, sock, pause_seconds, step_bytes):
-        """A thread that reads until the reply ends, and how it ended."""
+        """Returns a thread that reads until the reply ends, and a list that gets how it ended."""
         ends, stop = [], threading.Event()
 
         def read():
@@ -231,8 +230,8 @@ class Closing(unittest.TestCase):
         reader.join()
         self.assertEqual([ConnectionResetError], ends)
 
-    def test_a_slow_but_steady_reader_is_cut_and_one_that_ends_in_time_is_not(self):
-        """At twice the minimum rate, but for minutes in the middle of the same piece."""
+    def test_a_slow_reader_is_reset_by_a_close_and_one_that_ends_in_time_is_not(self):
+        """At twice the minimum rate, but within one piece for minutes."""
         reader, ends = self.read_on(self.begin_get(), 0.05, 64)
         in_time = self.begin_get()
         close = self.send("POST", "/close?")
@@ -246,8 +245,8 @@ class Closing(unittest.TestCase):
                                               (16 + len(self.value))))
         self.assertEqual(b"behind", harness.receive_reply(in_time)[2])
 
-    def test_a_fast_reader_of_a_reply_without_end_is_cut(self):
-        """It is hardly ever in the middle of a piece when the clock looks."""
+    def test_a_fast_reader_of_an_endless_reply_is_reset_by_a_close(self):
+        """It is hardly ever within a piece when the timeouts are checked."""
         sock = self.send("POST", "/getMulti?id=a&", bytes(8 * MIB))
         reader, ends = self.read_on(sock, 0, 1 << 16)
         close = self.send("POST", "/close?")
@@ -261,7 +260,7 @@ class Accepting(unittest.TestCase):
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def test_without_descriptors_it_rests_and_goes_on_serving(self):
+    def test_without_descriptors_accepting_pauses_and_open_connections_are_served(self):
         with harness.Server() as server, server.client() as client:
             client.append("a", b"value")
             pid = server.process.pid
@@ -278,8 +277,8 @@ class Accepting(unittest.TestCase):
                 self.assertEqual(b"value", client.get("a", 0))
                 time.sleep(0.01)
                 return server.log().count("resting for") >= rests
-            harness.wait_for(rested, "the log to tell of several rests")
-            self.assertEqual(rests, server.log().count("accept: "), "a line for each rest only")
+            harness.wait_for(rested, "several pauses in the log")
+            self.assertEqual(rests, server.log().count("accept: "), "one line for each pause")
             self.assertFalse(harness.is_readable(late, 0))
             if harness.SANITIZE == "none":
                 # rests * 100 ms have passed; a loop that spins would have used all of it

@@ -40,8 +40,8 @@ class TestCase(unittest.TestCase):
     def expect(self, status, content_type, target, *arguments):
         """The body of a reply that must have this status and type."""
         url = self.url(target) if target.startswith("/") else target
-        told = "%{stderr}%{http_code} %{content_type}"
-        done = subprocess.run([*COMMAND, "-w", told, *arguments, url], capture_output=True)
+        report = "%{stderr}%{http_code} %{content_type}"
+        done = subprocess.run([*COMMAND, "-w", report, *arguments, url], capture_output=True)
         what = (target, arguments, done.stdout[:1000])
         self.assertEqual((0, "%d %s" % (status, content_type)),
                          (done.returncode, done.stderr.decode()), what)

@@ -63,11 +63,15 @@ class Server:
         self.sockets = started.sockets  # how many it has open, listening ones included
         self.port = int(started.wait_for_log(process.START_LINE).group(1))
 
+    def bucket(self, prefix="default", number=0):
+        """The path of a bucket's file."""
+        return os.path.join(self.root, prefix, "append.%d.raw" % number)
+
     def log(self, begin=0):
         return process.read_log(self.log_path, begin)
 
     def stop(self, signal_number=signal.SIGTERM):
-        """Ends the process and answers its exit status."""
+        """Ends the process and returns its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal_number)
         return self.process.wait(TIMEOUT_SECONDS)
@@ -159,12 +163,18 @@ class Server:
             raise
         return sock
 
+    def send(self, method, target, body=None, headers=(), receive_buffer=None):
+        """A connection that has sent one request."""
+        sock = self.connect(receive_buffer)
+        sock.sendall(request_bytes(method, target, body, headers))
+        return sock
+
     def client(self):
         return Client(self.port)
 
 
 class Client:
-    """A keep-alive client that speaks the protocol. Answers (status, headers, body)."""
+    """A keep-alive client that speaks the protocol. Returns (status, headers, body)."""
 
     def __init__(self, port):
         self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)

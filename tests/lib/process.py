@@ -17,7 +17,7 @@ class Failure(AssertionError):
 
 
 def wait_for(condition, what, seconds=TIMEOUT_SECONDS):
-    """Polls until condition() is true and answers its value."""
+    """Polls until condition() is true and returns its value."""
     limit = time.monotonic() + seconds
     while True:
         value = condition()

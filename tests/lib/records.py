@@ -51,6 +51,11 @@ def decode_file(path):
     return {offset: (time_ns, value) for offset, time_ns, value in walk(path)}
 
 
+def values(path):
+    """The same without the times: {offset: value}."""
+    return {offset: value for offset, (_, value) in decode_file(path).items()}
+
+
 def decode_prefix(root, prefix):
     """{file name: records of that file}"""
     directory = os.path.join(root, prefix)
@@ -59,7 +64,7 @@ def decode_prefix(root, prefix):
 
 def write_bucket(root, prefix, values, index=0, hole_bytes=0):
     """
-    Makes a bucket file of these values and answers their offsets. With hole_bytes it begins with a
+    Makes a bucket file of these values and returns their offsets. With hole_bytes it begins with a
     hole, which takes no room on the disk.
     """
     directory = os.path.join(root, prefix)

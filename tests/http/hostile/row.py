@@ -1,8 +1,8 @@
-"""One row of the table of hostile requests: the bytes, what may come of them, and why.
+"""One row of the table of hostile requests: the bytes, what the server must do, and why.
 
-The bytes hold two names that the test replaces, so that no two connections say
-the same: R0000 is the prefix, id and value of what the row appends, S0000 the
-prefix in which the value STORED is there to be read.
+The bytes hold two names that the test replaces, so that each connection uses
+names of its own: R0000 is the prefix, id and value of what the row appends,
+S0000 the prefix that holds the value STORED.
 """
 import typing
 
@@ -18,18 +18,18 @@ class Row(typing.NamedTuple):
     stored: tuple = ()  # the values that must be in the row's prefix afterwards
     refused: tuple = ()  # the statuses that the refusal after these may have
     closes: bool = False  # the last reply says so, and what follows is not served
-    head: bool = False  # asks for heads: they tell the length of what was stored, and no body comes
+    head: bool = False  # HEAD requests: the replies have the length of the value, and no body
     decisive: bool = True  # False: only what follows shows that it cannot become a request
 
 
 def refused(name, status, raw, why, decisive=True):
-    """Answered with one refusal, and closed. `status` is one, or a tuple of those permitted."""
+    """Refused, and the connection closed. `status` is one, or a tuple of those permitted."""
     statuses = status if isinstance(status, tuple) else (status,)
     return Row(name, raw, why, refused=statuses, decisive=decisive)
 
 
 def served(name, raw, why, *replies, stored=(), closes=False):
-    """Answered as any good request is."""
+    """Served as a normal request."""
     return Row(name, raw, why, replies=replies, stored=stored, closes=closes)
 
 
@@ -39,7 +39,7 @@ def headed(name, raw, why, closes=False):
 
 
 def appended(name, raw, why, value=VALUE):
-    """An append that must succeed although it looks odd."""
+    """An append that must succeed although its form is unusual."""
     return served(name, raw, why, (200, None), stored=(value,))
 
 

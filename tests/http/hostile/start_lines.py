@@ -22,7 +22,7 @@ def bad_method(method, why, status=405):
 
 
 def bad_query(query, why):
-    """Well-formed HTTP, so the connection goes on."""
+    """Well-formed HTTP, so the connection stays open."""
     return served("query %r" % query, get(line=b"GET /get?storagePrefix=S0000&" + query
                                           + b" HTTP/1.1"), why, (400, None))
 
@@ -45,7 +45,7 @@ ROWS = [
     bad_line(b"GET HTTP/1.1", "no target"),
     bad_line(b"GET  HTTP/1.1", "an empty target"),
     bad_line(b"GET " + TARGET, "no version: HTTP/0.9, whose reply has no head"),
-    bad_line(b"GET " + TARGET + b"\0 HTTP/1.1", "the end to who uses C strings"),
+    bad_line(b"GET " + TARGET + b"\0 HTTP/1.1", "ends a C string"),
     bad_line(b"GET " + TARGET + b"\r HTTP/1.1", "the end of the line to some"),
     bad_line(b"/close", "no method: HTTP/0.9"),
     refused("HTTP/0.9", 400, b"GET " + TARGET + b"\n", "whose reply has no head"),
@@ -63,9 +63,9 @@ ROWS = [
     bad_version(b"http/1.1", "in capitals only"),
     bad_version(b"HTTPS/1.1", "another name"),
     bad_version(b"ICAP/1.0", "another protocol"),
-    bad_version(b"HTTP/1.1\0", "good to who uses C strings"),
+    bad_version(b"HTTP/1.1\0", "valid as a C string"),
     served("version HTTP/1.9", get(line=b"GET " + TARGET + b" HTTP/1.9"),
-           "speaks what we speak, and more", READ),
+           "a later minor version", READ),
     served("version HTTP/1.0", get(line=b"GET " + TARGET + b" HTTP/1.0"), "closes", READ,
            closes=True),
 
@@ -120,7 +120,7 @@ ROWS = [
     bad_query(b"id=a&offset=%", "half an escape"),
     bad_query(b"id=a&offset=%3", "half an escape"),
     bad_query(b"id=a&offset=%%30", "half an escape, and one"),
-    bad_query(b"id=a&offset=0%00", "the end to who uses C strings"),
+    bad_query(b"id=a&offset=0%00", "ends a C string"),
     bad_query(b"id=a&offset=0&x=%-1", "not of digits"),
     bad_query(b"id=a&offset=0&x=%+1", "not of digits; strtol() takes it"),
     bad_query(b"id=a&offset=0&x=%0x", "not of digits; strtol() takes it"),

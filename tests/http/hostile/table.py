@@ -1,7 +1,7 @@
 """All rows."""
-from hostile import chunks, headers, lengths, start_lines, strangers
+from hostile import chunks, headers, lengths, other_protocols, start_lines
 
-ROWS = lengths.ROWS + chunks.ROWS + headers.ROWS + start_lines.ROWS + strangers.ROWS
+ROWS = lengths.ROWS + chunks.ROWS + headers.ROWS + start_lines.ROWS + other_protocols.ROWS
 
 
 def numbered(raw, number):

@@ -1,11 +1,11 @@
-"""Other protocols, and requests to become one."""
+"""Other protocols, and requests to become one. "it waits": that client would wait for a reply."""
 from hostile.row import READ, get, lines, refused, served
 
 HELLO = (b"\x16\x03\x01\x00\x70\x01\x00\x00\x6c\x03\x03" + bytes(range(0x80, 0xa0)) + b"\x20"
          + bytes(range(0xa0, 0xc0)) + b"\x00\x02\x13\x01\x01\x00\x00\x21" + b"\x00" * 33)
 
 ROWS = [
-    refused("TLS ClientHello", 400, HELLO, "no line in it; it waits for an answer",
+    refused("TLS ClientHello", 400, HELLO, "no line in it; it waits for a reply",
             decisive=False),
     refused("SSH", 400, b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "a line, and it waits",
             decisive=False),
@@ -33,7 +33,7 @@ ROWS = [
     refused("RTSP", 400, lines(b"OPTIONS rtsp://x/y RTSP/1.0", b"CSeq: 1"), "not HTTP"),
     refused("SIP", 400, lines(b"OPTIONS sip:a@b SIP/2.0", b"Via: SIP/2.0/TCP x"), "not HTTP"),
     refused("PROXY, version 1", (400, 405), b"PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n" + get(),
-            "whoever believed it would believe any address"),
+            "accepting it would let clients choose their address"),
     refused("PROXY, version 2", 400,
             b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + bytes(12) + get(), "the same"),
     refused("a reply", (400, 405), lines(b"HTTP/1.1 200 OK", b"Content-Length: 0"),
