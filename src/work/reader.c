@@ -152,10 +152,10 @@ struct block {
     size_t used, enough;
 };
 
-static int begin_block(struct job *job, struct block *block)
+static int begin_block(struct job *job, size_t bytes_max, struct block *block)
 {
     block->used = 0;
-    block->enough = JOB_PIECE_BYTES - piece_bytes(job);
+    block->enough = smaller(JOB_PIECE_BYTES - piece_bytes(job), bytes_max);
     return reserve_room(job, BLOCK_BYTES, &block->room);
 }
 
@@ -193,11 +193,11 @@ static bool block_has_room(const struct block *block)
  * Reads the values at `offsets` one after the other until one is long, one fails or the block is
  * full. `*done` counts those whose beginning is in the piece.
  */
-static int read_values(struct job *job, struct bucket *bucket, bool may_wait,
+static int read_values(struct job *job, struct bucket *bucket, bool may_wait, size_t bytes_max,
                        const uint64_t *offsets, size_t count, size_t *done)
 {
     struct block block;
-    int error = begin_block(job, &block);
+    int error = begin_block(job, bytes_max, &block);
     *done = 0;
     while (error == 0 && *done < count && !job->progress.value_open && block_has_room(&block)) {
         job->offset = (int64_t)le64toh(offsets[*done]); /* over INT64_MAX: negative, not found */
@@ -218,7 +218,8 @@ static void prefetch_values(const struct bucket *bucket, const uint64_t *offsets
 }
 
 /* One batch of offsets, or the rest of one long value. */
-static int read_batch(struct job *job, struct bucket *bucket, bool may_wait)
+static int read_batch(struct job *job, struct bucket *bucket, bool may_wait,
+                      struct reader_quota *quota)
 {
     if (job->progress.value_open) {
         int error = read_on(job, bucket, may_wait, NULL, 0);
@@ -226,12 +227,14 @@ static int read_batch(struct job *job, struct bucket *bucket, bool may_wait)
         return error;
     }
     uint64_t offsets[BATCH_OFFSETS];
-    ev_ssize_t copied = evbuffer_copyout(job->offsets, offsets, sizeof(offsets));
+    size_t most = smaller(BATCH_OFFSETS, quota->values);
+    ev_ssize_t copied = evbuffer_copyout(job->offsets, offsets, most * JOB_OFFSET_BYTES);
     size_t count = (size_t)copied / JOB_OFFSET_BYTES, done;
     if (may_wait)
         prefetch_values(bucket, offsets, count);
-    int error = read_values(job, bucket, may_wait, offsets, count, &done);
+    int error = read_values(job, bucket, may_wait, quota->bytes, offsets, count, &done);
     (void)evbuffer_drain(job->offsets, done * JOB_OFFSET_BYTES);
+    quota->values -= done;
     return error;
 }
 
@@ -241,18 +244,24 @@ static bool piece_is_full(const struct job *job)
     return job->progress.value_open ? value_room(job) == 0 : piece_bytes(job) >= JOB_PIECE_BYTES;
 }
 
-/* Until the piece is full; with `may_wait` one batch, and `*yields` if that was not enough. */
-static int read_multi(struct job *job, struct bucket *bucket, bool may_wait, bool *yields)
+/*
+ * Until the piece is full. `*yields`: that was not to be, because the quota is used, or because one
+ * batch was waited for.
+ */
+static int read_multi(struct job *job, struct bucket *bucket, bool may_wait,
+                      struct reader_quota *quota, bool *yields)
 {
     int error = 0;
     for (bool has_read = false; error == 0; has_read = true) {
         job->more = job->progress.value_open || evbuffer_get_length(job->offsets) > 0;
         if (!job->more || piece_is_full(job))
             break;
-        *yields = may_wait && has_read;
+        *yields = reader_quota_is_used(quota) || (may_wait && has_read);
         if (*yields)
             break;
-        error = read_batch(job, bucket, may_wait);
+        size_t before = piece_bytes(job);
+        error = read_batch(job, bucket, may_wait, quota);
+        quota->bytes -= smaller(quota->bytes, piece_bytes(job) - before);
     }
     return error;
 }
@@ -301,7 +310,7 @@ void reader_fail(struct job *job, int error)
 }
 
 enum reader_result reader_read(struct job *job, struct bucket *bucket, uint32_t *usual_bytes,
-                               bool may_wait)
+                               bool may_wait, struct reader_quota *quota)
 {
     bool single = job->kind == JOB_READ, yields = false;
     int error;
@@ -310,7 +319,7 @@ enum reader_result reader_read(struct job *job, struct bucket *bucket, uint32_t 
     else if (single)
         error = read_single(job, bucket, *usual_bytes, may_wait);
     else
-        error = read_multi(job, bucket, may_wait, &yields);
+        error = read_multi(job, bucket, may_wait, quota, &yields);
     if (error == STORE_WOULD_BLOCK) {
         if (single)
             prefetch_single(job, bucket, *usual_bytes);

@@ -9,6 +9,7 @@
 #define ROCHEFORT_WORK_READER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "store/bucket.h"
@@ -20,11 +21,29 @@ enum reader_result {
     READER_YIELD    /* the piece is not complete, but others have their turn now: call again */
 };
 
+/* What getMultis may still read before others have their turn. */
+struct reader_quota {
+    size_t values, bytes;
+};
+
+/* A whole one. */
+#define READER_QUOTA_VALUES 1024
+#define READER_QUOTA ((struct reader_quota){READER_QUOTA_VALUES, JOB_PIECE_BYTES})
+
+/* A getMulti would yield at once. */
+static inline bool reader_quota_is_used(const struct reader_quota *quota)
+{
+    return quota->values == 0 || quota->bytes == 0;
+}
+
 /*
  * Reads the next piece of a JOB_READ or JOB_READ_MULTI. Without `may_wait` it does not wait for the
  * disk. What has to be waited for is prefetched: a value, as long as it is or usually is, when it
  * is found not to be in memory; the offsets of a getMulti a batch at a time, when they are read
  * next.
+ *
+ * A getMulti takes what it reads off `quota`, and yields when that is used. It goes over it by less
+ * than one piece.
  *
  * `usual_bytes` is the bucket's: about how long its values are, 0 at first. Kept by the reader.
  *
@@ -34,7 +53,7 @@ enum reader_result {
  * one, `partial_bytes` says how much of it, and `offset` which one it is.
  */
 enum reader_result reader_read(struct job *job, struct bucket *bucket, uint32_t *usual_bytes,
-                               bool may_wait);
+                               bool may_wait, struct reader_quota *quota);
 
 /* Ends a read with an error of the caller's, for instance of opening the file; as READER_DONE. */
 void reader_fail(struct job *job, int error);

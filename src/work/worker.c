@@ -90,7 +90,7 @@ static void read_later(struct worker *worker, struct job *job)
     worker->long_reads_end = &job->route.next;
 }
 
-static void read_now(struct worker *worker, struct job *job)
+static void read_now(struct worker *worker, struct job *job, struct reader_quota *quota)
 {
     struct bucket_slot *slot = &job->route.prefix->slots[job->bucket];
     int error = open_slot(worker, job, false);
@@ -102,7 +102,7 @@ static void read_now(struct worker *worker, struct job *job)
         return;
     }
     enum reader_result result =
-        reader_read(job, slot->bucket, &slot->usual_bytes, job->route.may_wait);
+        reader_read(job, slot->bucket, &slot->usual_bytes, job->route.may_wait, quota);
     job->route.may_wait = result == READER_BLOCKED;
     if (result == READER_DONE)
         finish(worker, job, job->error);
@@ -116,7 +116,8 @@ static void read_one_later(struct worker *worker)
     worker->long_reads = job->route.next;
     if (worker->long_reads == NULL)
         worker->long_reads_end = &worker->long_reads;
-    read_now(worker, job);
+    struct reader_quota quota = READER_QUOTA;
+    read_now(worker, job, &quota);
 }
 
 /* The router asks for this only when no other job of the prefix is under way. */
@@ -142,7 +143,8 @@ static int resolve(struct worker *worker, const struct job *job)
     return error;
 }
 
-static void take(struct worker *worker, struct job *job)
+/* `quota` is that of the getMultis in this drain. */
+static void handle_job(struct worker *worker, struct job *job, struct reader_quota *quota)
 {
     single_client_popped(&worker->single_client, job->route.single_client);
     if (job == &worker->stop) {
@@ -154,13 +156,11 @@ static void take(struct worker *worker, struct job *job)
         appends_take(&worker->appends, job);
         break;
     case JOB_READ:
-        if (job->more)
+    case JOB_READ_MULTI:
+        if (job->more || (job->kind == JOB_READ_MULTI && reader_quota_is_used(quota)))
             read_later(worker, job);
         else
-            read_now(worker, job);
-        break;
-    case JOB_READ_MULTI:
-        read_later(worker, job);
+            read_now(worker, job, quota);
         break;
     case JOB_CLOSE:
         close_slots(worker, job);
@@ -206,9 +206,10 @@ static void *run(void *argument)
 {
     struct worker *worker = argument;
     while (true) {
-        /* what is there now; who comes while we work is for the next round */
+        /* one drain: what is there now; what comes meanwhile is for the next */
+        struct reader_quota quota = READER_QUOTA;
         for (size_t jobs = ring_count(worker->in); jobs > 0; jobs--)
-            take(worker, ring_pop(worker->in));
+            handle_job(worker, ring_pop(worker->in), &quota);
         write_appends(worker);
         signal_loop(worker);
         files_sync_due(&worker->files);

@@ -2,14 +2,24 @@
  * worker: one disk thread with its two rings.
  *
  * It owns the buckets that open_prefix_owner gives it: their descriptors and
- * tails are known to no other thread. It takes what it finds in its ring, then
- * works in this order: short reads that the page cache can answer at once; all
- * appends, one write for each bucket; those that are to be synced, one write
- * and one sync for each bucket; one sync whose time has come; then one piece of
- * a longer read, or one read that has to wait for the disk (of a getMulti, a
- * window of them), and the ring again. So an append waits for one such turn at
- * most. Appends to one bucket keep their order, but those that are to be synced
- * come after the others of the turn. It ends with the syncs that are left.
+ * tails are known to no other thread. A drain of its ring takes what is there
+ * and works in this order:
+ *
+ *   1 reads that the page cache can answer at once, up to one piece of each; of
+ *     all getMultis in the drain together READER_QUOTA
+ *   2 all appends, one write for each bucket
+ *   3 appends that are to be synced, one write and one sync for each bucket
+ *   4 one sync whose time has come
+ *   5 one of the other reads: its next piece, or, for a getMulti, as much as one
+ *     quota allows; if it has to wait for the disk, one batch of offsets
+ *
+ * So an append waits for one step 5, and for the cached reads that came with it.
+ * The quota bounds the getMultis among these, however many there are and however
+ * many values they ask for: less than two pieces, at most 1024 values. Those over
+ * it have their turn in step 5, in order, one in each drain.
+ *
+ * Appends to one bucket keep their order, but those that are to be synced come
+ * after the others of the drain. A worker ends with the syncs that are left.
  *
  * All functions are for the loop thread.
  */

@@ -118,6 +118,66 @@ static void multi_takes_no_piece_for_a_little(void **state)
     }
 }
 
+/* Takes what a call has read. Returns how many bytes there were. */
+static size_t read_with_quota(struct one_bucket *fixture, struct job *job,
+                              struct reader_quota *quota, enum reader_result wanted)
+{
+    static uint32_t usual_bytes;
+    struct evbuffer *reply = evbuffer_new();
+    size_t before = job->piece != NULL ? evbuffer_get_length(job->piece) : 0;
+    all_reads = 0;
+    assert_int_equal(reader_read(job, fixture->bucket, &usual_bytes, false, quota), wanted);
+    size_t bytes = job->piece != NULL ? evbuffer_get_length(job->piece) : 0;
+    if (wanted == READER_DONE)
+        (void)take_piece(job, reply);
+    evbuffer_free(reply);
+    return bytes - before;
+}
+
+/* Of values, over several calls and several jobs. */
+static void multi_yields_when_the_quota_is_used(void **state)
+{
+    static unsigned numbers[1000];
+    struct one_bucket *fixture = *state;
+    (void)add(fixture, 10);
+    struct job jobs[2] = {multi_job(numbers, 100), multi_job(numbers, 1000)};
+    struct reader_quota quota = {.values = 300, .bytes = JOB_PIECE_BYTES};
+    assert_int_equal(read_with_quota(fixture, &jobs[0], &quota, READER_DONE), 100 * 14);
+    assert_int_equal(quota.values, 200);
+    assert_int_equal(quota.bytes, JOB_PIECE_BYTES - 100 * 14);
+    assert_int_equal(read_with_quota(fixture, &jobs[1], &quota, READER_YIELD), 200 * 14);
+    assert_true(reader_quota_is_used(&quota));
+    assert_int_equal(read_with_quota(fixture, &jobs[1], &quota, READER_YIELD), 0);
+    assert_int_equal(all_reads, 0);
+    quota = READER_QUOTA;
+    assert_int_equal(read_with_quota(fixture, &jobs[1], &quota, READER_DONE), 800 * 14);
+    assert_false(jobs[1].more);
+    assert_int_equal(quota.values, READER_QUOTA_VALUES - 800);
+    for (unsigned i = 0; i < 2; i++)
+        evbuffer_free(jobs[i].offsets);
+}
+
+/* Of bytes: one value may go over it, of several no more are begun. */
+static void multi_yields_when_enough_bytes_are_read(void **state)
+{
+    static const unsigned numbers[] = {0, 0, 0, 1, 1, 1};
+    struct one_bucket *fixture = *state;
+    (void)add(fixture, 900);
+    (void)add(fixture, 50000);
+    struct job job = multi_job(numbers, 6);
+    struct reader_quota quota = {.values = 100, .bytes = 1000};
+    assert_int_equal(read_with_quota(fixture, &job, &quota, READER_YIELD), 2 * 904);
+    quota.bytes = 2000;
+    assert_int_equal(read_with_quota(fixture, &job, &quota, READER_YIELD), 904 + 4 + 1008 + 48992);
+    assert_int_equal(quota.values, 100 - 4);
+    quota.bytes = 1;
+    assert_int_equal(read_with_quota(fixture, &job, &quota, READER_YIELD), 4 + 1008);
+    quota.bytes = JOB_PIECE_BYTES;
+    assert_int_equal(read_with_quota(fixture, &job, &quota, READER_DONE), 48992 + 50004);
+    assert_false(job.more);
+    evbuffer_free(job.offsets);
+}
+
 /* Short values after a long one that left much room in the memory reserved for it. */
 static void multi_of_short_values_behind_a_long_one(void **state)
 {
@@ -217,6 +277,8 @@ int main(void)
         READER_TEST(multi_of_many_short_values),
         READER_TEST(multi_of_short_values_behind_a_long_one),
         READER_TEST(multi_takes_no_piece_for_a_little),
+        READER_TEST(multi_yields_when_the_quota_is_used),
+        READER_TEST(multi_yields_when_enough_bytes_are_read),
         READER_TEST(multi_stops_at_the_first_bad_offset),
         READER_TEST(partial_value_is_counted),
     };

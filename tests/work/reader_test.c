@@ -92,11 +92,11 @@ static void what_was_begun_is_dropped(void **state)
     patchy_calls = 1; /* the first read finds what it wants, the second does not */
     may_wait = false;
     uint32_t usual_bytes = 0;
-    assert_int_equal(reader_read(&job, fixture->bucket, &usual_bytes, false), READER_BLOCKED);
+    assert_int_equal(reader_read(&job, fixture->bucket, &usual_bytes, false, NULL), READER_BLOCKED);
     assert_non_null(job.piece);
     temperature = WARM;
     job.offset = values[short_one].offset;
-    assert_int_equal(reader_read(&job, fixture->bucket, &usual_bytes, false), READER_DONE);
+    assert_int_equal(reader_read(&job, fixture->bucket, &usual_bytes, false, NULL), READER_DONE);
     assert_int_equal(job.error, 0);
     assert_false(job.more);
     assert_null(job.piece);
@@ -174,7 +174,7 @@ static void errors_of_a_read_are_told(void **state)
     assert_int_equal(truncate(one_bucket_path(fixture), 300000), 0);
     may_wait = true;
     uint32_t usual_bytes = 0;
-    assert_int_equal(reader_read(&job, fixture->bucket, &usual_bytes, true), READER_DONE);
+    assert_int_equal(reader_read(&job, fixture->bucket, &usual_bytes, true, NULL), READER_DONE);
     assert_int_equal(job.error, STORE_TRUNCATED);
     assert_false(job.more);
     (void)take_piece(&job, reply);
@@ -210,14 +210,14 @@ static void usual_length_follows_the_values(void **state)
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         unsigned number = add(fixture, steps[i].bytes);
         struct job job = {.kind = JOB_READ, .offset = values[number].offset};
-        assert_int_equal(reader_read(&job, fixture->bucket, &usual_bytes, true), READER_DONE);
+        assert_int_equal(reader_read(&job, fixture->bucket, &usual_bytes, true, NULL), READER_DONE);
         assert_int_equal(job.error, 0);
         assert_int_equal(usual_bytes, steps[i].usual);
         if (job.piece != NULL)
             evbuffer_free(job.piece);
     }
     struct job nothing = {.kind = JOB_READ, .offset = values[0].offset + 1};
-    assert_int_equal(reader_read(&nothing, fixture->bucket, &usual_bytes, true), READER_DONE);
+    assert_int_equal(reader_read(&nothing, fixture->bucket, &usual_bytes, true, NULL), READER_DONE);
     assert_int_equal(nothing.error, STORE_NOT_FOUND);
     assert_int_equal(usual_bytes, 1226);
 }

@@ -1,8 +1,7 @@
 /*
  * Tests of work/router with replies in pieces: they are resumed or abandoned,
  * and a close waits for them until they are overdue. This program brings its
- * own preadv2, which can pretend that the page cache is cold, and its own
- * clock_gettime, which can be ahead.
+ * own clock_gettime, which can be ahead.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,25 +14,10 @@
 #include <event2/buffer.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <time.h>
 
 #include "store/error.h"
-#include "work/loop.h"
-
-static atomic_bool cold;
-
-/* With _FILE_OFFSET_BITS=64 the symbol of this is preadv64v2. */
-ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t offset, int flags)
-{
-    ssize_t (*real)(int, const struct iovec *, int, off_t, int);
-    *(void **)&real = dlsym(RTLD_NEXT, "preadv64v2");
-    if (cold && (flags & RWF_NOWAIT) != 0) {
-        errno = EAGAIN;
-        return -1;
-    }
-    return real(fd, parts, count, offset, flags);
-}
+#include "work/page_cache.h"
 
 static atomic_long ahead_seconds;
 
@@ -44,38 +28,6 @@ int clock_gettime(clockid_t clock, struct timespec *now)
     int result = real(clock, now);
     now->tv_sec += ahead_seconds;
     return result;
-}
-
-static int warm_set_up(void **state)
-{
-    cold = false;
-    return set_up(state);
-}
-
-static int cold_set_up(void **state)
-{
-    cold = true;
-    return set_up(state);
-}
-
-/* A value of 1 MiB, byte i is i * 7 / 3. */
-#define LONG_BYTES (1024 * 1024)
-static char long_value[LONG_BYTES];
-
-static void append_long(struct fixture *fixture, uint64_t id_hash)
-{
-    for (size_t i = 0; i < LONG_BYTES; i++)
-        long_value[i] = (char)(i * 7 / 3);
-    struct request *request = new_request(fixture, JOB_APPEND, id_hash);
-    assert_int_equal(evbuffer_add(request->job.value, long_value, LONG_BYTES), 0);
-    assert_int_equal(finish_and_free(fixture, submit(fixture, "p", request)), 0);
-}
-
-static void add_offset(struct request *request, uint64_t offset)
-{
-    for (int i = 0; i < 8; i++)
-        assert_int_equal(evbuffer_add(request->job.offsets, &(char){(char)(offset >> 8 * i)}, 1),
-                         0);
 }
 
 static void long_value_comes_in_pieces(void **state)
@@ -188,40 +140,6 @@ static void close_waits_for_the_last_of_several(void **state)
     stop(fixture);
 }
 
-/* One worker: a short append does not wait for the end of a long reply. */
-static void append_is_served_between_two_pieces(void **state)
-{
-    struct fixture *fixture = *state;
-    start(fixture, 1, 8, 2);
-    append_long(fixture, 0);
-    struct request *read = get(fixture, "p", 0, 0), *write = append(fixture, "p", 0, "x");
-    assert_int_equal(finish(fixture, read), 0);
-    assert_int_equal(finish(fixture, write), 0);
-    assert_true(write->done_as < read->done_as);
-    free_request(read);
-    free_request(write);
-    stop(fixture);
-}
-
-/* A getMulti that waits for the disk again and again must not hold up the append before it. */
-static void append_does_not_wait_for_a_reply_being_read(void **state)
-{
-    struct fixture *fixture = *state;
-    start(fixture, 1, 8, 2);
-    assert_int_equal(finish_and_free(fixture, append(fixture, "p", 0, "the first value")), 0);
-    struct request *multi = new_request(fixture, JOB_READ_MULTI, 0);
-    for (unsigned i = 0; i < 10000; i++)
-        add_offset(multi, 0);
-    struct request *write = append(fixture, "p", 0, "x");
-    (void)submit(fixture, "p", multi);
-    assert_int_equal(finish(fixture, multi), 0);
-    assert_int_equal(write->done_as + 1, multi->done_as);
-    assert_int_equal(evbuffer_get_length(multi->reply), 10000 * 19);
-    free_request(multi);
-    free_request(write);
-    stop(fixture);
-}
-
 static void close_does_not_wait_for_what_is_abandoned(void **state)
 {
     struct fixture *fixture = *state;
@@ -317,12 +235,6 @@ static void multi_whose_file_cannot_be_opened_again(void **state)
     stop(fixture);
 }
 
-#define TEST(name)                                                                                 \
-    cmocka_unit_test_setup_teardown(name, warm_set_up, tear_down),                                 \
-    {                                                                                              \
-#name "_when_cold", name, cold_set_up, tear_down, NULL                                     \
-    }
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,8 +244,6 @@ int main(void)
         TEST(multi_whose_file_cannot_be_opened_again),
         TEST(close_waits_for_a_reply_in_pieces),
         TEST(close_waits_for_the_last_of_several),
-        TEST(append_is_served_between_two_pieces),
-        TEST(append_does_not_wait_for_a_reply_being_read),
         TEST(close_does_not_wait_for_what_is_abandoned),
         TEST(replies_in_pieces_are_overdue_when_a_close_has_waited),
         TEST(abandoned_job_gives_its_place_back),
