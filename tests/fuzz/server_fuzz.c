@@ -18,11 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/client.h"
 #include "fuzz/reply.h"
 #include "fuzz/requests.h"
 #include "fuzz/store.h"
 #include "http/server.h"
+#include "lib/client.h"
 #include "lib/temporary.h"
 #include "store/root.h"
 
@@ -73,7 +73,7 @@ static struct reply ask_witness(const char *request, size_t bytes)
     need(witness->received_bytes == 0, "the witness got bytes without a request");
     client_send(witness, request, bytes);
     do {
-        client_turn(witness);
+        client_iterate(witness);
         taken =
             reply_read(witness->received, witness->received_bytes, false, false, &reply, &wrong);
         need(wrong == NULL && !witness->ended, "the witness was answered badly");
@@ -208,7 +208,7 @@ static void send_all(const uint8_t *bytes, size_t length, size_t step)
     for (unsigned pieces = 0; length > 0; pieces++) {
         size_t now = step < length && pieces < PIECES_MAX ? step : length;
         client_send(&fuzz.client, bytes, now);
-        client_turn(&fuzz.client);
+        client_iterate(&fuzz.client);
         bytes += now;
         length -= now;
     }
@@ -231,7 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         client_half_close(&fuzz.client);
         while (!fuzz.client.ended)
-            client_turn(&fuzz.client);
+            client_iterate(&fuzz.client);
         client_close(&fuzz.client, true);
         check_replies();
     }

@@ -1,4 +1,4 @@
-"""A server whose disk fails when the test says so; see fail_disk.c."""
+"""A server whose disk fails as the test plans it; see fail_disk.c."""
 import os
 import struct
 import tempfile

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "fuzz/client.h"
 #include "http/server.h"
+#include "lib/client.h"
 #include "lib/temporary.h"
 
 #define CLIENTS 8

@@ -5,8 +5,8 @@
  * has sent is received. So only the timing of the workers differs from run to
  * run.
  */
-#ifndef ROCHEFORT_TESTS_FUZZ_CLIENT_H
-#define ROCHEFORT_TESTS_FUZZ_CLIENT_H
+#ifndef ROCHEFORT_TESTS_CLIENT_H
+#define ROCHEFORT_TESTS_CLIENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ void client_connect(struct client *client, struct server *server, unsigned short
 void client_send(const struct client *client, const void *bytes, size_t length);
 
 /* One iteration of the server's loop, then receives what it has sent. */
-void client_turn(struct client *client);
+void client_iterate(struct client *client);
 
 /* Shuts down the sending side. */
 void client_half_close(const struct client *client);

@@ -1,4 +1,4 @@
-#include "fuzz/client.h"
+#include "lib/client.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -107,7 +107,7 @@ static void receive(struct client *client)
     }
 }
 
-void client_turn(struct client *client)
+void client_iterate(struct client *client)
 {
     size_t before = client->received_bytes;
     server_iterate(client->server, false);
@@ -134,7 +134,7 @@ void client_close(struct client *client, bool with_reset)
 void client_leave(struct client *client, bool with_reset)
 {
     struct stat before, now;
-    client_turn(client); /* it may not be accepted yet */
+    client_iterate(client); /* it may not be accepted yet */
     int peer = find_peer(client);
     need(peer < 0 || fstat(peer, &before) == 0, "fstat");
     client_close(client, with_reset);
