@@ -1,7 +1,7 @@
 """Measures rochefort: speed beside its peers, cost, how cost grows, and the disk.
 
-Every reply is checked first; a wrong byte or a lost reply ends the run with exit 1. See README.md
-in this directory for what each figure means. `sh cmake/dev bench` builds what it needs and runs it.
+A wrong byte or a lost reply ends the run with exit 1. See README.md in this directory for what each
+figure means. `sh cmake/dev bench` builds what it needs and runs it.
 """
 import argparse
 import json
@@ -11,35 +11,28 @@ import signal
 import sys
 import tempfile
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-
-import calls
-import cold
-import examples
-import figures
-import growth
+import cost
+import disk
 import machine
-import memory
 import plan
 import plot
 import programs
 import speed
 import table
-import targets
-import write
 from process import Failure
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(HERE, "..", ".build", "release")
 PUBLISHED = os.path.join(HERE, "results")
-PUBLISHED_PLOTS = ("speed-get.svg", "connections.svg", "write-64KiB-latency.svg")
-PROGRAMS = ("bash", "curl", "fio", "gnuplot", "nginx", "redis-benchmark", "redis-server", "strace",
+PUBLISHED_PLOTS = ("speed-append.svg", "speed-get.svg", "connections.svg")
+PROGRAMS = ("fincore", "fio", "gnuplot", "nginx", "redis-benchmark", "redis-server", "strace",
             "wrk")
-CHAPTERS = {"calls": calls.run, "memory": memory.run,
-            **{name: lambda context, name=name: growth.run(context, name)
-               for name in growth.SWEEPS},
-            "write": write.run, "read": cold.run}
-GROUPS = {"speed": speed.KINDS, "growth": tuple(growth.SWEEPS), "disk": ("write", "read")}
-NAMES = ("examples",) + speed.KINDS + tuple(CHAPTERS)
+CHAPTERS = {"calls": cost.calls, "memory": cost.memory,
+            **{name: lambda context, name=name: speed.grow(context, name)
+               for name in speed.SWEEPS},
+            "write": disk.write, "read": disk.read}
+GROUPS = {"speed": speed.KINDS, "growth": tuple(speed.SWEEPS), "disk": ("write", "read")}
+NAMES = speed.KINDS + tuple(CHAPTERS)
 
 
 def positive(text):
@@ -77,69 +70,58 @@ def names(text):
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="sh cmake/dev bench", description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true",
-                        help="a smoke test of under a minute; its timings mean nothing")
+                        help="a smoke test of about a minute; its timings mean nothing")
     parser.add_argument("--only", type=names, default=list(NAMES), metavar="NAME[,NAME]",
                         help="%s; or groups: %s" % (", ".join(NAMES), ", ".join(GROUPS)))
     parser.add_argument("--rounds", type=positive, help="how often each run is repeated")
     parser.add_argument("--seconds", type=positive, help="how long each run lasts")
     parser.add_argument("--bytes", type=byte_count, metavar="N",
                         help="what each run of the chapter write writes; if not given, a fifth "
-                             "more than the kernel lets wait, 4GiB to 8GiB")
+                             "more than the kernel keeps unwritten, 4GiB to 8GiB")
     parser.add_argument("--peer", type=peer, action="append", default=[], metavar="NAME=URL",
                         help="another server that speaks the protocol; may be repeated")
     parser.add_argument("--out", default=os.path.join(HERE, "..", ".build", "bench"),
-                        metavar="DIR", help="for table.md, results.json and the plots: .build/bench")
+                        metavar="DIR", help="for table.md, results.json, plots: .build/bench")
     parser.add_argument("--directory", metavar="DIR", default="/var/tmp",
                         help="where servers keep their data, on the disk to be measured: /var/tmp")
     parser.add_argument("--publish", action="store_true",
                         help="also put table, figures and some plots into bench/results")
-    parser.add_argument("--seed", type=int, default=1, help="of the examples' mix")
     parser.add_argument("--rochefort", default=os.path.join(BUILD, "rochefort"), metavar="FILE",
-                        help="the server's binary")
+                        type=os.path.abspath, help="the server's binary")
     parser.add_argument("--ceiling", default=os.path.join(BUILD, "bench", "ceiling"),
-                        metavar="FILE", help="that of ceiling.c")
-    parser.add_argument("--no-disk", default=os.path.join(BUILD, "bench", "no_disk.so"),
-                        metavar="FILE", help="the library made of no_disk.c")
+                        metavar="FILE", type=os.path.abspath, help="that of ceiling.c")
     options = parser.parse_args(arguments)
     if options.publish and options.quick:
         parser.error("a quick run has nothing to publish: its timings mean nothing")
     options.arguments = arguments
-    options.rochefort = os.path.abspath(options.rochefort)
-    options.ceiling = os.path.abspath(options.ceiling)
-    options.no_disk = os.path.abspath(options.no_disk)
     return options
 
 
-def make_plan(arguments):
-    chosen = plan.Plan(**plan.QUICK) if arguments.quick else plan.Plan()
-    chosen.rounds = arguments.rounds or chosen.rounds
-    chosen.write_bytes = arguments.bytes or chosen.write_bytes
-    if arguments.seconds:
-        chosen.seconds = chosen.long_seconds = chosen.read_seconds = arguments.seconds
+def make_plan(options):
+    chosen = plan.Plan(**plan.QUICK) if options.quick else plan.Plan()
+    chosen.rounds = options.rounds or chosen.rounds
+    chosen.write_bytes = options.bytes or chosen.write_bytes
+    if options.seconds:
+        chosen.seconds = chosen.long_seconds = chosen.read_seconds = options.seconds
     return chosen
 
 
 def measure(context, only):
-    """The chapters, in order; examples come first: without right bytes nothing counts."""
-    chapters = {}
-    if "examples" in only:
-        chapters["examples"] = examples.run(context)
-    kinds = [kind for kind in speed.KINDS if kind in only]
+    """The chapters, in order."""
+    chapters, kinds = {}, [kind for kind in speed.KINDS if kind in only]
     if kinds:
         chapters["speed"] = speed.run(context, kinds)
-    for name, run in CHAPTERS.items():
-        if name in only:
-            chapters[name] = run(context)
+    chapters.update((name, run(context)) for name, run in CHAPTERS.items() if name in only)
     return chapters
 
 
-def store(results, out, plots):
-    """Table and figures."""
-    with open(os.path.join(out, "results.json"), "w", encoding="utf-8") as file:
+def store(results, directory, plots):
+    """Writes table and figures; returns the table."""
+    with open(os.path.join(directory, "results.json"), "w", encoding="utf-8") as file:
         json.dump(results, file, separators=(",", ":"))
         file.write("\n")
     text = table.render(results, plots)
-    with open(os.path.join(out, "table.md"), "w", encoding="utf-8") as file:
+    with open(os.path.join(directory, "table.md"), "w", encoding="utf-8") as file:
         file.write(text)
     return text
 
@@ -156,36 +138,32 @@ def publish(results, out, plots):
 
 def check(results, only):
     """Every figure that was asked for is there, and is a number."""
-    lacking = figures.missing(results)
-    chapters = results["chapters"]
+    lacking = table.missing(results["chapters"], "chapters")
     for name in only:
-        found = chapters.get("speed" if name in speed.KINDS else name)
-        if name in speed.KINDS:
-            found = [row for row in found or [] if row["workload"] == name]
-        if not found:
+        chapter = results["chapters"].get("speed" if name in speed.KINDS else name, {"rows": []})
+        if not any(name not in speed.KINDS or row["workload"] == name for row in chapter["rows"]):
             lacking.append(name)
     if lacking:
         raise Failure("figures are missing: " + ", ".join(lacking[:20]))
 
 
-def need_programs(options):
-    """Better now than after half an hour."""
-    for name in PROGRAMS + (options.rochefort, options.ceiling, options.no_disk):
+def need_programs(*names):
+    for name in names:
         if programs.find(name) is None:
             raise Failure("%s is missing; `sh cmake/dev bench` installs and builds all" % name)
 
 
 def carry_out(options, directory):
-    """All of it."""
+    """All of it. Results are stored only when all have been measured."""
     chosen = make_plan(options)
-    need_programs(options)
+    need_programs(*PROGRAMS, options.rochefort, options.ceiling)
     os.makedirs(options.out, exist_ok=True)
     context = plan.Context(chosen, options, directory, machine.raise_descriptor_limit())
     results = {"machine": machine.describe(options.rochefort, directory),
                "command": " ".join(["sh cmake/dev bench"] + options.arguments),
-               "quick": options.quick, "seed": options.seed, "rounds": chosen.rounds}
+               "quick": options.quick, "rounds": chosen.rounds}
     results["chapters"] = measure(context, options.only)
-    results["targets"] = targets.table(results["chapters"])
+    results["targets"] = table.targets(results["chapters"])
     results["took_seconds"] = plan.elapsed_seconds()
     check(results, options.only)
     plan.progress("drawing")
@@ -199,14 +177,15 @@ def carry_out(options, directory):
                          ", ".join(["table.md", "results.json"] + plots)))
 
 
-def main(arguments):
-    options = parse(arguments)
+def in_directory(parent, work):
+    """Runs work(directory) in a fresh directory; ends all programs and removes it whatever happens.
+    Returns the exit status."""
     for signal_number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_number, lambda number, frame: sys.exit(128 + number))
     directory = None
     try:
-        directory = tempfile.mkdtemp(prefix="rochefort-bench-", dir=options.directory)
-        carry_out(options, directory)
+        directory = tempfile.mkdtemp(prefix="rochefort-bench-", dir=parent)
+        work(directory)
     except (Failure, OSError) as failure:
         plan.progress("failed", end=True)
         print("bench: %s" % failure, file=sys.stderr)
@@ -215,11 +194,12 @@ def main(arguments):
         plan.progress("stopped", end=True)
         return 130
     finally:
+        programs.stop_all()
         if directory:
-            programs.stop_all()
             shutil.rmtree(directory, ignore_errors=True)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    parsed = parse(sys.argv[1:])
+    sys.exit(in_directory(parsed.directory, lambda directory: carry_out(parsed, directory)))

@@ -1,42 +1,23 @@
--- wrk's script: sends requests that are ready in a file; at the end writes one line of JSON.
+-- wrk's script: sends requests that were made before the run; at its end writes one line of JSON.
 --
---   wrk -s load.lua URL -- FILE THREADS        one after the other, over and over
---   ... -- FILE THREADS once                   each of them once, then the run ends
---   ... -- FILE THREADS log QUOTA LOG          as the first, until a thread has QUOTA replies
+--   wrk -s load.lua URL -- FILE THREADS [LIMIT]
 --
--- FILE is a sequence of "<length>\n<bytes of a request>". Each of the THREADS has a part of it to
--- begin with. There is no response() unless there must be: it would make wrk build a string of
--- every reply, and the generator the bottleneck.
---
--- With "log" LOG gets a line a reply: when it came and how long it took, in microseconds of
--- CLOCK_MONOTONIC. That wants as many threads as connections: a thread has a state of its own, so
--- the reply that comes is the one to the request that went.
+-- FILE is a sequence of "<length>\n<bytes of a request>". Each thread reads it once, in init(), and
+-- begins in a part of its own; request() only picks the next. With LIMIT each thread sends its
+-- share of so many requests, and the run ends when one has. There is no response(): with it wrk
+-- would copy every reply into a Lua string.
 
 local ffi = require("ffi")
 ffi.cdef [[
-    struct clock { long seconds, nanoseconds; };
-    int clock_gettime(int clock, struct clock *now);
     int kill(int pid, int signal);
     int getpid(void);
 ]]
-local MONOTONIC, SIGINT = 1, 2
-local now = ffi.new("struct clock")
-local threads = {}
-
-local function microseconds()
-    ffi.C.clock_gettime(MONOTONIC, now)
-    return tonumber(now.seconds) * 1e6 + math.floor(tonumber(now.nanoseconds) / 1000)
-end
-
--- wrk's main thread sleeps for as long as it was told to; a signal wakes it.
-local function finish()
-    ffi.C.kill(ffi.C.getpid(), SIGINT)
-    wrk.thread:stop()
-end
+local SIGINT = 2
+local threads = 0
 
 function setup(thread)
-    threads[#threads + 1] = thread
-    thread:set("number", #threads)
+    threads = threads + 1
+    thread:set("number", threads)
 end
 
 local function read_requests(path)
@@ -51,61 +32,38 @@ local function read_requests(path)
     return found
 end
 
-local function keep_times(quota, path)
-    times, latencies, log_path = {}, {}, path
-    local answered, begun, plain = 0, 0, request
+-- The first and the last item of this thread's part of `count`.
+local function part(count, threads)
+    return math.floor((number - 1) * count / threads), math.floor(number * count / threads)
+end
 
-    function request()
-        begun = microseconds()
-        return plain()
-    end
-
-    function response()
-        local ended = microseconds()
-        answered = answered + 1
-        times[answered], latencies[answered] = ended, ended - begun
-        if answered >= quota then finish() end
-    end
+-- wrk's main thread sleeps until the time is up; a signal wakes it.
+local function finish()
+    ffi.C.kill(ffi.C.getpid(), SIGINT)
+    wrk.thread:stop()
 end
 
 function init(args)
-    local requests, share = read_requests(args[1]), tonumber(args[2])
-    local at = math.floor((number - 1) * #requests / share)
-    local last = math.floor(number * #requests / share)
+    local requests, threads, limit = read_requests(args[1]), tonumber(args[2]), tonumber(args[3])
+    local count, at = #requests, part(#requests, threads)
 
     function request()
-        at = at % #requests + 1
+        at = at % count + 1
         return requests[at]
     end
 
-    if args[3] == "once" then
+    if limit then
+        local sent, last = part(limit, threads)
         function request()
-            if at >= last then
-                finish()
-            else
-                at = at + 1
-            end
+            if sent >= last then finish() end
+            sent = sent + 1
+            at = at % count + 1
             return requests[at]
         end
-    elseif args[3] == "log" then
-        keep_times(tonumber(args[4]), args[5])
     end
-end
-
-local function write_log(path)
-    local log = assert(io.open(path, "w"))
-    for _, thread in ipairs(threads) do
-        local ended, took = thread:get("times"), thread:get("latencies")
-        for n = 1, #ended do
-            log:write(string.format("%.0f %.0f\n", ended[n], took[n]))
-        end
-    end
-    log:close()
 end
 
 function done(summary, latency)
-    local path = threads[1]:get("log_path")
-    if path then write_log(path) end
     local e = summary.errors
     io.write(string.format(
         '{"requests":%d,"seconds":%.6f,"bytes":%d,"connect":%d,"read":%d,"write":%d,' ..

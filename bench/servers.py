@@ -1,71 +1,118 @@
-"""Servers that speak the protocol: rochefort, started here, and any other, given as a URL.
+"""The servers that are measured: rochefort, others that speak its protocol, and its peers.
 
-Whoever is measured is a Contestant; those that speak something else are in peers.py.
+All that are started here listen on a free port of the loopback, keep their data in a fresh
+directory, and receive the same requests, byte for byte except for the port in Host.
 """
+import dataclasses
 import functools
+import json
 import os
 import random
 import shutil
+import socket
 import urllib.parse
 
-import ledger as protocol
+import load
 import programs
-import users
-from plan import SMALL
+import protocol
+import records
+from conversation import Request, ask, converse, expect
+from plan import SMALL, SMALL_OFFSETS
 from process import START_LINE, Failure, wait_for
-from wire import ask, converse, expect
 
-FILL_BYTES = 32 << 20  # so much is stored for the reads of one size
+FILL_BYTES = 32 << 20  # stored for the reads of one size, at most
 FILL_RECORDS = 1000
 IDS = 100
+ESTABLISHED, CLOSE_WAIT = "01", "08"  # in /proc/net/tcp
+NGINX_CONFIGURATION = """
+daemon off; pid %(directory)s/pid; error_log %(directory)s/error.log crit; worker_processes 1;
+%(user)s
+worker_rlimit_nofile 4096;
+events { worker_connections 4096; }
+http {
+    access_log off; sendfile on; tcp_nopush on; tcp_nodelay on;
+    keepalive_requests 1000000000; keepalive_timeout 1h;
+    open_file_cache max=10000 inactive=1h; open_file_cache_valid 1h; open_file_cache_min_uses 1;
+    default_type application/octet-stream; client_max_body_size 0; client_body_buffer_size 128k;
+    client_body_temp_path %(directory)s/body; proxy_temp_path %(directory)s/proxy;
+    fastcgi_temp_path %(directory)s/fastcgi; uwsgi_temp_path %(directory)s/uwsgi;
+    scgi_temp_path %(directory)s/scgi;
+    server { listen 127.0.0.1:%(port)d; root %(directory)s/www; dav_methods PUT; }
+}
+"""
 
 
 @functools.lru_cache
 def values_of(size):
-    """The values that a workload of this size appends, and later reads."""
+    """The values of one size that are appended and read."""
     rng = random.Random(size)
-    count = max(4, min(FILL_RECORDS, FILL_BYTES // size))
-    return [rng.randbytes(size) for _ in range(count)]
+    return [rng.randbytes(size) for _ in range(max(4, min(FILL_RECORDS, FILL_BYTES // size)))]
 
 
-class Contestant:
-    """Somebody at `address` who can be measured."""
+def free_port():
+    """For servers that cannot report which port they got."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
 
-    name = address = None
-    pid = None  # None: runs elsewhere, and what it uses cannot be seen
 
-    def stop(self):
-        """Ends what was started here."""
+def open_connections(port):
+    """How many connections of a server have not ended, by the kernel's table."""
+    with open("/proc/net/tcp") as file:
+        rows = [line.split() for line in file.readlines()[1:]]
+    return sum(row[1].endswith(":%04X" % port) and row[3] in (ESTABLISHED, CLOSE_WAIT)
+               for row in rows)
 
-    def requests(self, kind, size):
-        """What to send for a workload, or None if that is not possible. `size` is that of the
-        values; for getMulti it is the number of offsets."""
+
+def appending_user(found, id, values, prefix):
+    """For converse(): appends these; the offsets are added to `found`."""
+    for value in values:
+        request = protocol.append(id, value, prefix)
+        reply = yield request
+        expect(reply.status == 200, request, reply, "expected 200")
+        found.append(json.loads(reply.body)["offset"])
+
+
+@dataclasses.dataclass
+class Workload:
+    """What a server is sent in a run, and what it must have stored at the end."""
+
+    kind: str  # append, get, getMulti or mixed: an append and a get in turn
+    size: int  # of the values; for getMulti the number of offsets
+    requests: list  # of (Request, the body that must come back, or None: not compared)
+    values: int = 1  # a request
+    prefixes: tuple = ()  # that are appended to
+    known: tuple = ()  # every value in their files is one of these
+    begin: int = 0  # the offset of the first record
+    stored: int = None  # how many there are; None: the prefixes are made anew for each run
+
+
+class Server:
+    """One that is measured."""
+
+    name = address = root = None
+    pid = None  # None: it was not started here, and what it uses is not known
+
+    def workload(self, kind, size, reference):
+        """What to send, or None if it cannot do that. `reference` is the first Rochefort."""
         return None
 
-    def values(self, kind, size):
-        """How many values a request of the workload is about."""
-        return 1
-
-    def reply_bytes(self, kind, request):
-        """How long each reply is, where all are equally long."""
-        if kind not in ("get", "getMulti"):
-            return None
-        reply = ask(self.address, request)
-        expect(reply.status == 200, request, reply, "expected 200")
-        if "transfer-encoding" in reply.headers:
-            return None  # in pieces, and these are as they come
-        return reply.head_bytes + len(reply.body)
-
-    def before(self, kind, size):
-        """Before each round. Answers how many appends it made."""
+    def prepare(self, workload):
+        """Before each run; returns how many records there are."""
         return 0
 
-    def after(self, kind, size, result, connections):
-        """After each round: checks what was stored, and lets go of it."""
+    def run(self, path, workload, connections, seconds, limit):
+        return load.wrk(self.address, path, connections, seconds, limit)
+
+    def finish(self, workload, result, connections):
+        """After each run."""
+
+    def stop(self):
+        pass
 
 
-class Speaker(Contestant):
-    """A server that speaks the protocol; perhaps not ours."""
+class Speaker(Server):
+    """Speaks rochefort's protocol; runs elsewhere."""
 
     def __init__(self, name, url):
         try:
@@ -75,134 +122,239 @@ class Speaker(Contestant):
             host = None
         if not host or parts.scheme != "http" or parts.path not in ("", "/"):
             raise Failure("--peer %s: %s is not of the form http://host:port" % (name, url))
-        self.name, self.address = name, (host, port)
-        self.filled = {}
+        self.name, self.address, self.filled = name, (host, port), {}
 
-    def fill(self, size):
-        """[(id, offset)] of what is stored for reads of this size; once."""
-        if size not in self.filled:
-            values, prefix = values_of(size), "fill%d" % size
-            ids = ["id%d" % n for n in range(min(IDS, len(values)))]
-            found = [[] for _ in ids]
-            converse(self.address, [
-                users.filling_user(found[n], id, values[n::len(ids)], prefix)
-                for n, id in enumerate(ids)])
-            self.filled[size] = [place for places in found for place in places]
-        return self.filled[size]
+    def fill(self, prefix, values, ids):
+        """[(id, offset, value)] of values stored for reads; once."""
+        if prefix not in self.filled:
+            found = {id: [] for id in ids}
+            converse(self.address, [appending_user(found[id], id, values[n::len(ids)], prefix)
+                                    for n, id in enumerate(ids)])
+            self.filled[prefix] = [(id, *pair) for n, id in enumerate(ids)
+                                   for pair in zip(found[id], values[n::len(ids)])]
+        return self.filled[prefix]
 
-    def multi_offsets(self):
-        """Those of the values for getMulti: all under one id."""
-        if "multi" not in self.filled:
-            found = []
-            converse(self.address,
-                     [users.filling_user(found, "multi", values_of(SMALL), "fillmulti")])
-            self.filled["multi"] = [offset for _, offset in found]
-        return self.filled["multi"]
-
-    def requests(self, kind, size):
-        if kind == "get":
-            return [protocol.get(id, offset, "fill%d" % size) for id, offset in self.fill(size)]
-        if kind == "append":
-            return [protocol.append("id%d" % (n % IDS), value, "timed")
-                    for n, value in enumerate(values_of(size))]
-        if kind == "mixed":
-            pairs = zip(self.requests("append", size), self.requests("get", size))
-            return [request for pair in pairs for request in pair]
+    def workload(self, kind, size, reference):
         if kind == "getMulti":
-            offsets, rng = self.multi_offsets(), random.Random(size)
-            return [protocol.get_multi("multi", rng.choices(offsets, k=size), "fillmulti")
-                    for _ in range(20)]
-        return None
+            places, rng = self.fill("fillmulti", values_of(SMALL), ["multi"]), random.Random(size)
+            requests = [(protocol.get_multi("multi", [offset for _, offset, _ in chosen],
+                                            "fillmulti"),
+                         b"".join(SMALL.to_bytes(4, "little") + value for _, _, value in chosen))
+                        for chosen in (rng.choices(places, k=size) for _ in range(20))]
+            return Workload(kind, size, requests, values=size)
+        values, prefix = values_of(size), "fill%d" % size
+        appends = [(protocol.append("id%d" % (n % IDS), value, "timed"), None)
+                   for n, value in enumerate(values)]
+        if kind == "append":
+            return Workload(kind, size, appends, prefixes=("timed",), known=values)
+        gets = [(protocol.get(id, offset, prefix), value) for id, offset, value in self.fill(
+            prefix, values, ["id%d" % n for n in range(min(IDS, len(values)))])]
+        if kind == "get":
+            return Workload(kind, size, gets)
+        return Workload(kind, size, [request for pair in zip(appends, gets) for request in pair],
+                        prefixes=("timed",), known=values)
 
-    def values(self, kind, size):
-        return size if kind == "getMulti" else 1
-
-    def before(self, kind, size):
-        """One append an id, so that the files are made and open when the round begins."""
-        if kind not in ("append", "mixed"):
+    def prepare(self, workload):
+        """One append an id, so that the files are open when the run begins; returns how many
+        records there are then."""
+        if not workload.prefixes:
             return 0
-        values = values_of(size)
-        return converse(self.address, [users.filling_user([], "id%d" % n, values[:1], "timed")
-                                       for n in range(min(IDS, len(values)))])
+        ids = ["id"] if workload.stored is not None else [
+            "id%d" % n for n in range(min(IDS, len(workload.known)))]
 
-    def after(self, kind, size, result, connections):
-        if kind in ("append", "mixed"):
-            ask(self.address, protocol.close("timed"))
+        def user(id):
+            for prefix in workload.prefixes:
+                yield from appending_user([], id, workload.known[:1], prefix)
+        return (workload.stored or 0) + converse(self.address, [user(id) for id in ids])
+
+    def finish(self, workload, result, connections):
+        """Closes what was appended to, which waits for appends in flight."""
+        for prefix in workload.prefixes:
+            request = protocol.close(prefix)
+            reply = ask(self.address, request)
+            expect(reply.status == 200, request, reply, "expected 200")
 
 
 class Rochefort(Speaker):
-    """Ours, started here; its data is in `root`."""
+    """Ours, started here with its data in `root`."""
 
-    name = "rochefort"
-
-    def __init__(self, binary, directory, *flags, env=None):
-        self.filled = {}
+    def __init__(self, binary, directory, *flags, name="rochefort", wrapper=()):
+        self.name, self.filled = name, {}
         os.makedirs(directory, exist_ok=True)
         self.root = os.path.join(directory, "root")
-        self.program = programs.Program(
-            [binary, "-bind", "127.0.0.1:0", "-root", self.root, *flags],
-            os.path.join(directory, "log"), env)
+        self.program = programs.Program([*wrapper, binary, "-bind", "127.0.0.1:0", "-root",
+                                         self.root, *flags], os.path.join(directory, "log"))
         self.pid = self.program.pid
         self.address = "127.0.0.1", int(self.program.wait_for_log(START_LINE).group(1))
-        self.listening_sockets = self.program.sockets()
-
-    def wait_for_clients(self):
-        """What was under way when a generator broke off may still be going into a file."""
-        wait_for(lambda: self.program.sockets() <= self.listening_sockets, "clients to be let go")
 
     def stop(self):
         status = self.program.stop()
         if status != 0:
-            raise Failure("rochefort ended with %s:\n%s" % (status, self.program.log()))
+            raise Failure("%s ended with %s:\n%s" % (self.name, status, self.program.log()))
 
-    def drop(self, prefix):
-        """Closes a prefix and deletes it."""
-        request = protocol.close(prefix)
-        reply = ask(self.address, request)
-        expect((reply.status, reply.body) == (200, b'{"success":true}'), request, reply,
-               'expected 200 and {"success":true}')
-        shutil.rmtree(os.path.join(self.root, prefix))
-
-    def after(self, kind, size, result, connections):
-        """The files must hold what was sent, and as many records as were answered."""
-        if kind not in ("append", "mixed"):
+    def finish(self, workload, result, connections):
+        """The files hold only what was sent, and as many records as were answered; those that were
+        in flight at the end, one a connection, may have been stored or not."""
+        # a request that is still in a socket would be stored after the close
+        wait_for(lambda: not open_connections(self.address[1]), "connections to end")
+        super().finish(workload, result, connections)
+        if not workload.prefixes:
             return
         low, high = result["requests"], result["requests"] + connections
-        if kind == "mixed":  # every second one is an append, whichever a thread begins with
+        if workload.kind == "mixed":  # every other one is an append, whichever a thread begins with
             low, high = (low - connections) // 2, high // 2 + connections
-        self.check_stored(["timed"], values_of(size), result["before"] + low,
-                          result["before"] + high, self.requests(kind, size)[0])
-        self.drop("timed")
-
-    def check_stored(self, prefixes, values, low, high, request, begin=0):
-        """That the files of these prefixes hold so many records, all of these values; answers the
-        number. `begin` is where the first record is."""
-        self.wait_for_clients()
-        known = set(values)
-        found = sum(protocol.count_known(os.path.join(self.root, prefix), known, begin)
-                    for prefix in prefixes)
-        if not low <= found <= high:
-            raise Failure("after what was answered the files must hold %d to %d records, but hold "
-                          "%d\n  request: %s" % (low, high, found, request))
-        return found
+        known = set(workload.known)
+        found = sum(records.count_known(os.path.join(self.root, prefix), known, workload.begin)
+                    for prefix in workload.prefixes)
+        if not low <= found - result["before"] <= high:
+            raise Failure("%d to %d records must have been stored, but %d were\n  request: %s" % (
+                low, high, found - result["before"], workload.requests[0][0]))
+        if workload.stored is not None:
+            workload.stored = found
+            return
+        for prefix in workload.prefixes:
+            shutil.rmtree(os.path.join(self.root, prefix))
 
 
-class WithoutDisk(Rochefort):
-    """Ours, with a disk that costs nothing: what is left is HTTP and the way to a disk thread and
-    back. What it answers to a get is not what was stored; see no_disk.c."""
+class Ceiling(Server):
+    """Answers SMALL bytes to everything; see ceiling.c."""
 
-    name = "rochefort, no disk"
+    NAMES = {"own": "evhttp, our sockets", "plain": "evhttp alone"}
 
-    def __init__(self, binary, library, directory):
-        super().__init__(binary, directory, env={
-            **os.environ, "LD_PRELOAD": library, "NO_DISK_BYTES": str(SMALL)})
+    def __init__(self, binary, directory, mode, sizes=None):
+        self.name, self.sizes = self.NAMES[mode], sizes
+        self.program = programs.Program([binary, mode, str(SMALL)],
+                                        os.path.join(directory, "ceiling-%s.log" % mode))
+        self.pid = self.program.pid
+        match = self.program.wait_for_log(r"listening on 127\.0\.0\.1:(\d+)\n")
+        self.address = "127.0.0.1", int(match.group(1))
 
-    def requests(self, kind, size):
-        if kind == "getMulti" or size != SMALL:
+    def stop(self):
+        self.program.stop()
+
+    def workload(self, kind, size, reference):
+        if kind not in ("get", "append") or (kind == "get" and size != SMALL) or (
+                self.sizes and size not in self.sizes):
             return None
-        return super().requests(kind, size)
+        requests = reference.workload(kind, size, reference).requests
+        return Workload(kind, size, [(request, b"x" * SMALL) for request, _ in requests])
 
-    def after(self, kind, size, result, connections):
-        if kind in ("append", "mixed"):
-            self.wait_for_clients()
-            self.drop("timed")
+
+class NginxFile(Server):
+    """A static file of the size, at the target of a get. Also beside appends of SMALL and getMulti
+    of SMALL_OFFSETS, which it cannot do; it is sent gets of SMALL then."""
+
+    name = "nginx, static file"
+
+    def __init__(self, directory):
+        self.directory, self.size = directory, None
+        self.www = os.path.join(directory, "www")
+        os.makedirs(self.www)
+        self.address = "127.0.0.1", free_port()
+        with open(os.path.join(directory, "nginx.conf"), "w") as file:
+            file.write(NGINX_CONFIGURATION % {
+                "directory": directory, "port": self.address[1],
+                # otherwise the worker's user may not enter the directory
+                "user": "user root;" if os.getuid() == 0 else ""})
+        self.start(SMALL)
+
+    def start(self, size):
+        """Anew, as it keeps the file open."""
+        if size == self.size:
+            return
+        if self.size is not None:
+            self.stop()
+        with open(os.path.join(self.www, "get"), "wb") as file:
+            file.write(values_of(size)[0])
+        self.program = programs.Program(
+            [programs.find("nginx"), "-c", os.path.join(self.directory, "nginx.conf"), "-p",
+             self.directory, "-e", os.path.join(self.directory, "error.log")],
+            os.path.join(self.directory, "log"))
+        self.size, self.pid = size, self.program.pid
+        wait_for(self.listening, "nginx to start")
+
+    def listening(self):
+        if self.program.popen.poll() is not None:
+            raise Failure("nginx did not start:\n" + self.program.log())
+        with socket.socket() as sock:
+            return sock.connect_ex(self.address) == 0
+
+    def stop(self):
+        self.program.stop()
+
+    def workload(self, kind, size, reference):
+        if (kind, size) in (("getMulti", SMALL_OFFSETS), ("append", SMALL)):
+            size = SMALL
+        elif kind != "get":
+            return None
+        self.start(size)
+        requests = reference.workload("get", size, reference).requests
+        return Workload("get", size, [(request, values_of(size)[0]) for request, _ in requests])
+
+
+class NginxPut(Server):
+    """DAV PUT on the same nginx: it writes a file and renames it."""
+
+    name = "nginx, PUT"
+
+    def __init__(self, nginx):
+        self.nginx, self.address = nginx, nginx.address
+
+    @property
+    def pid(self):
+        return self.nginx.pid
+
+    def workload(self, kind, size, reference):
+        if kind != "append":
+            return None
+        return Workload(kind, size, [(Request("PUT", "/put%d" % (n % IDS), value), None)
+                                     for n, value in enumerate(values_of(size))])
+
+    def finish(self, workload, result, connections):
+        for name in os.listdir(self.nginx.www):
+            if name.startswith("put"):
+                os.unlink(os.path.join(self.nginx.www, name))
+
+
+class Redis(Server):
+    """SET and GET by redis-benchmark, without a file or with one that is not synced."""
+
+    def __init__(self, directory, append_only):
+        self.append_only, self.directory = append_only, directory
+        self.name = "redis, appendonly" if append_only else "redis"
+        self.start()
+
+    def start(self):
+        os.makedirs(self.directory, exist_ok=True)
+        self.address = "127.0.0.1", free_port()
+        flags = {"port": self.address[1], "bind": "127.0.0.1", "dir": self.directory, "save": "",
+                 "appendonly": "yes" if self.append_only else "no", "appendfsync": "no",
+                 "auto-aof-rewrite-percentage": 0, "maxclients": 3000}
+        self.program = programs.Program(
+            ["redis-server"] + [str(part) for key, value in flags.items()
+                                for part in ("--" + key, value)], self.directory + ".log")
+        self.pid = self.program.pid
+        self.program.wait_for_log("Ready to accept connections")
+
+    def stop(self):
+        self.program.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def workload(self, kind, size, reference):
+        if kind == "append" or (kind == "get" and not self.append_only):
+            return Workload(kind, size, [])  # redis-benchmark makes its own
+        return None
+
+    def prepare(self, workload):
+        """A fresh one for each run of writes; what GET will ask for is stored."""
+        if workload.kind == "append":
+            self.stop()
+            self.start()
+        else:
+            load.redis_fill(self.address, values_of(workload.size))
+        return 0
+
+    def run(self, path, workload, connections, seconds, limit):
+        return load.redis_benchmark(self.address, {"append": "set", "get": "get"}[workload.kind],
+                                    workload.size, connections, len(values_of(workload.size)),
+                                    seconds)

@@ -1,21 +1,97 @@
-"""The figures as Markdown, laid out to be read as it is: for the terminal and for a file."""
+"""Figures of several rounds, what is wanted of them, and all of them as Markdown."""
+import operator
+import statistics
+
+from plan import KIB, MIB, SMALL, SMALL_OFFSETS
+
+AT_LEAST, AT_MOST = ">=", "<="
+COMPARE = {AT_LEAST: operator.ge, AT_MOST: operator.le}
+OURS, OWN, NGINX = "rochefort", "evhttp, our sockets", "nginx, static file"
+
+
+def spread(values):
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def summarise(rounds):
+    """{field: median, min and max} of the numbers that every round has."""
+    return {field: spread([r[field] for r in rounds]) for field, value in rounds[0].items()
+            if isinstance(value, (int, float)) and all(field in r for r in rounds)}
+
+
+def ratio(ours, theirs, field):
+    """Ours over theirs, round by round."""
+    return spread([a[field] / b[field] for a, b in zip(ours, theirs)])
+
+
+def missing(value, path="results"):
+    """Where a figure is not a number, as a list of paths."""
+    if isinstance(value, dict):
+        return [bad for key, item in value.items() for bad in missing(item, "%s.%s" % (path, key))]
+    if isinstance(value, list):
+        return [bad for n, item in enumerate(value) for bad in missing(item, "%s[%d]" % (path, n))]
+    return [path] if value is None or value != value else []
+
+
+def targets(chapters):
+    """Rows: name, comparison, what is wanted, and if it was measured the figure and whether it is
+    met. Nothing fails because of it: a slow machine is not a wrong byte."""
+    wanted = []
+
+    def find(chapter, field, **fields):
+        rows = chapters.get(chapter, {"rows": []})["rows"]
+        row = next((row for row in rows if all(row.get(k) == v for k, v in fields.items())), {})
+        return row.get(field)
+
+    def speed(field, kind, size, connections, server):
+        return find("speed", field, workload=kind, size=size, connections=connections,
+                    server=server)
+    for server in (NGINX, OWN):
+        for kind in ("append", "get"):
+            for n in (64, 256):
+                wanted.append(("%s 100 B, %d connections, requests/s over those of %s"
+                               % (kind, n, server), AT_LEAST, 0.85,
+                               speed("ratio", kind, SMALL, n, server)))
+    for kind in ("append", "get"):
+        for n in (1, 8):
+            wanted.append(("%s 100 B, %d connection%s, p50 over that of %s"
+                           % (kind, n, "s"[:n > 1], OWN), AT_MOST, 1.1,
+                           speed("ratio_p50", kind, SMALL, n, OWN)))
+    for size in (64 * KIB, MIB):
+        wanted.append(("get %s, 8 connections, requests/s over those of %s"
+                       % (size_text(size), NGINX), AT_LEAST, 1,
+                       speed("ratio", "get", size, 8, NGINX)))
+    wanted.append(("getMulti of 100 x 100 B, 64 connections, values/s over requests/s of " + NGINX,
+                   AT_LEAST, 15, speed("ratio", "getMulti", SMALL_OFFSETS, 64, NGINX)))
+    for kind, size, n, what in (
+            ("get", SMALL, 64, "cold reads of 100 B, 64 connections"),
+            ("get", 4 * KIB, 64, "cold reads of 4 KiB, 64 connections"),
+            ("getMulti", SMALL, 1, "a cold getMulti of 1000 offsets, values/s")):
+        wanted.append((what + " over fio's", AT_LEAST, 0.8, find(
+            "read", "ratio", workload=kind, size=size, connections=n, server="fio")))
+    for kind in ("append", "get"):
+        wanted.append(("system calls of the loop per %s of 100 B, 64 connections" % kind, AT_MOST,
+                       2.5, find("calls", "per_request", server=OURS, workload=kind, size=SMALL,
+                                 connections=64, thread="loop")))
+    wanted.append(("bytes per idle connection", AT_MOST, 5 * KIB, find(
+        "memory", "bytes_per_connection", server=OURS, workload="idle")))
+    wanted.append(("peak RSS in bytes, 256 busy connections, append and get of 100 B", AT_MOST,
+                   24 * MIB, find("memory", "peak_rss_bytes", workload="mixed", size=SMALL)))
+    rows = []
+    for name, comparison, value, figure in wanted:
+        rows.append({"name": name, "wanted": "%s %g" % (comparison, value)})
+        if figure is not None:
+            figure = figure if isinstance(figure, dict) else spread([figure])
+            met = COMPARE[comparison](figure["median"], value)
+            rows[-1].update(figure=figure, met="yes" if met else "no")
+    return rows
 
 
 def number(value):
     """Short: three digits, thousands with k."""
-    if value >= 100000:
-        return "%.0fk" % (value / 1000)
     if value >= 1000:
-        return "%.1fk" % (value / 1000)
+        return "%.*fk" % (value < 100000, value / 1000)
     return "%.3g" % value if value < 100 else "%.0f" % value
-
-
-def milliseconds(us):
-    return "%.3f" % (us / 1000) if us < 10000 else "%.1f" % (us / 1000)
-
-
-def mib(value):
-    return "%.1f" % (value / (1 << 20))
 
 
 def size_text(value):
@@ -25,146 +101,76 @@ def size_text(value):
     return "%d B" % value
 
 
-def align(rows, left=1, words=()):
-    """A Markdown table; the first row is its head. The first `left` columns and those numbered in
-    `words` are flush left."""
-    widths = [max(3, *(len(row[n]) for row in rows)) for n in range(len(rows[0]))]
-    lefts = set(range(left)).union(words)
-    rule = ["-" * (width - 1) + ("-" if n in lefts else ":") for n, width in enumerate(widths)]
-    return ["| %s |" % " | ".join(cell.ljust(width) if n in lefts else cell.rjust(width)
-                                  for n, (cell, width) in enumerate(zip(row, widths)))
-            for row in [rows[0], rule] + rows[1:]]
+def milliseconds(us):
+    return "%.3f" % (us / 1000) if us < 10000 else "%.1f" % (us / 1000)
 
 
-def three(figure, show):
-    """Median, min, max: three cells."""
-    return [show(figure[key]) for key in ("median", "min", "max")]
+def mib(value):
+    return "%.1f" % (value / MIB)
 
 
-def ratio(value):
+def two(value):
     return "%.2f" % value
 
 
-def targets_lines(rows):
-    table = [["target", "wanted", "median", "min", "max", "met"]]
-    for row in rows:
-        wanted = "%s %s" % (row["comparison"], "%g" % row["wanted"])
-        if "median" in row:
-            cells = three(row, number) + ["yes" if row["met"] else "no"]
+def top_calls(counts):
+    return ", ".join("%s %.2f" % pair for pair in counts.items() if pair[1] >= 0.005)
+
+
+# Columns: head, field, how it is shown (None: as text), and with "spread" also min and max
+LATENCY = [("p50 ms", "p50_us", milliseconds), ("p99 ms", "p99_us", milliseconds),
+           ("p99.9 ms", "p999_us", milliseconds)]
+WHO = [("server", "server", None), ("what", "what", None), ("conns", "connections", number)]
+RATE = [("req/s", "per_second", number, "spread")]
+CPU = [("CPU us", "cpu_us", number), ("user", "cpu_user_us", number),
+       ("system", "cpu_system_us", number), ("loop", "cpu_loop_us", number),
+       ("workers", "cpu_workers_us", number), ("switches", "switches", two)]
+RSS = [("RSS MiB", "peak_rss_bytes", mib)]
+OVER = [("ours/its", "ratio", two, "spread")]
+COLUMNS = {
+    "targets": [("target", "name", None), ("wanted", "wanted", None),
+                ("median", "figure", number, "spread"), ("met", "met", None)],
+    "speed": WHO + RATE + OVER + LATENCY + CPU + RSS + [("generator", "generator_share", two)],
+    "calls": WHO + [("thread", "thread", None), ("calls/request", "per_request", two),
+                    ("calls/MiB", "per_mib", number), ("which", "calls", top_calls)],
+    "callgrind": WHO + [("instructions/request", "instructions", number),
+                        ("allocations/request", "allocations", two)],
+    "memory": WHO + [("bytes a connection", "bytes_per_connection", number, "spread"),
+                     ("peak RSS MiB", "peak_rss_bytes", mib, "spread")],
+    "write": WHO + [("MiB/s answered", "mib_per_second", number, "spread")] + OVER
+    + [("MiB/s on disk", "mib_per_second_synced", number), ("ours/its", "ratio_synced", two)]
+    + LATENCY + [("server cores", "server_cores", two), ("generator", "generator_cores", two)],
+    "read": WHO + [("reads/s", "values_per_second", number, "spread")] + OVER + LATENCY,
+    "growth": [("at", "at", number), ("workload", "workload", None)] + RATE + CPU[:1] + LATENCY
+    + RSS,
+}
+
+
+def cells(row, columns):
+    found = []
+    for _, field, show, *wide in columns:
+        value = row.get(field)
+        if show is None or value is None:
+            found += ["-" if value is None else value] + ["-"] * 2 * len(wide)
+        elif isinstance(value, dict) and "median" in value:
+            found += [show(value[key]) for key in (("median", "min", "max") if wide
+                                                   else ("median",))]
         else:
-            cells = ["not measured", "", "", ""]
-        table.append([row["name"], wanted] + cells)
-    return align(table, 1, (5,))
+            found += [show(value)] + ["-"] * 2 * len(wide)
+    return found
 
 
-def examples_lines(result):
-    lines = ["- README's lines by curl: %d, all right" % result["curl_lines"]]
-    for name, part in result.items():
-        if isinstance(part, dict):
-            lines.append("- %s: %d replies (%s) on %d connections compared, every byte right; %d "
-                         "records stored" % (name, part["replies"], size_text(part["bytes"]),
-                                             part["connections"], part["records"]))
-    return lines
-
-
-SPEED_HEAD = ["server", "conns", "req/s", "min", "max", "ours/its", "min", "max", "p50 ms",
-              "p99 ms", "p99.9 ms", "CPU us", "user", "system", "loop", "workers", "switches",
-              "RSS MiB", "generator"]
-
-
-def speed_row(row):
-    def median(field, show):
-        return show(row[field]["median"]) if field in row else "-"
-    return ([row["server"], str(row["connections"])] + three(row["per_second"], number)
-            + three(row["ratio"], ratio)
-            + [median(k, milliseconds) for k in ("p50_us", "p99_us", "p999_us")]
-            + [median(k, number) for k in ("cpu_us", "cpu_user_us", "cpu_system_us", "cpu_loop_us",
-                                           "cpu_workers_us")]
-            + [median("switches", ratio), median("peak_rss_bytes", mib),
-               median("generator_cpu", lambda value: "%.0f%%" % (100 * value))])
-
-
-def speed_lines(rows):
-    lines, groups = [], {}
-    for row in rows:
-        groups.setdefault((row["workload"], row["size"]), []).append(row)
-    for (kind, size), members in groups.items():
-        what = "%d offsets of 100 B" % size if kind == "getMulti" else size_text(size)
-        lines += ["", "### %s, %s" % (kind, what), ""]
-        lines += align([SPEED_HEAD] + [speed_row(row) for row in members])
-        if kind == "getMulti":
-            lines += ["", "ours/its counts values: nginx gets one a request."]
-    return lines[1:]
-
-
-def calls_lines(rows):
-    table = [["server", "workload", "conns", "thread", "calls/request", "calls/MiB", "which"]]
-    for row in rows:
-        what = "%d offsets" % row["size"] if row["workload"] == "getMulti" else size_text(
-            row["size"])
-        which = ", ".join("%s %.2f" % (name, count) for name, count in row["calls"].items()
-                          if count >= 0.005)
-        table.append([row["server"], "%s %s" % (row["workload"], what), str(row["connections"]),
-                      row["thread"], ratio(row["per_request"]),
-                      "%.1f" % row["per_mib"] if "per_mib" in row else "-", which])
-    return align(table, 2, (3, 6))
-
-
-def memory_lines(result):
-    idle = [["server", "idle conns", "bytes a connection", "min", "max", "RSS MiB"]]
-    for row in result["idle"]:
-        idle.append([row["server"], str(row["connections"])]
-                    + three(row["bytes_per_connection"], lambda value: "%.0f" % value)
-                    + [mib(row["rss_bytes"]["median"])])
-    busy = [["workload", "busy conns", "peak RSS MiB", "min", "max"]]
-    for row in result["busy"]:
-        busy.append(["%s %s" % (row["workload"], size_text(row["size"])), str(row["connections"])]
-                    + three(row["peak_rss_bytes"], mib))
-    return align(idle) + [""] + align(busy)
-
-
-def growth_lines(sweep):
-    table = [[sweep["what"], "workload", "req/s", "min", "max", "CPU us", "p50 ms", "p99 ms",
-              "p99.9 ms", "RSS MiB"]]
-    for row in sweep["rows"]:
-        at = size_text(row["at"]) if sweep.get("bytes") else str(row["at"])
-        table.append([at, row["workload"]] + three(row["per_second"], number)
-                     + [number(row["cpu_us"]["median"])]
-                     + [milliseconds(row[k]["median"]) for k in ("p50_us", "p99_us", "p999_us")]
-                     + [mib(row["peak_rss_bytes"]["median"])])
-    return align(table, 2) + (["", sweep["note"] + "."] if sweep.get("note") else [])
-
-
-def write_lines(result):
-    table = [["who", "size", "beside", "MiB/s answered", "min", "max", "ours/its", "min", "max",
-              "MiB/s on disk", "ours/its", "p50 ms", "p99 ms", "p99.9 ms", "min", "max", "max ms",
-              "server cores", "generator cores"]]
-    for row in result["rows"]:
-        cores = [ratio(row[k]["median"]) if k in row else "-"
-                 for k in ("server_cores", "generator_cores")]
-        table.append([row["server"], size_text(row["size"]), row["beside"]]
-                     + three(row["mib_per_second"], number) + three(row["ratio"], ratio)
-                     + [number(row["mib_per_second_synced"]["median"]),
-                        ratio(row["ratio_synced"]["median"])]
-                     + [milliseconds(row[k]["median"])
-                        for k in ("p50_us", "p99_us")] + three(row["p999_us"], milliseconds)
-                     + [milliseconds(row["max_us"]["median"])] + cores)
-    return align(table, 3) + ["", result["note"] + "."]
-
-
-def read_lines(result):
-    table = [["who", "workload", "conns", "reads/s", "min", "max", "ours/its", "min", "max",
-              "p50 ms", "p99 ms", "p99.9 ms"]]
-    for row in result["rows"]:
-        table.append([row["server"], "%s %s" % (row["workload"], size_text(row["size"])),
-                      str(row["connections"])] + three(row["values_per_second"], number)
-                     + three(row["ratio"], ratio)
-                     + [milliseconds(row[k]["median"]) for k in ("p50_us", "p99_us", "p999_us")])
-    return align(table, 2) + ["", result["note"] + "."]
-
-
-LINES = {"examples": examples_lines, "speed": speed_lines, "calls": calls_lines,
-         "memory": memory_lines, "write": write_lines, "read": read_lines}
+def table(rows, columns):
+    """Lines of a Markdown table that is also laid out to be read as it is; text is flush left."""
+    head = [cell for name, _, _, *wide in columns for cell in [name] + ["min", "max"] * len(wide)]
+    left = [show in (None, top_calls) for _, _, show, *wide in columns
+            for _ in range(1 + 2 * len(wide))]
+    body = [cells(row, columns) for row in rows]
+    widths = [max(3, *(len(line[n]) for line in [head] + body)) for n in range(len(head))]
+    rule = ["-" * (width - 1) + "-:"[not flush] for width, flush in zip(widths, left)]
+    return ["| %s |" % " | ".join(cell.ljust(width) if flush else cell.rjust(width)
+                                  for cell, width, flush in zip(line, widths, left))
+            for line in [head, rule] + body]
 
 
 def render(results, plots):
@@ -173,14 +179,18 @@ def render(results, plots):
     lines = ["# %(version)s, commit %(commit)s, %(date)s" % machine, "",
              "%(cores)d cores (%(cpu)s), %(memory_gib)g GiB, Linux %(kernel)s, %(filesystem)s; "
              "load average before: %(load_before).2f." % machine,
-             "; ".join(text for text in machine["programs"].values() if text) + ".",
-             "Rounds: %d. `%s` took %d s in all." % (results["rounds"], results["command"],
-                                                     results["took_seconds"])]
+             "; ".join(filter(None, machine["programs"])) + ".",
+             "Rounds: %(rounds)d. `%(command)s` took %(took_seconds)d s." % results]
     if results["quick"]:
         lines += ["", "**A quick run: its timings mean nothing.**"]
-    lines += ["", "## targets", ""] + targets_lines(results["targets"])
+    lines += ["", "## targets", ""] + table(results["targets"], COLUMNS["targets"])
     for name, chapter in results["chapters"].items():
-        lines += ["", "## " + name, ""] + LINES.get(name, growth_lines)(chapter)
+        lines += ["", "## " + name, ""]
+        if "what" in chapter:
+            lines += ["at: " + chapter["what"], ""]
+        lines += table(chapter["rows"], COLUMNS.get(name, COLUMNS["growth"]))
+        if chapter.get("note"):
+            lines += ["", chapter["note"] + "."]
     if plots:
         lines += ["", "## plots", ""] + ["![%s](%s)" % (name[:-4], name) for name in plots]
     return "\n".join(lines) + "\n"

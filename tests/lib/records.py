@@ -77,3 +77,15 @@ def write_bucket(root, prefix, values, index=0, hole_bytes=0):
             offsets.append(offset)
             offset += file.write(encode(value))
     return offsets
+
+
+def count_known(directory, values, begin=0):
+    """How many records a prefix holds from `begin` on; fails if a value is not in `values`."""
+    count = 0
+    for name in sorted(os.listdir(directory)):
+        path = os.path.join(directory, name)
+        for offset, _, value in walk(path, begin):
+            if value not in values:
+                raise Failure("%s: the value at %d was never sent" % (path, offset))
+            count += 1
+    return count

@@ -1,9 +1,8 @@
-"""HTTP as the harness speaks it: requests, replies, and many connections at once.
+"""An HTTP client of many connections in one thread; every byte of a reply is checked or returned.
 
 A user is a generator: it yields a Request and is sent the Reply. converse() gives each user a
-connection of its own and serves all of them from one thread, so a reply can be looked at byte for
-byte without locks. Whatever is not a whole, well-formed reply in time is a Failure that shows the
-request.
+connection of its own, and needs no locks because all run in one thread. A reply that is late, cut
+short or malformed is a Failure that shows the request.
 """
 import re
 import selectors
@@ -17,12 +16,13 @@ SHOWN_BYTES = 96
 
 
 class Request:
-    """One request, with the headers that curl sends for the README's lines."""
+    """One request."""
 
     def __init__(self, method, target, body=None):
         self.method, self.target, self.body = method, target, body
 
     def render(self, host):
+        """With the headers that curl sends."""
         lines = ["%s %s HTTP/1.1" % (self.method, self.target), "Host: " + host,
                  "User-Agent: curl/7.88.1", "Accept: */*"]
         if self.body is not None:
@@ -31,7 +31,7 @@ class Request:
         return ("\r\n".join(lines) + "\r\n\r\n").encode() + (self.body or b"")
 
     def render_bare(self, host):
-        """With no header that is not needed, for the timed runs."""
+        """With only the headers that HTTP needs, for a load generator."""
         length = "" if self.body is None else "Content-Length: %d\r\n" % len(self.body)
         head = "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n" % (self.method, self.target, host, length)
         return head.encode() + (self.body or b"")
@@ -50,20 +50,20 @@ class Reply:
 
 
 def shown(data):
-    """Bytes for a message: all of them if they are few."""
+    """Bytes for a message, shortened."""
     if len(data) <= SHOWN_BYTES:
         return repr(data)
     return "%r... (%d bytes)" % (data[:SHOWN_BYTES], len(data))
 
 
 def expect(condition, request, reply, what):
-    """Fails the run unless the condition holds."""
+    """Raises a Failure that shows request and reply unless the condition holds."""
     if not condition:
         raise Failure("wrong reply: %s\n  request: %s\n  reply:   %s" % (what, request, reply))
 
 
 class Parser:
-    """Takes bytes as they come; answers a Reply when one is whole."""
+    """Takes bytes as they arrive; feed() returns a Reply when it is complete, else None."""
 
     HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n((?:[^\r\n:]+: ?[^\r\n]*\r\n)*)\r\n\Z")
 
@@ -114,7 +114,7 @@ class Parser:
             if len(self.data) < end + 4 + length:
                 return None
             if self.data[end + 2 + length:end + 4 + length] != b"\r\n":
-                raise ValueError("a chunk is longer than its size")
+                raise ValueError("a chunk does not end where its size says")
             self.chunks.append(bytes(self.data[end + 2:end + 2 + length]))
             self.at = end + 4 + length
             if length == 0:
@@ -123,7 +123,7 @@ class Parser:
 
 
 class Conversation:
-    """One connection and the user that speaks over it."""
+    """One connection and its user."""
 
     def __init__(self, address, user, selector):
         self.user, self.selector, self.parser = user, selector, Parser()
@@ -157,7 +157,7 @@ class Conversation:
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self.out else 0)
         self.selector.modify(self.socket, wanted, self)
 
-    def go_on(self, mask):
+    def on_event(self, mask):
         try:
             if mask & selectors.EVENT_WRITE:
                 self._send()
@@ -184,7 +184,7 @@ class Conversation:
 
 
 def converse(address, users):
-    """Lets all users speak until each is done; answers the number of replies."""
+    """Runs all users until each has ended; returns the number of replies."""
     conversations = []
     with selectors.DefaultSelector() as selector:
         try:
@@ -197,7 +197,7 @@ def converse(address, users):
                     raise Failure("a reply is lost, none came in %d s\n  request: %s"
                                   % (SECONDS_WITHOUT_REPLY, waiting.request))
                 for key, mask in events:
-                    key.data.go_on(mask)
+                    key.data.on_event(mask)
         finally:
             for conversation in conversations:
                 conversation.close()
