@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "store/error.h"
+#include "store/parts.h"
 #include "store/prefix.h"
 #include "store/record.h"
 
@@ -181,40 +181,6 @@ const struct tail *bucket_found(const struct bucket *bucket, int64_t *bytes)
     return &bucket->found;
 }
 
-/* Moves past `bytes` written bytes in the list of parts. */
-static size_t skip_parts(struct iovec *parts, size_t part, size_t bytes)
-{
-    while (bytes > 0 && bytes >= parts[part].iov_len)
-        bytes -= parts[part++].iov_len;
-    if (bytes > 0) {
-        parts[part].iov_base = (char *)parts[part].iov_base + bytes;
-        parts[part].iov_len -= bytes;
-    }
-    return part;
-}
-
-/* Writes the parts at the tail. `*written` counts the bytes in the file, also on an error. */
-static int write_parts(struct bucket *bucket, struct iovec *parts, size_t count, uint64_t bytes,
-                       uint64_t *written)
-{
-    size_t part = 0;
-    *written = 0;
-    while (*written < bytes) {
-        size_t some = count - part < IOV_MAX ? count - part : IOV_MAX;
-        ssize_t now =
-            pwritev(bucket->fd, &parts[part], (int)some, bucket->tail + (int64_t)*written);
-        if (now < 0 && errno == EINTR)
-            continue;
-        if (now < 0)
-            return -errno;
-        if (now == 0)
-            return -EIO;
-        *written += (uint64_t)now;
-        part = skip_parts(parts, part, (size_t)now);
-    }
-    return 0;
-}
-
 static void fail_records(struct batch *batch, size_t from, int error)
 {
     for (size_t i = from; i < batch->record_count; i++)
@@ -261,7 +227,8 @@ int bucket_append(struct bucket *bucket, struct batch *batch)
         batch->parts[record->first_part] = (struct iovec){record->header, RECORD_HEADER_BYTES};
     }
     uint64_t written;
-    error = write_parts(bucket, batch->parts, batch->part_count, batch->bytes, &written);
+    error = parts_write(bucket->fd, batch->parts, batch->part_count, batch->bytes, bucket->tail,
+                        &written);
     size_t whole = 0;
     for (; whole < batch->record_count && batch->records[whole].bytes <= written; whole++) {
         struct batch_record *record = &batch->records[whole];
@@ -296,37 +263,6 @@ void bucket_take_back(struct bucket *bucket, int64_t tail)
         bucket->broken = true;
 }
 
-/*
- * preadv at `position` until `bytes` bytes are there, the end of the file, or, with `cached_only`,
- * the first byte that is not in memory. Returns the number of bytes, or -errno.
- */
-static ssize_t read_parts(struct bucket *bucket, struct iovec *parts, size_t count, size_t bytes,
-                          int64_t position, bool cached_only)
-{
-    size_t done = 0, part = 0;
-    bool now_only = cached_only && !bucket->waits_to_read;
-    while (done < bytes) {
-        ssize_t now = preadv2(bucket->fd, &parts[part], (int)(count - part),
-                              position + (int64_t)done, now_only ? RWF_NOWAIT : 0);
-        if (now < 0 && errno == EINTR)
-            continue;
-        if (now < 0 && errno == EOPNOTSUPP && now_only) {
-            bucket->waits_to_read = true;
-            now_only = false;
-            continue;
-        }
-        if (now < 0 && errno == EAGAIN && now_only)
-            break;
-        if (now < 0)
-            return -errno;
-        if (now == 0)
-            break;
-        done += (size_t)now;
-        part = skip_parts(parts, part, (size_t)now);
-    }
-    return (ssize_t)done;
-}
-
 /* Bytes are missing: not in memory yet, or (nobody but us shortens the file) lost. */
 static int missing(bool cached_only)
 {
@@ -343,8 +279,9 @@ int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capa
         capacity = (size_t)below_tail;
     uint8_t header_bytes[RECORD_HEADER_BYTES];
     struct iovec parts[2] = {{header_bytes, sizeof(header_bytes)}, {buffer, capacity}};
-    ssize_t got = read_parts(bucket, parts, capacity > 0 ? 2 : 1, sizeof(header_bytes) + capacity,
-                             offset, cached_only);
+    ssize_t got =
+        parts_read(bucket->fd, parts, capacity > 0 ? 2 : 1, sizeof(header_bytes) + capacity, offset,
+                   cached_only, &bucket->waits_to_read);
     if (got < 0)
         return (int)got;
     if (got < RECORD_HEADER_BYTES)
@@ -368,8 +305,8 @@ int bucket_read_more(struct bucket *bucket, int64_t offset, uint32_t skip, void 
                      size_t bytes, bool cached_only)
 {
     struct iovec part = {buffer, bytes};
-    ssize_t got =
-        read_parts(bucket, &part, 1, bytes, offset + RECORD_HEADER_BYTES + skip, cached_only);
+    ssize_t got = parts_read(bucket->fd, &part, 1, bytes, offset + RECORD_HEADER_BYTES + skip,
+                             cached_only, &bucket->waits_to_read);
     if (got < 0)
         return (int)got;
     return (size_t)got < bytes ? missing(cached_only) : 0;

@@ -34,8 +34,7 @@ void bucket_file_name(unsigned bucket, char out[BUCKET_FILE_NAME_BYTES])
     (void)snprintf(out, BUCKET_FILE_NAME_BYTES, NAME_HEAD "%u" NAME_TAIL, bucket);
 }
 
-/* The number in a bucket's file name, or -1 if `name` is not exactly one. */
-static long bucket_number(const char *name)
+long bucket_file_number(const char *name)
 {
     if (strncmp(name, NAME_HEAD, strlen(NAME_HEAD)) != 0)
         return -1;
@@ -104,7 +103,7 @@ static int scan_directory(int fd, struct run *run)
     *run = (struct run){.lowest = PREFIX_BUCKETS_MAX, .noted = noted};
     struct dirent *entry;
     for (errno = 0; (entry = readdir(directory)) != NULL; errno = 0) {
-        long number = bucket_number(entry->d_name);
+        long number = bucket_file_number(entry->d_name);
         if (number < 0)
             continue;
         run->count++;

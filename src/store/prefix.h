@@ -32,8 +32,11 @@
 /* One path component: 1..255 bytes, no '/', no control character, no leading dot. */
 bool prefix_name_valid(const char *name, size_t bytes);
 
-/* The file name of a bucket, NUL-terminated. */
+/* The file name of a bucket, "append.<N>.raw", NUL-terminated. */
 void bucket_file_name(unsigned bucket, char out[BUCKET_FILE_NAME_BYTES]);
+
+/* The bucket whose file name this is, or -1 if it is not exactly one. */
+long bucket_file_number(const char *name);
 
 /* The note of a directory that is open. 0, and 0 if there is none, or -errno. */
 int prefix_noted(int directory_fd, unsigned *noted);

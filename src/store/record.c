@@ -1,16 +1,12 @@
 #include "store/record.h"
 
-#include <endian.h>
-#include <string.h>
 #include <zlib.h>
 
 #include "store/error.h"
 
-#define SUMMED_BYTES (RECORD_LENGTH_BYTES + RECORD_TIME_BYTES)
-
-static uint32_t header_sum(const uint8_t *bytes)
+static uint32_t compute_sum(const uint8_t *bytes)
 {
-    return (uint32_t)crc32(0, bytes, SUMMED_BYTES);
+    return (uint32_t)crc32(0, bytes, RECORD_SUMMED_BYTES);
 }
 
 void record_header_encode(const struct record_header *header, uint8_t out[RECORD_HEADER_BYTES])
@@ -19,21 +15,15 @@ void record_header_encode(const struct record_header *header, uint8_t out[RECORD
     uint64_t time = htole64(header->time_ns);
     memcpy(out, &length, sizeof(length));
     memcpy(out + RECORD_LENGTH_BYTES, &time, sizeof(time));
-    uint32_t sum = htole32(header_sum(out));
-    memcpy(out + SUMMED_BYTES, &sum, sizeof(sum));
+    uint32_t sum = htole32(compute_sum(out));
+    memcpy(out + RECORD_SUMMED_BYTES, &sum, sizeof(sum));
 }
 
 int record_header_decode(const uint8_t in[RECORD_HEADER_BYTES], struct record_header *header)
 {
-    uint32_t length;
-    uint64_t time;
-    uint32_t sum;
-    memcpy(&length, in, sizeof(length));
-    memcpy(&time, in + RECORD_LENGTH_BYTES, sizeof(time));
-    memcpy(&sum, in + SUMMED_BYTES, sizeof(sum));
-    if (le32toh(sum) != header_sum(in) || length == 0)
+    struct record_header fields = record_header_fields(in);
+    if (record_header_sum(in) != compute_sum(in) || fields.value_bytes == 0)
         return STORE_BAD_HEADER;
-    header->value_bytes = le32toh(length);
-    header->time_ns = le64toh(time);
+    *header = fields;
     return 0;
 }

@@ -16,12 +16,15 @@
 #ifndef ROCHEFORT_STORE_RECORD_H
 #define ROCHEFORT_STORE_RECORD_H
 
+#include <endian.h>
 #include <stdint.h>
+#include <string.h>
 
 #define RECORD_LENGTH_BYTES 4
 #define RECORD_TIME_BYTES 8
 #define RECORD_SUM_BYTES 4
-#define RECORD_HEADER_BYTES (RECORD_LENGTH_BYTES + RECORD_TIME_BYTES + RECORD_SUM_BYTES)
+#define RECORD_SUMMED_BYTES (RECORD_LENGTH_BYTES + RECORD_TIME_BYTES)
+#define RECORD_HEADER_BYTES (RECORD_SUMMED_BYTES + RECORD_SUM_BYTES)
 #define RECORD_VALUE_BYTES_MAX UINT32_MAX
 
 struct record_header {
@@ -31,6 +34,23 @@ struct record_header {
 
 /* Writes the 16 bytes of `header` to `out`. */
 void record_header_encode(const struct record_header *header, uint8_t out[RECORD_HEADER_BYTES]);
+
+/* The sum in 16 bytes, and their other fields, whether they are a valid header or not. */
+static inline uint32_t record_header_sum(const uint8_t in[RECORD_HEADER_BYTES])
+{
+    uint32_t sum;
+    memcpy(&sum, in + RECORD_SUMMED_BYTES, sizeof(sum));
+    return le32toh(sum);
+}
+
+static inline struct record_header record_header_fields(const uint8_t in[RECORD_HEADER_BYTES])
+{
+    uint32_t length;
+    uint64_t time;
+    memcpy(&length, in, sizeof(length));
+    memcpy(&time, in + RECORD_LENGTH_BYTES, sizeof(time));
+    return (struct record_header){le32toh(length), le64toh(time)};
+}
 
 /* Reads 16 bytes. 0, or STORE_BAD_HEADER if they are not a valid header (`header` is then
  * untouched). */

@@ -14,7 +14,6 @@
 
 #include "store/error.h"
 
-#define LOCK_NAME ".rochefort.lock"
 #define DIRECTORY_MODE 0755
 #define FILE_MODE 0644
 
@@ -135,7 +134,7 @@ int root_open(const char *dir, struct root **out)
         error = -errno;
         goto fail;
     }
-    root->lock_fd = openat(root->directory_fd, LOCK_NAME,
+    root->lock_fd = openat(root->directory_fd, ROOT_LOCK_NAME,
                            O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, FILE_MODE);
     if (root->lock_fd < 0 || flock(root->lock_fd, LOCK_EX | LOCK_NB) != 0) {
         error = -errno;

@@ -19,6 +19,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* The lock file, in the root itself. It stays when the lock is given up. */
+#define ROOT_LOCK_NAME ".rochefort.lock"
+
 struct root;
 
 /*

@@ -1,13 +1,12 @@
 #include "store/tail.h"
 
 #include <endian.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/xattr.h>
-#include <unistd.h>
 
+#include "base/file_io.h"
 #include "store/error.h"
 
 #define MARK_NAME "user.rochefort.record"
@@ -27,29 +26,12 @@ struct window {
     uint8_t data[WINDOW_BYTES];
 };
 
-/* Reads `bytes` bytes at `offset`, fewer only at the end of the file. How many, or -errno. */
-static ssize_t read_at(int fd, void *data, size_t bytes, int64_t offset)
-{
-    size_t done = 0;
-    while (done < bytes) {
-        ssize_t now = pread(fd, (char *)data + done, bytes - done, offset + (int64_t)done);
-        if (now < 0 && errno == EINTR)
-            continue;
-        if (now < 0)
-            return -errno;
-        if (now == 0)
-            break;
-        done += (size_t)now;
-    }
-    return (ssize_t)done;
-}
-
 /* Moves the window so that it has the header at `offset`, of which the file has all. */
 static int move_window(int fd, struct window *window, int64_t offset)
 {
     bool after_long = offset >= window->begin + (int64_t)window->bytes;
     ssize_t got =
-        read_at(fd, window->data, after_long ? WINDOW_AFTER_LONG_BYTES : WINDOW_BYTES, offset);
+        file_read_at(fd, window->data, after_long ? WINDOW_AFTER_LONG_BYTES : WINDOW_BYTES, offset);
     if (got < 0)
         return (int)got;
     window->begin = offset;
@@ -65,7 +47,7 @@ static int judge_short_end(int fd, int64_t bytes, struct tail *tail)
 {
     uint8_t end[RECORD_HEADER_BYTES];
     size_t count = (size_t)(bytes - tail->whole);
-    ssize_t got = read_at(fd, end, count, tail->whole);
+    ssize_t got = file_read_at(fd, end, count, tail->whole);
     if (got != (ssize_t)count)
         return got < 0 ? (int)got : STORE_CHANGED;
     tail->state = TAIL_TORN;
@@ -115,7 +97,7 @@ static int64_t find_mark(int fd, int64_t bytes)
     offset = le64toh(offset);
     if (bytes < RECORD_HEADER_BYTES || offset > (uint64_t)(bytes - RECORD_HEADER_BYTES))
         return -1;
-    if (read_at(fd, header, sizeof(header), (int64_t)offset) != RECORD_HEADER_BYTES ||
+    if (file_read_at(fd, header, sizeof(header), (int64_t)offset) != RECORD_HEADER_BYTES ||
         memcmp(header, mark + MARK_OFFSET_BYTES, sizeof(header)) != 0 ||
         record_header_decode(header, &decoded) != 0)
         return -1;

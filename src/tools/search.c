@@ -1,16 +1,13 @@
 #include "tools/search.h"
 
-#include <endian.h>
 #include <string.h>
 #include <zlib.h>
 
-#define SUMMED_BYTES (RECORD_LENGTH_BYTES + RECORD_TIME_BYTES)
-
 void search_prepare(struct search *search)
 {
-    uint8_t bytes[SUMMED_BYTES] = {0};
+    uint8_t bytes[RECORD_SUMMED_BYTES] = {0};
     search->sum_of_zeros = (uint32_t)crc32(0, bytes, sizeof(bytes));
-    for (size_t place = 0; place < SUMMED_BYTES; place++) {
+    for (size_t place = 0; place < RECORD_SUMMED_BYTES; place++) {
         for (unsigned value = 0; value < 256; value++) {
             bytes[place] = (uint8_t)value;
             search->table[place][value] =
@@ -24,17 +21,11 @@ bool search_header(const struct search *search, const uint8_t bytes[RECORD_HEADE
                    struct record_header *header)
 {
     uint32_t sum = search->sum_of_zeros;
-    for (size_t place = 0; place < SUMMED_BYTES; place++)
+    for (size_t place = 0; place < RECORD_SUMMED_BYTES; place++)
         sum ^= search->table[place][bytes[place]];
-    uint32_t stored, length;
-    memcpy(&stored, bytes + SUMMED_BYTES, sizeof(stored));
-    if (le32toh(stored) != sum)
+    if (record_header_sum(bytes) != sum)
         return false;
-    uint64_t time;
-    memcpy(&length, bytes, sizeof(length));
-    memcpy(&time, bytes + RECORD_LENGTH_BYTES, sizeof(time));
-    header->value_bytes = le32toh(length);
-    header->time_ns = le64toh(time);
+    *header = record_header_fields(bytes);
     return true;
 }
 

@@ -12,9 +12,8 @@
 #include <unistd.h>
 
 #include "store/prefix.h"
+#include "store/root.h"
 #include "tools/say.h"
-
-#define LOCK_NAME ".rochefort.lock" /* as in store/root.c */
 
 static int add(struct targets *targets, char *path)
 {
@@ -36,17 +35,6 @@ void targets_free(struct targets *targets)
         free(targets->paths[i]);
     free(targets->paths);
     *targets = (struct targets){0};
-}
-
-/* The number in append.<N>.raw, or -1. */
-static long number_of(const char *name)
-{
-    unsigned number;
-    char spelled[BUCKET_FILE_NAME_BYTES];
-    if (sscanf(name, "append.%5u", &number) != 1 || number >= PREFIX_BUCKETS_MAX)
-        return -1;
-    bucket_file_name(number, spelled);
-    return strcmp(name, spelled) == 0 ? (long)number : -1;
 }
 
 static char *join(const char *directory, const char *name)
@@ -125,7 +113,7 @@ static int add_prefix(struct targets *targets, const char *directory)
     memset(&found, 0, sizeof(found));
     found.top = -1;
     for (int i = 0; i < count; i++) {
-        long number = number_of(names[i]->d_name);
+        long number = bucket_file_number(names[i]->d_name);
         if (number >= 0)
             found.there[number] = true;
         if (number > found.top)
@@ -194,7 +182,7 @@ static int add_root(struct targets *targets, const char *root)
 static bool has_lock_file(const char *directory)
 {
     struct stat status;
-    char *lock = join(directory, LOCK_NAME);
+    char *lock = join(directory, ROOT_LOCK_NAME);
     bool has = lock != NULL && lstat(lock, &status) == 0;
     free(lock);
     return has;
@@ -255,7 +243,7 @@ int targets_open(const char *path, bool follow)
 
 static bool is_locked(const char *directory)
 {
-    char *lock = join(directory, LOCK_NAME);
+    char *lock = join(directory, ROOT_LOCK_NAME);
     if (lock == NULL)
         return false;
     int fd = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

@@ -2,13 +2,11 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "store/bucket.h"
 #include "store/error.h"
 #include "work/open_prefix.h"
-
-#define NS_PER_SECOND 1000000000ULL
 
 void appends_free(struct appends *appends)
 {
@@ -44,13 +42,6 @@ static struct job *take_all(struct bucket_slot *slot)
     slot->appends->route.next = NULL;
     slot->appends = NULL;
     return first;
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
 }
 
 static int open_bucket(struct appends *appends, const struct job *job, bool *of_sync)
@@ -153,7 +144,7 @@ struct job *appends_write(struct appends *appends)
     struct job *done = NULL, **end = &done;
     if (appends->dirty == NULL)
         return NULL;
-    appends->time_ns = now_ns();
+    appends->time_ns = clock_realtime_ns();
     while (appends->dirty != NULL) {
         struct bucket_slot *slot = appends->dirty;
         appends->dirty = slot->next_dirty;

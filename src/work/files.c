@@ -4,15 +4,13 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "store/bucket.h"
 #include "store/error.h"
 
 #define NOTICE_BYTES (PATH_MAX + PREFIX_NAME_BYTES_MAX + 256)
-#define NS_PER_SECOND 1000000000ULL
-#define NS_PER_MS 1000000ULL
 
 void files_init(struct files *files, const struct root *root, unsigned limit, int sync_after_ms,
                 void (*notice)(const char *line))
@@ -162,13 +160,6 @@ void files_close(struct files *files, struct bucket_slot *slot)
     slot->bucket = NULL;
 }
 
-static uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
-}
-
 void files_appended(struct files *files, struct bucket_slot *slot)
 {
     if (files->sync_after_ms <= 0 || slot->unsynced)
@@ -178,7 +169,7 @@ void files_appended(struct files *files, struct bucket_slot *slot)
     *files->unsynced_end = slot;
     files->unsynced_end = &slot->next_unsynced;
     if (files->unsynced_count++ == files->unsynced_due)
-        files->due_ns = monotonic_ns() + (unsigned)files->sync_after_ms * NS_PER_MS;
+        files->due_ns = clock_monotonic_ns() + (unsigned)files->sync_after_ms * CLOCK_NS_PER_MS;
 }
 
 /* An fdatasync comes with it, beside which the way along the list is short. */
@@ -233,7 +224,7 @@ void files_sync_due(struct files *files)
 {
     if (files->unsynced == NULL)
         return;
-    if (files->unsynced_due == 0 && monotonic_ns() >= files->due_ns)
+    if (files->unsynced_due == 0 && clock_monotonic_ns() >= files->due_ns)
         files->unsynced_due = files->unsynced_count;
     if (files->unsynced_due > 0)
         (void)files_sync(files, files->unsynced);

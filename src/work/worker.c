@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "store/bucket.h"
 #include "store/error.h"
 #include "work/appends.h"
@@ -17,8 +18,6 @@
 #include "work/reader.h"
 #include "work/ring.h"
 #include "work/single_client.h"
-
-#define NS_PER_SECOND 1000000000
 
 struct worker {
     struct worker_options options;
@@ -181,8 +180,8 @@ static bool has_jobs(const void *ring)
 static void wait_for_wake(struct worker *worker)
 {
     uint64_t due_ns = files_due_ns(&worker->files);
-    const struct timespec due = {.tv_sec = (time_t)(due_ns / NS_PER_SECOND),
-                                 .tv_nsec = (long)(due_ns % NS_PER_SECOND)};
+    const struct timespec due = {.tv_sec = (time_t)(due_ns / CLOCK_NS_PER_SECOND),
+                                 .tv_nsec = (long)(due_ns % CLOCK_NS_PER_SECOND)};
     while ((due_ns == 0 ? sem_wait(&worker->wake)
                         : sem_clockwait(&worker->wake, CLOCK_MONOTONIC, &due)) != 0 &&
            errno == EINTR)
