@@ -1,4 +1,7 @@
-"""Flags, the start line, addresses, the root and its lock, the installed files."""
+"""Flags, the start line, addresses, the root and its lock, the installed files.
+
+The table of flags is tested in options_test.py.
+"""
 import contextlib
 import filecmp
 import json
@@ -61,20 +64,6 @@ class Flags(unittest.TestCase):
             self.check_wrong("-sync", sync)
         for address in WRONG_ADDRESSES:
             self.check_wrong("-bind", address)
-
-    def test_help_man_page_and_readme_list_the_same_flags(self):
-        def flags_in(pattern, text):
-            return sorted(flag.replace("\\", "") for flag in re.findall(pattern, text, re.M))
-
-        with open(os.path.join(SOURCE, "src/rochefort.1"), encoding="utf-8") as file:
-            man = flags_in(r"^\.BI* \\-([a-z\\-]*)", file.read())
-        with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
-            readme = flags_in(r"^\| `-([a-z-]*)", file.read())
-        shown = flags_in(r"^  -([a-z-]*)", run("-help")[1])
-        self.assertGreater(len(shown), 10)
-        self.assertEqual(len(shown), len(set(shown)), "listed twice")
-        self.assertEqual(shown, man)
-        self.assertEqual(shown, readme)
 
 
 class Values(curl.TestCase):

@@ -165,7 +165,7 @@ class Headers(one_bucket.TestCase):
         offsets = [self.append(value) for value in values]
         for value, offset in zip(values, offsets):
             self.check_read(value, offset)
-        self.check_read(b"inner", offsets[0] + 16)  # what the README says of such bytes
+        self.check_read(b"inner", offsets[0] + 16)  # as FORMAT.md says of such offsets
         self.client.close("p")
         offsets.append(self.append(b"the last"))
         for value, offset in zip(values + [b"the last"], offsets):

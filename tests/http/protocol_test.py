@@ -1,4 +1,4 @@
-"""The protocol with curl: the examples of the original, and every status of the README's table."""
+"""The protocol with curl: the examples of the original, and every status of PROTOCOL.md's table."""
 import json
 import os
 import re
