@@ -18,7 +18,7 @@ void batch_reset(struct batch *batch)
     batch->bytes = 0;
 }
 
-/* Room for `wanted` elements in all. Answers the array, or NULL with the old one untouched. */
+/* Room for `wanted` elements in all. Returns the array, or NULL with the old one untouched. */
 static void *grow(void *array, size_t *capacity, size_t wanted, size_t element_bytes)
 {
     if (array != NULL && wanted <= *capacity)

@@ -37,7 +37,7 @@ void batch_free(struct batch *batch);
 void batch_reset(struct batch *batch);
 
 /*
- * Adds a record of `value_bytes` (1 .. RECORD_VALUE_BYTES_MAX). Answers where the caller must put
+ * Adds a record of `value_bytes` (1 .. RECORD_VALUE_BYTES_MAX). Returns where the caller must put
  * the `value_parts` pieces of the value, valid until the next call; NULL when out of memory, with
  * the batch as it was.
  */

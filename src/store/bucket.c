@@ -14,15 +14,16 @@
 #include "store/prefix.h"
 #include "store/record.h"
 
-/* A record is marked when both are behind the last one: few calls, and a short way at opening. */
-#define MARK_EVERY_BYTES (1024 * 1024)
-#define MARK_EVERY_RECORDS 64
+/* A checkpoint is written when both are behind the last one: few calls, and a short way at opening.
+ */
+#define CHECKPOINT_EVERY_BYTES (1024 * 1024)
+#define CHECKPOINT_EVERY_RECORDS 64
 
 struct bucket {
     const struct root *root;
     int fd;
     bool writable;
-    bool broken;        /* a failed write could not be cut back */
+    bool broken;        /* a failed write could not be truncated */
     bool waits_to_read; /* the file system knows no RWF_NOWAIT */
     int64_t tail;
     uint64_t file_id;
@@ -30,11 +31,11 @@ struct bucket {
     ino_t inode;
     struct tail found;
     int64_t found_bytes;
-    int64_t unmarked_bytes, unmarked_records; /* since the last mark */
-    char path[];                              /* below the root: "prefix/file" */
+    int64_t since_checkpoint_bytes, since_checkpoint_records;
+    char path[]; /* below the root: "prefix/file" */
 };
 
-static int cut_back(const struct bucket *bucket)
+static int truncate_to_tail(const struct bucket *bucket)
 {
     int result;
     do
@@ -52,14 +53,14 @@ static int find_tail(struct bucket *bucket)
         return error;
     if (found->state == TAIL_TORN) {
         bucket->tail = found->whole;
-        bucket->broken = cut_back(bucket) != 0;
+        bucket->broken = truncate_to_tail(bucket) != 0;
     }
-    /* without a mark, or with one that does not lead to the tail, the next append is marked */
-    bucket->unmarked_bytes = MARK_EVERY_BYTES;
-    bucket->unmarked_records = MARK_EVERY_RECORDS;
-    if (found->marked >= 0 && bucket->tail == found->whole) {
-        bucket->unmarked_bytes = bucket->tail - found->marked;
-        bucket->unmarked_records = 0;
+    /* without a checkpoint that leads to the tail the next append writes one */
+    bucket->since_checkpoint_bytes = CHECKPOINT_EVERY_BYTES;
+    bucket->since_checkpoint_records = CHECKPOINT_EVERY_RECORDS;
+    if (found->checkpoint >= 0 && bucket->tail == found->whole) {
+        bucket->since_checkpoint_bytes = bucket->tail - found->checkpoint;
+        bucket->since_checkpoint_records = 0;
     }
     return 0;
 }
@@ -157,9 +158,9 @@ uint64_t bucket_file_id(const struct bucket *bucket)
     return bucket->file_id;
 }
 
-void bucket_continues(struct bucket *bucket, const struct bucket *before)
+void bucket_keep_file_id(struct bucket *bucket, const struct bucket *before)
 {
-    /* the inode of a file that nobody holds may be another's by now; then its length will differ */
+    /* the inode of a file that is not open may be another's by now; then its length will differ */
     if (bucket->device == before->device && bucket->inode == before->inode &&
         (!bucket_suspended(before) || bucket->found_bytes == before->tail))
         bucket->file_id = before->file_id;
@@ -187,22 +188,24 @@ static void fail_records(struct batch *batch, size_t from, int error)
         batch->records[i].error = error;
 }
 
-/* Marks the last of the records that were just written, if it is time. */
-static void mark_record(struct bucket *bucket, const struct batch *batch, size_t whole)
+/* With the last of the records that were just written, if it is time. */
+static void write_checkpoint(struct bucket *bucket, const struct batch *batch, size_t whole)
 {
     if (whole == 0)
         return;
     const struct batch_record *last = &batch->records[whole - 1];
-    bucket->unmarked_records += (int64_t)whole;
-    bucket->unmarked_bytes += last->offset + (int64_t)last->bytes - batch->records[0].offset;
-    if (bucket->unmarked_bytes < MARK_EVERY_BYTES || bucket->unmarked_records < MARK_EVERY_RECORDS)
+    bucket->since_checkpoint_records += (int64_t)whole;
+    bucket->since_checkpoint_bytes +=
+        last->offset + (int64_t)last->bytes - batch->records[0].offset;
+    if (bucket->since_checkpoint_bytes < CHECKPOINT_EVERY_BYTES ||
+        bucket->since_checkpoint_records < CHECKPOINT_EVERY_RECORDS)
         return;
-    bucket->unmarked_bytes = bucket->unmarked_records = 0;
-    tail_mark(bucket->fd, last->offset, last->header);
+    bucket->since_checkpoint_bytes = bucket->since_checkpoint_records = 0;
+    tail_write_checkpoint(bucket->fd, last->offset, last->header);
 }
 
 /* Whether the next record may go to the tail. */
-static int check_file(const struct bucket *bucket)
+static int check_before_append(const struct bucket *bucket)
 {
     int64_t bytes;
     if (!bucket->writable)
@@ -217,7 +220,7 @@ static int check_file(const struct bucket *bucket)
 
 int bucket_append(struct bucket *bucket, struct batch *batch)
 {
-    int error = check_file(bucket);
+    int error = check_before_append(bucket);
     if (error != 0) {
         fail_records(batch, 0, error);
         return error;
@@ -239,32 +242,32 @@ int bucket_append(struct bucket *bucket, struct batch *batch)
     }
     if (error != 0) {
         fail_records(batch, whole, error);
-        if (cut_back(bucket) != 0)
+        if (truncate_to_tail(bucket) != 0)
             bucket->broken = true;
     }
-    mark_record(bucket, batch, whole);
+    write_checkpoint(bucket, batch, whole);
     return error;
 }
 
 int bucket_sync(struct bucket *bucket)
 {
-    /* EINTR is an error too. Whoever is interrupted does not know how far it has come, and the
-     * kernel may have crossed off an error of the disk on the way: a second call could then
-     * succeed. Nothing is lost by it: workers block all signals. */
+    /* EINTR is an error too. An interrupted call does not say how far it has come, and the kernel
+     * may have reported an error of the disk to it: a second call could then succeed. Nothing is
+     * lost by that, since workers block all signals. */
     return fdatasync(bucket->fd) != 0 ? -errno : 0;
 }
 
-void bucket_take_back(struct bucket *bucket, int64_t tail)
+void bucket_rollback(struct bucket *bucket, int64_t tail)
 {
     bucket->tail = tail;
-    bucket->unmarked_bytes = MARK_EVERY_BYTES; /* the mark may be of a record that is no more */
-    bucket->unmarked_records = MARK_EVERY_RECORDS;
-    if (cut_back(bucket) != 0)
+    bucket->since_checkpoint_bytes = CHECKPOINT_EVERY_BYTES;
+    bucket->since_checkpoint_records = CHECKPOINT_EVERY_RECORDS;
+    if (truncate_to_tail(bucket) != 0)
         bucket->broken = true;
 }
 
-/* Bytes are missing: not in memory yet, or (nobody but us shortens the file) lost. */
-static int missing(bool cached_only)
+/* Bytes are missing: they are not in memory yet, or, as only we shorten the file, they are lost. */
+static int missing_error(bool cached_only)
 {
     return cached_only ? STORE_WOULD_BLOCK : STORE_TRUNCATED;
 }
@@ -285,7 +288,7 @@ int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capa
     if (got < 0)
         return (int)got;
     if (got < RECORD_HEADER_BYTES)
-        return missing(cached_only);
+        return missing_error(cached_only);
     struct record_header header;
     if (record_header_decode(header_bytes, &header) != 0)
         return STORE_NOT_FOUND;
@@ -295,7 +298,7 @@ int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capa
     if (header.value_bytes > below_tail)
         return STORE_TRUNCATED;
     if (value_got < capacity && value_got < header.value_bytes)
-        return missing(cached_only);
+        return missing_error(cached_only);
     found->value_bytes = header.value_bytes;
     found->read_bytes = (uint32_t)value_got;
     return 0;
@@ -309,7 +312,7 @@ int bucket_read_more(struct bucket *bucket, int64_t offset, uint32_t skip, void 
                              cached_only, &bucket->waits_to_read);
     if (got < 0)
         return (int)got;
-    return (size_t)got < bytes ? missing(cached_only) : 0;
+    return (size_t)got < bytes ? missing_error(cached_only) : 0;
 }
 
 void bucket_prefetch(const struct bucket *bucket, int64_t offset, size_t bytes)

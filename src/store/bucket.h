@@ -3,13 +3,13 @@
  *
  * Owns its descriptor and knows its tail, the offset where the next record
  * goes. Invariant: every record that bucket_append reported as written lies
- * wholly below the tail, and nothing at or above the tail is ever answered.
+ * wholly below the tail, and a read at or above the tail finds nothing.
  *
- * Nobody else may write to the file. Before each write it is looked up by its
- * name (one statx): a file that was deleted, replaced or moved away gets no more
- * records, for nobody would find them; nor does one that has another length than
- * we left it with, for then an offset could come to mean two records, or foreign
- * bytes be lost.
+ * No other program may write to the file. Before each write it is looked up by
+ * its name (one statx). A file that was deleted, replaced or moved away gets no
+ * more records, since a later start of the server would not find them. Nor does
+ * one that has another length than it was left with: an offset could come to mean
+ * two records, or bytes of another program be lost.
  *
  * One thread at a time; in the server that is always the same worker.
  * Errors: 0, -errno or one of store/error.h.
@@ -38,52 +38,54 @@ int bucket_open(const struct root *root, const char *name, unsigned index, bool 
 void bucket_close(struct bucket *bucket);
 
 /*
- * Gives the descriptor up and takes one again, for a process that has too few. Between the two only
- * bucket_close and what is asked of a bucket without an error are allowed.
+ * Closes the descriptor and opens it again, for a process that has too few. Between the two only
+ * bucket_close and the functions that return no error may be called.
  * STORE_NO_FILE, STORE_CHANGED: the file is not there, or not as it was left: open it anew
  */
 void bucket_suspend(struct bucket *bucket);
 int bucket_resume(struct bucket *bucket, const struct root *root, const char *name, unsigned index);
 bool bucket_suspended(const struct bucket *bucket);
 
-bool bucket_broken(const struct bucket *bucket); /* opened for appending, but takes no appends */
-/* Which file it is: no other that was ever open has the same number. bucket_continues gives a
- * bucket the number of one that was opened before, if both are the same file. */
+/* It was opened for appending, but takes no appends. */
+bool bucket_broken(const struct bucket *bucket);
+
+/* Which file it is: no other that was ever open has the same id. bucket_keep_file_id gives a bucket
+ * the id of one that was opened before, if both are the same file. */
 uint64_t bucket_file_id(const struct bucket *bucket);
-void bucket_continues(struct bucket *bucket, const struct bucket *before);
+void bucket_keep_file_id(struct bucket *bucket, const struct bucket *before);
 
 bool bucket_writable(const struct bucket *bucket);
 int64_t bucket_tail(const struct bucket *bucket); /* bytes */
 
-/* What opening for appending has found at the end of the file, and how long the file was then. */
+/* What opening for appending found at the end of the file, and how long the file was then. */
 const struct tail *bucket_found(const struct bucket *bucket, int64_t *bytes);
 
 /*
  * Appends all records of the batch, in order, with as few calls as the kernel allows, and sets
- * `offset` or `error` of each. A write that fails half-way is cut back to the last whole record:
- * the records before it are in the file, the others are not and carry the error. If even cutting
- * back fails the bucket takes no more appends (STORE_BROKEN) until it is opened again.
+ * `offset` or `error` of each. After a write that failed half-way the file is truncated to its last
+ * whole record: the records up to it are in the file, the others are not and have the error. If
+ * truncating fails too the bucket takes no more appends (STORE_BROKEN) until it is opened again.
  * 0 if every record was written, otherwise the error of those that were not:
  *   STORE_NO_FILE    the file was deleted, replaced or moved; nothing was written, so open it anew
  *                    and try again
- *   STORE_CHANGED    its length was changed behind our back; nothing was written, and so it stays
+ *   STORE_CHANGED    its length was changed by others; nothing was written, and so it stays
  *                    until the bucket is opened again
  *   STORE_READ_ONLY  it was not opened for appending
  */
 int bucket_append(struct bucket *bucket, struct batch *batch);
 
 /*
- * Brings all that was appended to the disk, with one fdatasync. An error means that nobody can say
- * what of it is there, now or later: the kernel tells of it once, so a second call could succeed
- * with nothing written, and must not be made. The file's name is another matter: root_sync_names.
+ * Writes all that was appended to the disk, with one fdatasync. After an error it is not known what
+ * of it is there, now or later: the kernel reports it once, so a second call could succeed with
+ * nothing written, and must not be made. The file's name is another matter: root_sync_names.
  */
 int bucket_sync(struct bucket *bucket);
 
 /*
- * Takes back what was appended since the tail was `tail`: it could not be synced, and nobody was
- * told that it is there. If cutting the file fails it takes no more appends, as in bucket_append.
+ * Undoes what was appended since the tail was `tail`: it could not be synced, and was not yet
+ * reported as written. If truncating fails the bucket takes no more appends, as in bucket_append.
  */
-void bucket_take_back(struct bucket *bucket, int64_t tail);
+void bucket_rollback(struct bucket *bucket, int64_t tail);
 
 /* What bucket_read found. */
 struct bucket_value {
@@ -105,7 +107,7 @@ int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capa
 int bucket_read_more(struct bucket *bucket, int64_t offset, uint32_t skip, void *buffer,
                      size_t bytes, bool cached_only);
 
-/* Tells the kernel that these bytes will be read soon. Only a hint, so it has no result. */
+/* Tells the kernel that these bytes will be read soon. A hint, so it has no result. */
 void bucket_prefetch(const struct bucket *bucket, int64_t offset, size_t bytes);
 
 #endif

@@ -18,13 +18,13 @@ enum store_error {
     STORE_BAD_HEADER,        /* 16 bytes are not a record's header */
     STORE_NO_PREFIX,         /* there is no such prefix */
     STORE_FILES_MISSING,     /* bucket files are missing, or there are more than were made */
-    STORE_NO_FILE,           /* a file has no name any more, or its directory has none */
+    STORE_NO_FILE,           /* the file or its directory is gone, or its name is another file's */
     STORE_NOT_REGULAR,       /* something else than a file or directory has its name */
-    STORE_CHANGED,      /* the file is not as it was left: others write to it, or it is another */
-    STORE_READ_ONLY,    /* append to a bucket that was opened for reading */
-    STORE_BROKEN,       /* a failed append could not be cut off: no more are taken */
-    STORE_SYNC_REFUSED, /* an earlier sync has failed: none is tried any more */
-    STORE_ERROR_END     /* their number; no error */
+    STORE_CHANGED,           /* the file is not as the server left it */
+    STORE_READ_ONLY,         /* append to a bucket that was opened for reading */
+    STORE_BROKEN,            /* a failed append could not be cut off: no more are taken */
+    STORE_SYNC_REFUSED,      /* an earlier sync has failed: none is tried any more */
+    STORE_ERROR_END          /* their number; no error */
 };
 
 /* In a few words and one line, what an error means, also one of the kernel's. Constant, or valid

@@ -52,19 +52,19 @@ struct run {
     unsigned count;
     unsigned lowest;
     unsigned highest;
-    unsigned noted; /* how many there were when all of them had been made; 0: not known */
+    unsigned made; /* the buckets attribute: how many were made; 0: not known */
 };
 
-int prefix_noted(int fd, unsigned *noted)
+int prefix_read_attribute(int fd, unsigned *buckets)
 {
     uint32_t stored = 0;
     ssize_t got = fgetxattr(fd, BUCKETS_ATTRIBUTE, &stored, sizeof(stored));
-    *noted = got == sizeof(stored) ? le32toh(stored) : 0;
+    *buckets = got == sizeof(stored) ? le32toh(stored) : 0;
     return got < 0 && errno != ENODATA && errno != EOPNOTSUPP && errno != ERANGE ? -errno : 0;
 }
 
-/* No result: without a note the files are counted, as they are where nobody has made one. */
-static void write_note(const struct root *root, const char *name, unsigned buckets)
+/* No result: without the attribute the files are counted, as in directories that never had it. */
+static void write_attribute(const struct root *root, const char *name, unsigned buckets)
 {
     uint32_t stored = htole32(buckets);
     int fd = root_open_directory(root, name, 0);
@@ -74,8 +74,8 @@ static void write_note(const struct root *root, const char *name, unsigned bucke
     (void)close(fd);
 }
 
-/* Before files are made anew: a note that is left is not about them. */
-static int remove_note(const struct root *root, const char *name)
+/* Before files are made anew: an attribute that is left is not about them. */
+static int remove_attribute(const struct root *root, const char *name)
 {
     int fd = root_open_directory(root, name, 0);
     if (fd < 0)
@@ -88,8 +88,8 @@ static int remove_note(const struct root *root, const char *name)
 /* Takes the directory's descriptor over. */
 static int scan_directory(int fd, struct run *run)
 {
-    unsigned noted;
-    int error = prefix_noted(fd, &noted);
+    unsigned made;
+    int error = prefix_read_attribute(fd, &made);
     if (error != 0) {
         (void)close(fd);
         return error;
@@ -100,7 +100,7 @@ static int scan_directory(int fd, struct run *run)
         (void)close(fd);
         return error;
     }
-    *run = (struct run){.lowest = PREFIX_BUCKETS_MAX, .noted = noted};
+    *run = (struct run){.lowest = PREFIX_BUCKETS_MAX, .made = made};
     struct dirent *entry;
     for (errno = 0; (entry = readdir(directory)) != NULL; errno = 0) {
         long number = bucket_file_number(entry->d_name);
@@ -132,12 +132,12 @@ static int create_files(const struct root *root, const char *name, unsigned belo
     return 0;
 }
 
-/* Makes the files below `below`, then notes that all `buckets` are there. */
+/* Makes the files below `below`, then writes to the attribute that all `buckets` are there. */
 static int create_rest(const struct root *root, const char *name, unsigned below, unsigned buckets)
 {
     int error = create_files(root, name, below);
     if (error == 0)
-        write_note(root, name, buckets);
+        write_attribute(root, name, buckets);
     return error;
 }
 
@@ -145,7 +145,7 @@ static int create_rest(const struct root *root, const char *name, unsigned below
 static int create_all(const struct root *root, const char *name, const struct run *run,
                       unsigned buckets)
 {
-    int error = run->noted != 0 ? remove_note(root, name) : 0;
+    int error = run->made != 0 ? remove_attribute(root, name) : 0;
     return error != 0 ? error : create_rest(root, name, buckets, buckets);
 }
 
@@ -167,7 +167,7 @@ int prefix_resolve(const struct root *root, const char *name, unsigned buckets_i
     }
     if (run.count != run.highest - run.lowest + 1)
         return STORE_FILES_MISSING;
-    if (run.noted != 0 && (run.lowest > 0 || run.noted != run.count))
+    if (run.made != 0 && (run.lowest > 0 || run.made != run.count))
         return STORE_FILES_MISSING;
     *buckets = run.highest + 1;
     return create && run.lowest > 0 ? create_rest(root, name, run.lowest, *buckets) : 0;
@@ -186,7 +186,7 @@ static int find_bucket_file(const struct root *root, const char *name, unsigned 
 }
 
 /* What is in the directory of a prefix, which is made if it is missing. */
-static int look(const struct root *root, const char *name, struct run *run)
+static int scan_prefix(const struct root *root, const char *name, struct run *run)
 {
     int fd = root_open_directory(root, name, 1);
     return fd < 0 ? fd : scan_directory(fd, run);
@@ -197,17 +197,19 @@ int prefix_complete(const struct root *root, const char *name, unsigned buckets)
     struct run run = {0};
     int error = find_bucket_file(root, name, buckets - 1);
     if (error == STORE_NO_FILE) {
-        error = look(root, name, &run);
+        error = scan_prefix(root, name, &run);
         if (error == 0 && run.count == 0)
             return create_all(root, name, &run, buckets);
         /* another thread has begun meanwhile if the last is there now */
-        if (error == 0 && find_bucket_file(root, name, buckets - 1) != 0)
+        if (error == 0)
+            error = find_bucket_file(root, name, buckets - 1);
+        if (error == STORE_NO_FILE)
             error = STORE_FILES_MISSING;
     }
     if (error == 0)
         error = find_bucket_file(root, name, 0);
     if (error != STORE_NO_FILE)
         return error;
-    error = look(root, name, &run);
-    return error != 0 || run.noted != 0 ? error : create_rest(root, name, buckets - 1, buckets);
+    error = scan_prefix(root, name, &run);
+    return error != 0 || run.made != 0 ? error : create_rest(root, name, buckets - 1, buckets);
 }

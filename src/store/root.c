@@ -17,8 +17,8 @@
 #define DIRECTORY_MODE 0755
 #define FILE_MODE 0644
 
-/* What is known of names on the disk. Two threads must not sync a directory at a time: one would be
- * told of an error, and the other, told of none, could be the first to answer. */
+/* The state of the names on the disk. Two threads must not sync a directory at a time: the kernel
+ * would report an error to one of them, and the other would take the names for synced. */
 struct names {
     pthread_mutex_t lock;
     unsigned parents; /* of the root's directory, upwards: not synced yet */
@@ -101,8 +101,8 @@ static int sync_directory(int fd)
     return fsync(fd) == 0 || errno == EINVAL ? 0 : -errno;
 }
 
-/* Who makes them syncs them: after a restart nobody would know. Whether or not it succeeds matters
- * to the first who wants a name on the disk. */
+/* At once, since after a restart it would not be known that they are new. An error matters to the
+ * first root_sync_names. */
 static void sync_new_parents(const struct root *root)
 {
     bool failed = false;

@@ -1,5 +1,5 @@
 /*
- * root: the data directory, and the one door to every name under it.
+ * root: the data directory, and the only way to open a name below it.
  *
  * Owns a descriptor of the directory and an exclusive lock (a lock file whose
  * name starts with a dot, so no prefix can have it). Every file and directory
@@ -8,7 +8,7 @@
  *
  * Threads: root_open and root_close belong to the main thread; between them
  * every function may be called from any thread. The object is constant then,
- * but for what root_sync_names keeps under a lock of its own.
+ * except for what root_sync_names keeps under a lock of its own.
  *
  * Errors: 0 or a descriptor on success, otherwise -errno or one of store/error.h.
  */
@@ -44,29 +44,29 @@ int root_open_directory(const struct root *root, const char *name, int create);
 /*
  * Opens `file` in the directory of a prefix with `flags` of open(2), mode 0644; the caller closes
  * it. Only regular files: anything else is an error (-ELOOP for a symbolic link, -EISDIR for a
- * directory, STORE_NOT_REGULAR for the rest), and no wait. STORE_NO_FILE: it or its directory is
- * missing.
+ * directory, STORE_NOT_REGULAR for the rest), and a named pipe is not waited for. STORE_NO_FILE: it
+ * or its directory is missing.
  */
 int root_open_file(const struct root *root, const char *name, const char *file, int flags);
 
 /*
  * Whether `path`, "prefix/file", is the name of that very file, and how long it is; one call to the
- * kernel. Nothing is opened, so it does not matter what is passed on the way.
+ * kernel. Nothing is opened, so a symbolic link on the way does no harm.
  * STORE_NO_FILE: nothing has that name, or another file
  */
 int root_find_file(const struct root *root, const char *path, dev_t device, ino_t inode,
                    int64_t *bytes);
 
 /*
- * Brings names to the disk that a power cut must not lose: those in the directory of a prefix, the
- * prefix's own in the root, and those of the directories that root_open has made, each with an
- * fsync. `directory_fd` is from root_open_directory.
+ * Syncs the names that a power cut must not lose: those in the directory of a prefix, the prefix's
+ * own in the root, and those of the directories that root_open has made, each with an fsync.
+ * `directory_fd` is from root_open_directory.
  *
- * An fsync that failed is never tried again: the kernel tells of an error once, so the second call
+ * An fsync that failed is never tried again: the kernel reports an error once, so the second call
  * could succeed with nothing written. An error of the prefix's directory is kept in `*kept` (0 at
- * first, the same for all calls for that prefix), one of the others in the root, and answered from
- * then on. `*failed` says that it is so; without it no fsync has failed, for instance because a
- * descriptor was wanting (-EMFILE, -ENFILE), and another call may succeed.
+ * first, the same for all calls for that prefix), one of the others in the root; they are returned
+ * from then on, with `*failed` set. Other errors, for instance too few descriptors (-EMFILE,
+ * -ENFILE), leave `*failed` false: another call may succeed.
  */
 int root_sync_names(const struct root *root, int directory_fd, int *kept, bool *failed);
 

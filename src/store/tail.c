@@ -9,41 +9,42 @@
 #include "base/file_io.h"
 #include "store/error.h"
 
-#define MARK_NAME "user.rochefort.record"
-#define MARK_OFFSET_BYTES 8
-#define MARK_BYTES (MARK_OFFSET_BYTES + RECORD_HEADER_BYTES)
+#define CHECKPOINT_ATTRIBUTE "user.rochefort.record"
+#define CHECKPOINT_OFFSET_BYTES 8
+#define CHECKPOINT_BYTES (CHECKPOINT_OFFSET_BYTES + RECORD_HEADER_BYTES)
 
 /* Headers close to each other are read together. */
-#define WINDOW_BYTES (64 * 1024)
-#define WINDOW_AFTER_LONG_BYTES 4096
-/* So many reads at most. From a mark on: what was appended since, and the batch that was cut. */
-#define READS_FROM_MARK 16384
+#define BUFFER_BYTES (64 * 1024)
+#define AFTER_LONG_BYTES 4096 /* read behind a value that went past the buffer */
+/* So many reads at most. From a checkpoint on: what was appended since, and the batch that was cut.
+ */
+#define READS_FROM_CHECKPOINT 16384
 #define READS_FROM_START 256
 
-struct window {
+struct read_buffer {
     int64_t begin;
     size_t bytes;
-    uint8_t data[WINDOW_BYTES];
+    uint8_t data[BUFFER_BYTES];
 };
 
-/* Moves the window so that it has the header at `offset`, of which the file has all. */
-static int move_window(int fd, struct window *window, int64_t offset)
+/* Fills the buffer from `offset` on, where the file has a whole header. */
+static int fill_buffer(int fd, struct read_buffer *buffer, int64_t offset)
 {
-    bool after_long = offset >= window->begin + (int64_t)window->bytes;
+    bool after_long = offset >= buffer->begin + (int64_t)buffer->bytes;
     ssize_t got =
-        file_read_at(fd, window->data, after_long ? WINDOW_AFTER_LONG_BYTES : WINDOW_BYTES, offset);
+        file_read_at(fd, buffer->data, after_long ? AFTER_LONG_BYTES : BUFFER_BYTES, offset);
     if (got < 0)
         return (int)got;
-    window->begin = offset;
-    window->bytes = (size_t)got;
+    buffer->begin = offset;
+    buffer->bytes = (size_t)got;
     return got < RECORD_HEADER_BYTES ? STORE_CHANGED : 0;
 }
 
 /*
- * Fewer bytes than a header are left, the beginning of one. Whatever they are: they are read to see
- * that the file still has them, lest cutting them off makes it longer.
+ * Fewer bytes than a header are left, the beginning of one. They are read only to see that the file
+ * still has them: if it does not, truncating it would make it longer.
  */
-static int judge_short_end(int fd, int64_t bytes, struct tail *tail)
+static int check_short_end(int fd, int64_t bytes, struct tail *tail)
 {
     uint8_t end[RECORD_HEADER_BYTES];
     size_t count = (size_t)(bytes - tail->whole);
@@ -55,26 +56,26 @@ static int judge_short_end(int fd, int64_t bytes, struct tail *tail)
 }
 
 /* Follows the headers from tail->whole, where a record starts, to the end. */
-static int follow(int fd, int64_t bytes, unsigned reads_left, struct tail *tail)
+static int follow_headers(int fd, int64_t bytes, unsigned reads_left, struct tail *tail)
 {
-    struct window window;
-    window.begin = tail->whole;
-    window.bytes = 0;
+    struct read_buffer buffer;
+    buffer.begin = tail->whole;
+    buffer.bytes = 0;
     while (tail->whole < bytes) {
         int64_t left = bytes - tail->whole - RECORD_HEADER_BYTES;
         struct record_header header;
         if (left < 0)
-            return judge_short_end(fd, bytes, tail);
-        if (tail->whole + RECORD_HEADER_BYTES > window.begin + (int64_t)window.bytes) {
-            tail->state = TAIL_FAR;
+            return check_short_end(fd, bytes, tail);
+        if (tail->whole + RECORD_HEADER_BYTES > buffer.begin + (int64_t)buffer.bytes) {
+            tail->state = TAIL_NOT_REACHED;
             if (reads_left-- == 0)
                 return 0;
-            int error = move_window(fd, &window, tail->whole);
+            int error = fill_buffer(fd, &buffer, tail->whole);
             if (error != 0)
                 return error;
         }
-        tail->state = TAIL_STRANGE;
-        if (record_header_decode(window.data + (tail->whole - window.begin), &header) != 0)
+        tail->state = TAIL_DAMAGED;
+        if (record_header_decode(buffer.data + (tail->whole - buffer.begin), &header) != 0)
             return 0;
         tail->state = TAIL_TORN;
         if (header.value_bytes > left)
@@ -85,20 +86,20 @@ static int follow(int fd, int64_t bytes, unsigned reads_left, struct tail *tail)
     return 0;
 }
 
-/* The offset of the marked record, or -1. */
-static int64_t find_mark(int fd, int64_t bytes)
+/* The offset of the checkpoint's record, or -1 if it is not valid. */
+static int64_t find_checkpoint(int fd, int64_t bytes)
 {
-    uint8_t mark[MARK_BYTES], header[RECORD_HEADER_BYTES];
+    uint8_t checkpoint[CHECKPOINT_BYTES], header[RECORD_HEADER_BYTES];
     struct record_header decoded;
     uint64_t offset;
-    if (fgetxattr(fd, MARK_NAME, mark, sizeof(mark)) != MARK_BYTES)
+    if (fgetxattr(fd, CHECKPOINT_ATTRIBUTE, checkpoint, sizeof(checkpoint)) != CHECKPOINT_BYTES)
         return -1;
-    memcpy(&offset, mark, sizeof(offset));
+    memcpy(&offset, checkpoint, sizeof(offset));
     offset = le64toh(offset);
     if (bytes < RECORD_HEADER_BYTES || offset > (uint64_t)(bytes - RECORD_HEADER_BYTES))
         return -1;
     if (file_read_at(fd, header, sizeof(header), (int64_t)offset) != RECORD_HEADER_BYTES ||
-        memcmp(header, mark + MARK_OFFSET_BYTES, sizeof(header)) != 0 ||
+        memcmp(header, checkpoint + CHECKPOINT_OFFSET_BYTES, sizeof(header)) != 0 ||
         record_header_decode(header, &decoded) != 0)
         return -1;
     return (int64_t)offset;
@@ -109,18 +110,18 @@ int tail_find(int fd, int64_t bytes, struct tail *tail)
     *tail = (struct tail){TAIL_WHOLE, 0, -1};
     if (bytes == 0)
         return 0;
-    tail->marked = find_mark(fd, bytes);
-    if (tail->marked < 0)
-        return follow(fd, bytes, READS_FROM_START, tail);
-    tail->whole = tail->marked;
-    return follow(fd, bytes, READS_FROM_MARK, tail);
+    tail->checkpoint = find_checkpoint(fd, bytes);
+    if (tail->checkpoint < 0)
+        return follow_headers(fd, bytes, READS_FROM_START, tail);
+    tail->whole = tail->checkpoint;
+    return follow_headers(fd, bytes, READS_FROM_CHECKPOINT, tail);
 }
 
-void tail_mark(int fd, int64_t offset, const uint8_t header[RECORD_HEADER_BYTES])
+void tail_write_checkpoint(int fd, int64_t offset, const uint8_t header[RECORD_HEADER_BYTES])
 {
-    uint8_t mark[MARK_BYTES];
+    uint8_t checkpoint[CHECKPOINT_BYTES];
     uint64_t little = htole64((uint64_t)offset);
-    memcpy(mark, &little, sizeof(little));
-    memcpy(mark + MARK_OFFSET_BYTES, header, RECORD_HEADER_BYTES);
-    (void)fsetxattr(fd, MARK_NAME, mark, sizeof(mark), 0);
+    memcpy(checkpoint, &little, sizeof(little));
+    memcpy(checkpoint + CHECKPOINT_OFFSET_BYTES, header, RECORD_HEADER_BYTES);
+    (void)fsetxattr(fd, CHECKPOINT_ATTRIBUTE, checkpoint, sizeof(checkpoint), 0);
 }

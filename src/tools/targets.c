@@ -97,7 +97,7 @@ static int read_directory(struct targets *targets, const char *directory, struct
 static void read_note(const char *directory, unsigned *noted)
 {
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || prefix_noted(fd, noted) != 0)
+    if (fd < 0 || prefix_read_attribute(fd, noted) != 0)
         *noted = 0;
     if (fd >= 0)
         (void)close(fd);

@@ -83,7 +83,7 @@ static int write_batch(struct appends *appends, const struct job *job, bool *of_
         error = files_sync(appends->files, slot);
         *of_sync = error != 0;
         if (error != 0)
-            bucket_take_back(slot->bucket, bucket_tail(slot->bucket) - bytes);
+            bucket_rollback(slot->bucket, bucket_tail(slot->bucket) - bytes);
     } else if (bytes > 0) {
         files_appended(appends->files, slot);
     }

@@ -102,7 +102,7 @@ static void tell(const struct files *files, const char *name, unsigned index,
     if (files->notice == NULL || found->state == TAIL_WHOLE)
         return;
     const char *what = "bytes that are no record are left as they are; appends follow them";
-    if (found->state == TAIL_FAR)
+    if (found->state == TAIL_NOT_REACHED)
         what = "the end is too far away to look for an unfinished append; nothing is cut off";
     else if (found->state == TAIL_TORN)
         what = bucket_broken(bucket) ? "an unfinished append could not be cut off"
@@ -137,7 +137,7 @@ int files_open(struct files *files, struct open_prefix *prefix, unsigned index, 
     if (error != 0)
         return error;
     if (slot->bucket != NULL)
-        bucket_continues(opened, slot->bucket);
+        bucket_keep_file_id(opened, slot->bucket);
     files_close(files, slot); /* if it was open for reading */
     slot->bucket = opened;
     slot->prefix = prefix;

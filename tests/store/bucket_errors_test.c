@@ -382,7 +382,7 @@ static void what_is_taken_back_is_gone(void **state)
     assert_int_equal(append(fixture), 0);
     assert_int_equal(append(fixture), 0);
     cuts = SCRIPT({EINTR, 0});
-    bucket_take_back(fixture->bucket, TAIL);
+    bucket_rollback(fixture->bucket, TAIL);
     assert_int_equal(cuts.calls, 2);
     assert_int_equal(bucket_tail(fixture->bucket), TAIL);
     assert_int_equal(one_bucket_bytes(fixture), TAIL);
@@ -392,7 +392,7 @@ static void what_is_taken_back_is_gone(void **state)
     assert_readable(fixture, TAIL);
 
     cuts = SCRIPT({EIO, 0});
-    bucket_take_back(fixture->bucket, TAIL);
+    bucket_rollback(fixture->bucket, TAIL);
     assert_true(bucket_broken(fixture->bucket));
     assert_int_equal(bucket_tail(fixture->bucket), TAIL); /* it is in the file, but not answered */
     assert_int_equal(bucket_read(fixture->bucket, TAIL, buffer, sizeof(buffer), false, &found),

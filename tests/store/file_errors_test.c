@@ -37,14 +37,14 @@ static void let_go(struct one_bucket *fixture)
     fixture->bucket = NULL;
 }
 
-/* A record that is marked, and the beginning of another. */
+/* A record that is the checkpoint, and the beginning of another. */
 static void tear_file(struct one_bucket *fixture, unsigned round)
 {
     start_anew(fixture, round);
     int64_t offset = one_bucket_append(fixture, "whole", 5);
     int fd = open(one_bucket_path(fixture), O_WRONLY | O_APPEND);
     assert_true(fd >= 0);
-    tail_mark(fd, offset, fixture->batch.records[0].header);
+    tail_write_checkpoint(fd, offset, fixture->batch.records[0].header);
     assert_int_equal(write(fd, "torn", 4), 4);
     assert_int_equal(close(fd), 0);
     let_go(fixture);
@@ -125,7 +125,7 @@ static int append_one(struct one_bucket *fixture, unsigned round)
     return error;
 }
 
-/* Without memory for the batch, and with a bucket whose next record is marked. */
+/* Without memory for the batch, and with a bucket whose next record is a checkpoint. */
 static void start_a_batch(struct one_bucket *fixture, unsigned round)
 {
     batch_free(&fixture->batch);

@@ -47,8 +47,8 @@ static int open_bucket(struct one_bucket *fixture)
     return error;
 }
 
-/* Without a mark the first read is one whose error matters. */
-static int open_unmarked(struct one_bucket *fixture)
+/* Without a checkpoint the first read is one whose error matters. */
+static int open_without_checkpoint(struct one_bucket *fixture)
 {
     (void)removexattr(one_bucket_path(fixture), "user.rochefort.record");
     return open_bucket(fixture);
@@ -91,7 +91,7 @@ static const struct {
     {append_one, &fail_statx, ENOENT, STORE_NO_FILE},
     {open_bucket, &fail_openat64, ENOENT, STORE_NO_FILE},
     {open_bucket, &fail_fstat64, 0, 0},
-    {open_unmarked, &fail_pread64, 0, 0},
+    {open_without_checkpoint, &fail_pread64, 0, 0},
     {suspend_and_resume, &fail_openat64, ENOENT, STORE_NO_FILE},
     {suspend_and_resume, &fail_fstat64, 0, 0},
     {resolve, &fail_mkdirat, 0, 0},

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <unistd.h>
 
+#include "store/error.h"
 #include "store/every_call.h"
 #include "store/prefix.h"
 
@@ -181,6 +182,20 @@ static void another_thread_completes_a_prefix(void **state)
     assert_true(failing_disarm(&fail_openat64));
 }
 
+/* The last file is missing and others are there; the second look at it fails. */
+static void looking_again_for_the_last_file(void **state)
+{
+    struct one_bucket *fixture = *state;
+    make_prefix(fixture, 1);
+    char last[TEMPORARY_PATH_BYTES];
+    (void)snprintf(last, sizeof(last), "%s/append.%d.raw", name_of(1), BUCKETS - 1);
+    assert_int_equal(unlink(temporary_path(fixture->directory, last)), 0);
+    assert_int_equal(complete(fixture, 1), STORE_FILES_MISSING);
+    failing_arm(&fail_openat64, 5, EMFILE); /* directory, file, directory, directory, file */
+    assert_int_equal(complete(fixture, 1), -EMFILE);
+    assert_true(failing_disarm(&fail_openat64));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, one_bucket_set_up, one_bucket_tear_down)
 
 int main(void)
@@ -195,6 +210,7 @@ int main(void)
         TEST(making_a_deleted_prefix_anew),
         TEST(completing_a_prefix),
         TEST(another_thread_completes_a_prefix),
+        TEST(looking_again_for_the_last_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

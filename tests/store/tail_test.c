@@ -18,7 +18,7 @@
 #include "store/one_bucket.h"
 #include "tools/gap.h"
 
-#define MARK "user.rochefort.record"
+#define CHECKPOINT "user.rochefort.record"
 #define MIB (1024 * 1024)
 
 static char large[MIB];
@@ -47,15 +47,15 @@ static void scribble(const struct one_bucket *fixture, const void *bytes, size_t
     assert_int_equal(close(fd), 0);
 }
 
-static int64_t mark_of(const struct one_bucket *fixture)
+static int64_t checkpoint_of(const struct one_bucket *fixture)
 {
-    uint8_t mark[24];
-    ssize_t bytes = getxattr(one_bucket_path(fixture), MARK, mark, sizeof(mark));
+    uint8_t checkpoint[24];
+    ssize_t bytes = getxattr(one_bucket_path(fixture), CHECKPOINT, checkpoint, sizeof(checkpoint));
     if (bytes < 0)
         return -1;
-    assert_int_equal(bytes, sizeof(mark));
+    assert_int_equal(bytes, sizeof(checkpoint));
     uint64_t offset;
-    memcpy(&offset, mark, sizeof(offset));
+    memcpy(&offset, checkpoint, sizeof(offset));
     return (int64_t)offset;
 }
 
@@ -83,11 +83,11 @@ static void every_cut_of_the_last_record(void **state)
 {
     struct one_bucket *fixture = *state;
     static const size_t sizes[] = {1, 20, 5000, 70000};
-    for (int marked = 0; marked < 2; marked++) {
+    for (int has_checkpoint = 0; has_checkpoint < 2; has_checkpoint++) {
         for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
             int64_t end = one_bucket_append(fixture, "before", 6) + 22;
-            if (!marked)
-                (void)removexattr(one_bucket_path(fixture), MARK);
+            if (!has_checkpoint)
+                (void)removexattr(one_bucket_path(fixture), CHECKPOINT);
             off_t step = sizes[i] > 1000 ? 97 : 1; /* all of a short one's */
             for (off_t left = 16 + (off_t)sizes[i] - 1; left > 0; left -= step) {
                 assert_int_equal(one_bucket_append(fixture, large, sizes[i]), end);
@@ -99,8 +99,8 @@ static void every_cut_of_the_last_record(void **state)
     }
 }
 
-/* The mark may be of a record that could not be synced: the next append is marked in its place. */
-static void a_record_that_is_taken_back_leaves_no_mark(void **state)
+/* The checkpoint may be of a record that could not be synced: the next append writes another. */
+static void a_record_that_is_undone_leaves_no_checkpoint(void **state)
 {
     struct one_bucket *fixture = *state;
     needs_attributes(fixture);
@@ -109,15 +109,15 @@ static void a_record_that_is_taken_back_leaves_no_mark(void **state)
         (void)one_bucket_append(fixture, "some", 4);
     int64_t end = bucket_tail(fixture->bucket);
     assert_int_equal(one_bucket_append(fixture, large, sizeof(large)), end);
-    assert_int_equal(mark_of(fixture), end);
-    bucket_take_back(fixture->bucket, end);
+    assert_int_equal(checkpoint_of(fixture), end);
+    bucket_rollback(fixture->bucket, end);
     assert_int_equal(one_bucket_append(fixture, "next", 4), end);
-    assert_int_equal(mark_of(fixture), end);
+    assert_int_equal(checkpoint_of(fixture), end);
     int64_t bytes;
     one_bucket_reopen(fixture, true);
     const struct tail *found = bucket_found(fixture->bucket, &bytes);
     assert_int_equal(found->state, TAIL_WHOLE);
-    assert_int_equal(found->marked, end);
+    assert_int_equal(found->checkpoint, end);
 }
 
 /* Lengths and times that begin with ff, as a gap of less than 16 bytes does: they are no gap. */
@@ -133,15 +133,15 @@ static void every_cut_of_a_header_that_begins_as_a_small_gap(void **state)
     for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
         uint8_t header[RECORD_HEADER_BYTES];
         record_header_encode(&headers[i], header);
-        for (int marked = 0; marked < 2; marked++) {
+        for (int has_checkpoint = 0; has_checkpoint < 2; has_checkpoint++) {
             for (size_t left = 1; left <= sizeof(header); left++) {
-                if (!marked)
-                    (void)removexattr(one_bucket_path(fixture), MARK);
+                if (!has_checkpoint)
+                    (void)removexattr(one_bucket_path(fixture), CHECKPOINT);
                 scribble(fixture, header, left, end);
                 assert_found(fixture, TAIL_TORN, end);
                 one_bucket_check(fixture, end - 22, "before", 6);
             }
-            assert_int_equal(one_bucket_append(fixture, "next", 4), end); /* makes a mark */
+            assert_int_equal(one_bucket_append(fixture, "next", 4), end); /* writes a checkpoint */
             end += 20;
             one_bucket_check(fixture, end - 20, "next", 4);
             end = one_bucket_append(fixture, "before", 6) + 22;
@@ -168,7 +168,7 @@ static void a_gap_at_the_end_stays(void **state)
         assert_int_equal(gap_encode(bytes, gap), RECORD_HEADER_BYTES);
         cut_file(fixture, end);
         scribble(fixture, gap, bytes, end);
-        assert_found(fixture, TAIL_STRANGE, end + (int64_t)bytes);
+        assert_found(fixture, TAIL_DAMAGED, end + (int64_t)bytes);
     }
     assert_int_equal(one_bucket_append(fixture, "after", 5), end + (int64_t)sizeof(gap));
     one_bucket_check(fixture, end - 22, "before", 6);
@@ -189,7 +189,7 @@ static void a_small_gap_before_a_record_stays(void **state)
         uint8_t record[RECORD_HEADER_BYTES + 5] = {0};
         record_header_encode(&(struct record_header){5, 1}, record);
         scribble(fixture, record, sizeof(record), end + bytes);
-        assert_found(fixture, TAIL_STRANGE, end + bytes + (int64_t)sizeof(record));
+        assert_found(fixture, TAIL_DAMAGED, end + bytes + (int64_t)sizeof(record));
         one_bucket_check(fixture, end + bytes, "\0\0\0\0\0", 5);
     }
 }
@@ -228,7 +228,7 @@ static void what_is_no_append_stays(void **state)
         memset(bytes, fill ? 'x' : 0, sizeof(bytes));
         int64_t end = bucket_tail(fixture->bucket);
         scribble(fixture, bytes, sizeof(bytes), end);
-        assert_found(fixture, TAIL_STRANGE, end + 60);
+        assert_found(fixture, TAIL_DAMAGED, end + 60);
         assert_int_equal(one_bucket_append(fixture, "after", 5), end + 60);
         one_bucket_check(fixture, 0, "before", 6);
         one_bucket_check(fixture, end + 60, "after", 5);
@@ -242,9 +242,9 @@ static void records_after_a_damaged_one_stay(void **state)
     assert_int_equal(one_bucket_append(fixture, "first", 5), 0);
     assert_int_equal(one_bucket_append(fixture, "second", 6), 21);
     assert_int_equal(one_bucket_append(fixture, "third", 5), 43);
-    (void)removexattr(one_bucket_path(fixture), MARK);
+    (void)removexattr(one_bucket_path(fixture), CHECKPOINT);
     scribble(fixture, "\xff", 1, 21);
-    assert_found(fixture, TAIL_STRANGE, 64);
+    assert_found(fixture, TAIL_DAMAGED, 64);
     one_bucket_check(fixture, 0, "first", 5);
     one_bucket_check(fixture, 43, "third", 5);
 }
@@ -269,47 +269,47 @@ static void hostile_values_are_not_followed(void **state)
     }
 }
 
-static void a_mark_is_made_now_and_then(void **state)
+static void a_checkpoint_is_written_now_and_then(void **state)
 {
     struct one_bucket *fixture = *state;
     needs_attributes(fixture);
-    assert_int_equal(mark_of(fixture), -1);
+    assert_int_equal(checkpoint_of(fixture), -1);
     assert_int_equal(one_bucket_append(fixture, "the first", 9), 0);
-    assert_int_equal(mark_of(fixture), 0);
-    unsigned marks = 0;
-    int64_t mark = 0;
+    assert_int_equal(checkpoint_of(fixture), 0);
+    unsigned checkpoints = 0;
+    int64_t checkpoint = 0;
     for (unsigned i = 0; i < 3000; i++) {
         int64_t offset = one_bucket_append(fixture, large, 2000);
-        if (mark_of(fixture) != mark) {
-            assert_int_equal(mark_of(fixture), offset);
-            assert_true(offset - mark >= MIB - 2016);
-            mark = offset;
-            marks++;
+        if (checkpoint_of(fixture) != checkpoint) {
+            assert_int_equal(checkpoint_of(fixture), offset);
+            assert_true(offset - checkpoint >= MIB - 2016);
+            checkpoint = offset;
+            checkpoints++;
         }
     }
-    assert_int_equal(marks, 3000 * 2016 / MIB);
+    assert_int_equal(checkpoints, 3000 * 2016 / MIB);
     assert_int_equal(one_bucket_append(fixture, "the last", 8), 25 + 3000 * 2016);
     cut_file(fixture, 25 + 3000 * 2016 + 20);
     assert_found(fixture, TAIL_TORN, 25 + 3000 * 2016);
 }
 
-/* Long values are not marked each: that would be a call more for every append. */
-static void long_values_are_marked_rarely(void **state)
+/* Not each long value gets one: that would be a call more for every append. */
+static void long_values_get_few_checkpoints(void **state)
 {
     struct one_bucket *fixture = *state;
     needs_attributes(fixture);
     assert_int_equal(one_bucket_append(fixture, large, sizeof(large)), 0);
-    int64_t mark = 0;
-    unsigned marks = 0;
+    int64_t checkpoint = 0;
+    unsigned checkpoints = 0;
     for (unsigned i = 0; i < 130; i++) {
         (void)one_bucket_append(fixture, large, sizeof(large));
-        marks += mark_of(fixture) != mark;
-        mark = mark_of(fixture);
+        checkpoints += checkpoint_of(fixture) != checkpoint;
+        checkpoint = checkpoint_of(fixture);
     }
-    assert_int_equal(marks, 2);
+    assert_int_equal(checkpoints, 2);
 }
 
-/* Files without a mark are followed for a while; a longer one is left alone, and marked. */
+/* Files without a checkpoint are followed for a while; a longer one is left alone, and gets one. */
 static void long_way_is_given_up(void **state)
 {
     struct one_bucket *fixture = *state;
@@ -318,39 +318,39 @@ static void long_way_is_given_up(void **state)
         (void)one_bucket_append(fixture, large, 5000);
     const int64_t end = 300 * 5016;
     cut_file(fixture, end - 10);
-    assert_int_equal(removexattr(one_bucket_path(fixture), MARK), 0);
-    assert_found(fixture, TAIL_FAR, end - 10);
-    assert_int_equal(mark_of(fixture), -1);
+    assert_int_equal(removexattr(one_bucket_path(fixture), CHECKPOINT), 0);
+    assert_found(fixture, TAIL_NOT_REACHED, end - 10);
+    assert_int_equal(checkpoint_of(fixture), -1);
     assert_int_equal(one_bucket_append(fixture, "after", 5), end - 10);
-    assert_int_equal(mark_of(fixture), end - 10); /* from now on it is known */
+    assert_int_equal(checkpoint_of(fixture), end - 10); /* from now on it is known */
     assert_found(fixture, TAIL_WHOLE, end + 11);
     cut_file(fixture, end + 7);
     assert_found(fixture, TAIL_TORN, end - 10);
 }
 
-static void wrong_marks_are_not_believed(void **state)
+static void wrong_checkpoints_are_ignored(void **state)
 {
     struct one_bucket *fixture = *state;
     needs_attributes(fixture);
-    uint8_t value[100], good[24], mark[25];
+    uint8_t value[100], good[24], checkpoint[25];
     struct record_header header = {1000, 1};
     memset(value, 0, sizeof(value));
     record_header_encode(&header, value + 40); /* a trap: it seems to be cut short */
     assert_int_equal(one_bucket_append(fixture, "before", 6), 0);
     assert_int_equal(one_bucket_append(fixture, value, sizeof(value)), 22);
     const char *path = one_bucket_path(fixture);
-    assert_int_equal(getxattr(path, MARK, good, sizeof(good)), sizeof(good));
+    assert_int_equal(getxattr(path, CHECKPOINT, good, sizeof(good)), sizeof(good));
     static const int64_t offsets[] = {22, 78, 137, 138, 1000, -1, INT64_MIN, INT64_MAX};
     for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
-        memcpy(mark, good, sizeof(good));
-        memcpy(mark, &offsets[i], sizeof(offsets[i]));
-        assert_int_equal(setxattr(path, MARK, mark, 24, 0), 0);
+        memcpy(checkpoint, good, sizeof(good));
+        memcpy(checkpoint, &offsets[i], sizeof(offsets[i]));
+        assert_int_equal(setxattr(path, CHECKPOINT, checkpoint, 24, 0), 0);
         assert_found(fixture, TAIL_WHOLE, 138);
     }
-    for (size_t bytes = 0; bytes <= sizeof(mark); bytes++) {
+    for (size_t bytes = 0; bytes <= sizeof(checkpoint); bytes++) {
         if (bytes == 24)
             continue;
-        assert_int_equal(setxattr(path, MARK, mark, bytes, 0), 0);
+        assert_int_equal(setxattr(path, CHECKPOINT, checkpoint, bytes, 0), 0);
         assert_found(fixture, TAIL_WHOLE, 138);
     }
     one_bucket_check(fixture, 22, value, sizeof(value));
@@ -366,7 +366,7 @@ static void foreign_content_stays(void **state)
     memset(text, 't', sizeof(text));
     cut_file(fixture, 0);
     scribble(fixture, text, sizeof(text), 0);
-    assert_found(fixture, TAIL_STRANGE, 500);
+    assert_found(fixture, TAIL_DAMAGED, 500);
     assert_int_equal(one_bucket_append(fixture, "value", 5), 500);
 }
 
@@ -377,7 +377,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(whole_files_stay),
         TEST(every_cut_of_the_last_record),
-        TEST(a_record_that_is_taken_back_leaves_no_mark),
+        TEST(a_record_that_is_undone_leaves_no_checkpoint),
         TEST(every_cut_of_a_header_that_begins_as_a_small_gap),
         TEST(a_gap_at_the_end_stays),
         TEST(a_small_gap_before_a_record_stays),
@@ -385,10 +385,10 @@ int main(void)
         TEST(what_is_no_append_stays),
         TEST(records_after_a_damaged_one_stay),
         TEST(hostile_values_are_not_followed),
-        TEST(a_mark_is_made_now_and_then),
-        TEST(long_values_are_marked_rarely),
+        TEST(a_checkpoint_is_written_now_and_then),
+        TEST(long_values_get_few_checkpoints),
         TEST(long_way_is_given_up),
-        TEST(wrong_marks_are_not_believed),
+        TEST(wrong_checkpoints_are_ignored),
         TEST(foreign_content_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
