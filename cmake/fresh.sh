@@ -134,32 +134,49 @@ inside() {
     step "passed on Debian $(cat /etc/debian_version)"
 }
 
-stage=$1
-case $stage in
---inside)
-    regex=$2
-    inside
-    exit
-    ;;
---outside)
-    root=$2 cache=$3 host=$4 codename=$5 regex=$6
-    outside
-    exit
-    ;;
-12) codename=bookworm ;;
-13) codename=trixie ;;
-*) fail "12 or 13?" ;;
-esac
-regex=${2:-.}
-cache=$PWD/.build/fresh-$1
-host=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-as_root=""
-[ "$(id -u)" -eq 0 ] || as_root=sudo
-mkdir -p .build
-root=$(mktemp -d "$PWD/.build/fresh.XXXXXX")
-trap '$as_root rm -rf --one-file-system "$root"' EXIT
-trap 'exit 1' HUP INT TERM
-chmod 755 "$root"
-git clone -q . "$root/rochefort"
-$as_root unshare --mount --pid --fork --kill-child \
-    sh cmake/fresh.sh --outside "$root" "$cache" "$host" "$codename" "$regex"
+# The first process of the process namespace takes all others with it.
+stop() {
+    # shellcheck disable=SC2046
+    $as_root kill -KILL $(pgrep -f -- "--outside $root ") 2>/dev/null || true
+}
+
+# As anybody: the clone, then the namespaces.
+start() {
+    regex=${2:-.}
+    cache=$PWD/.build/fresh-$1
+    host=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+    as_root=""
+    [ "$(id -u)" -eq 0 ] || as_root=sudo
+    mkdir -p .build
+    root=$(mktemp -d "$PWD/.build/fresh.XXXXXX")
+    trap '$as_root rm -rf --one-file-system "$root"' EXIT
+    trap 'stop; exit 1' HUP INT TERM
+    chmod 755 "$root"
+    git clone -q . "$root/rochefort"
+    $as_root unshare --mount --pid --fork --kill-child \
+        sh cmake/fresh.sh --outside "$root" "$cache" "$host" "$codename" "$regex" &
+    wait $! # and not in the foreground, where a shell would put off its traps
+}
+
+# Read to its end before it runs: the file may change meanwhile.
+main() {
+    case $1 in
+    12) codename=bookworm ;;
+    13) codename=trixie ;;
+    --outside)
+        root=$2 cache=$3 host=$4 codename=$5 regex=$6
+        outside
+        return
+        ;;
+    --inside)
+        regex=$2
+        inside
+        return
+        ;;
+    *) fail "12 or 13?" ;;
+    esac
+    start "$@"
+}
+
+main "$@"
+exit
