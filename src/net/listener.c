@@ -106,7 +106,7 @@ static int open_socket(const struct addrinfo *info, unsigned port)
 /* The port that a socket is bound to, or -errno. */
 static int bound_port(int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t bytes = sizeof(address);
     if (getsockname(fd, (struct sockaddr *)&address, &bytes) != 0)
         return -errno;

@@ -14,10 +14,10 @@ static const char *const texts[STORE_ERROR_END - STORE_NOT_FOUND] = {
     "not a regular file",
     "the file was changed behind the server's back; close its prefix to go on",
     "the file is open for reading only",
-    "the file takes no appends until its prefix is closed or the server restarts: a failed one "
-    "could not be cut off",
-    "an earlier sync of this file failed; until its prefix is closed or the server restarts it "
-    "takes no more appends that are to be synced",
+    ("the file takes no appends until its prefix is closed or the server restarts: a failed one "
+     "could not be cut off"),
+    ("an earlier sync of this file failed; until its prefix is closed or the server restarts it "
+     "takes no more appends that are to be synced"),
 };
 
 const char *store_error_text(int error)

@@ -73,17 +73,14 @@ static int make_directories(const char *path, unsigned *made)
     return 0;
 }
 
-static int make_names(struct names **out)
+static struct names *make_names(int *error)
 {
     struct names *names = calloc(1, sizeof(*names));
-    if (names == NULL)
-        return -ENOMEM;
-    int error = pthread_mutex_init(&names->lock, NULL);
-    if (error == 0)
-        *out = names;
-    else
-        free(names);
-    return -error;
+    *error = names != NULL ? -pthread_mutex_init(&names->lock, NULL) : -ENOMEM;
+    if (*error == 0)
+        return names;
+    free(names);
+    return NULL;
 }
 
 static void free_names(struct names *names)
@@ -117,9 +114,11 @@ int root_open(const char *dir, struct root **out)
     if (root == NULL)
         return -ENOMEM;
     root->directory_fd = root->lock_fd = -1;
-    int error = make_names(&root->names);
-    if (error == 0)
-        error = absolute_path(dir, root->path);
+    int error;
+    root->names = make_names(&error);
+    if (root->names == NULL)
+        goto fail;
+    error = absolute_path(dir, root->path);
     if (error != 0)
         goto fail;
     const char *path = root->path[0] != '\0' ? root->path : "/";

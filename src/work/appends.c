@@ -90,19 +90,21 @@ static int write_batch(struct appends *appends, const struct job *job, bool *of_
     return error;
 }
 
-/* Writes a list of jobs, all for one bucket, all to be synced or none. Answers its end. */
+/* Writes a list of jobs that is not empty, all for one bucket, all to be synced or none. Answers
+ * its end. */
 static struct job **write_jobs(struct appends *appends, struct job *jobs)
 {
     struct batch *batch = &appends->batch;
     batch_reset(batch);
-    for (struct job *job = jobs; job != NULL; job = job->route.next) {
-        int parts = evbuffer_peek(job->value, -1, NULL, NULL, 0);
+    struct job *added = jobs;
+    do {
+        int parts = evbuffer_peek(added->value, -1, NULL, NULL, 0);
         struct iovec *room = batch_add(batch, appends->time_ns,
-                                       (uint32_t)evbuffer_get_length(job->value), (size_t)parts);
-        job->error = room == NULL ? -ENOMEM : 0;
+                                       (uint32_t)evbuffer_get_length(added->value), (size_t)parts);
+        added->error = room == NULL ? -ENOMEM : 0;
         if (room != NULL)
-            (void)evbuffer_peek(job->value, -1, NULL, room, parts);
-    }
+            (void)evbuffer_peek(added->value, -1, NULL, room, parts);
+    } while ((added = added->route.next) != NULL);
     bool of_sync;
     int error = write_batch(appends, jobs, &of_sync);
     const struct batch_record *record = batch->records;

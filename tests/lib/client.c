@@ -33,7 +33,7 @@ unsigned short client_find_port(void)
     for (int fd = 0; fd < DESCRIPTORS_SEARCHED; fd++) {
         int listens = 0;
         socklen_t bytes = sizeof(listens);
-        struct sockaddr_in address;
+        struct sockaddr_in address = {0};
         if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &bytes) != 0 || !listens)
             continue;
         bytes = sizeof(address);
@@ -46,7 +46,7 @@ unsigned short client_find_port(void)
 /* The server's end of the connection; -1 if it is closed already. */
 static int find_peer(const struct client *client)
 {
-    struct sockaddr_in own, address;
+    struct sockaddr_in own = {0}, address = {0};
     socklen_t bytes = sizeof(own);
     need(getsockname(client->fd, (struct sockaddr *)&own, &bytes) == 0, "getsockname");
     for (int fd = 0; fd < DESCRIPTORS_SEARCHED; fd++) {
@@ -92,8 +92,9 @@ static void receive(struct client *client)
         if (client->capacity_bytes - client->received_bytes < RECEIVE_BYTES) {
             client->capacity_bytes = 2 * client->capacity_bytes + RECEIVE_BYTES;
             need(client->capacity_bytes < RECEIVED_BYTES_MAX, "a reply without end");
-            client->received = realloc(client->received, client->capacity_bytes);
-            need(client->received != NULL, "realloc");
+            char *larger = realloc(client->received, client->capacity_bytes);
+            need(larger != NULL, "realloc");
+            client->received = larger;
         }
         ssize_t got = recv(client->fd, client->received + client->received_bytes, RECEIVE_BYTES,
                            MSG_DONTWAIT);

@@ -52,7 +52,7 @@ static inline bool failing_now(struct failing *call)
     type __wrap_##symbol parameters;                                                               \
     type __wrap_##symbol parameters                                                                \
     {                                                                                              \
-        return failing_now(&fail_##symbol) ? failure : __real_##symbol arguments;                  \
+        return failing_now(&fail_##symbol) ? (failure) : __real_##symbol arguments;                \
     }
 
 #endif
