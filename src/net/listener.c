@@ -106,12 +106,16 @@ static int open_socket(const struct addrinfo *info, unsigned port)
 /* The port that a socket is bound to, or -errno. */
 static int bound_port(int fd)
 {
-    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in6 ipv6; /* the largest */
+        struct sockaddr_in ipv4;
+    } address = {.ipv6 = {0}};
     socklen_t bytes = sizeof(address);
-    if (getsockname(fd, (struct sockaddr *)&address, &bytes) != 0)
+    if (getsockname(fd, &address.any, &bytes) != 0)
         return -errno;
-    return address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port)
-                                         : ntohs(((struct sockaddr_in *)&address)->sin_port);
+    return ntohs(address.any.sa_family == AF_INET6 ? address.ipv6.sin6_port
+                                                   : address.ipv4.sin_port);
 }
 
 static void close_sockets(const int *fds, size_t count)

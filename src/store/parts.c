@@ -4,11 +4,11 @@
 #include <limits.h>
 
 /* Takes `bytes` bytes off the list that begins at `part`. Returns where it begins then. */
-static size_t skip_parts(struct iovec *parts, size_t part, size_t bytes)
+static size_t skip_parts(struct iovec *parts, size_t part, size_t count, size_t bytes)
 {
-    while (bytes > 0 && bytes >= parts[part].iov_len)
+    while (part < count && bytes >= parts[part].iov_len)
         bytes -= parts[part++].iov_len;
-    if (bytes > 0) {
+    if (part < count) {
         parts[part].iov_base = (char *)parts[part].iov_base + bytes;
         parts[part].iov_len -= bytes;
     }
@@ -28,7 +28,7 @@ int parts_write(int fd, struct iovec *parts, size_t count, uint64_t bytes, int64
         if (now <= 0)
             return now < 0 ? -errno : -EIO;
         *written += (uint64_t)now;
-        part = skip_parts(parts, part, (size_t)now);
+        part = skip_parts(parts, part, count, (size_t)now);
     }
     return 0;
 }
@@ -55,7 +55,7 @@ ssize_t parts_read(int fd, struct iovec *parts, size_t count, size_t bytes, int6
         if (now == 0)
             break;
         done += (size_t)now;
-        part = skip_parts(parts, part, (size_t)now);
+        part = skip_parts(parts, part, count, (size_t)now);
     }
     return (ssize_t)done;
 }
