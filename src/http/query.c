@@ -3,6 +3,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "base/hex.h"
 #include "net/framing.h"
 
 /* A query is part of a head, so nothing in it is longer than that. */
@@ -24,14 +25,6 @@ struct decoded {
     char text[DECODED_BYTES_MAX];
 };
 
-static int hex_value(char c)
-{
-    const char *const digits = "0123456789abcdef";
-    char lower = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
-    const char *at = lower != '\0' ? strchr(digits, lower) : NULL;
-    return at != NULL ? (int)(at - digits) : -1;
-}
-
 /* Decodes [at, end). NULL if all is well. */
 static const char *decode(const char *at, const char *end, struct decoded *out)
 {
@@ -42,8 +35,8 @@ static const char *decode(const char *at, const char *end, struct decoded *out)
         if (c == '+') {
             c = ' ';
         } else if (c == '%') {
-            int high = end - at > 2 ? hex_value(at[1]) : -1;
-            int low = end - at > 2 ? hex_value(at[2]) : -1;
+            int high = end - at > 2 ? hex_digit_value(at[1]) : -1;
+            int low = end - at > 2 ? hex_digit_value(at[2]) : -1;
             if (high < 0 || low < 0)
                 return "bad % escape in the query";
             c = (char)(high * 16 + low);

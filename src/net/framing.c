@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hex.h"
 #include "net/head.h"
 
 #define CHUNK_SIZE_DIGITS_MAX 16
@@ -113,27 +114,16 @@ static size_t peek(struct evbuffer *inbox, size_t from, char *out, size_t bytes)
     return copied > 0 ? (size_t)copied : 0;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static bool step_chunk_size(struct framing *framing, struct evbuffer *inbox,
                             struct framing_verdict *verdict)
 {
     char line[CHUNK_SIZE_LINE_BYTES_MAX];
     size_t length = peek(inbox, framing->checked_bytes, line, sizeof(line)), digits = 0;
     uint64_t size = 0;
-    for (; digits < length && hex_value(line[digits]) >= 0; digits++) {
+    for (; digits < length && hex_digit_value(line[digits]) >= 0; digits++) {
         if (digits == CHUNK_SIZE_DIGITS_MAX)
             return refuse(verdict, 400, "chunk size too long");
-        size = size * 16 + (uint64_t)hex_value(line[digits]);
+        size = size * 16 + (uint64_t)hex_digit_value(line[digits]);
     }
     if (digits < length && (digits == 0 || line[digits] != '\r'))
         return refuse(verdict, 400, "bad chunk size");
