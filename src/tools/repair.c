@@ -135,7 +135,7 @@ static int take(void *context, const struct scan_part *part)
     case SCAN_GAP:
         repair->gap_bytes += (uint64_t)part->bytes;
         return make_gap(repair, part->bytes);
-    case SCAN_HOLE:
+    case SCAN_DAMAGED:
         return drop(repair, part, "hole");
     case SCAN_TAIL:
         return drop(repair, part, "torn tail");

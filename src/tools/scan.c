@@ -5,68 +5,191 @@
 #include <sys/stat.h>
 
 #include "tools/gap.h"
+#include "tools/read_buffer.h"
 #include "tools/search.h"
-#include "tools/rival.h"
-#include "tools/window.h"
 
-#define AHEAD_BYTES (1024 * 1024)
-#define INSIDE_BYTES (256 * 1024)
-/* How often an append under way at the end of the file is waited for by looking again. */
+#define BUFFER_BYTES (1024 * 1024)
+/* How often the file is asked whether an append under way at its end has gone on. */
 #define LOOKS_AGAIN 16
+/* Random bytes have a right checksum once in 4 billion positions, and a time this close to another
+ * record's once in 8 times more. */
+#define LATER_NS_MAX (UINT64_C(1) << 61) /* 73 years */
+#define NO_OVERLAP (-1)
 
 struct state {
     const struct scan *scan;
     struct search search;
-    struct window ahead;  /* goes through the file */
-    struct window inside; /* goes back into records that are in doubt */
-    int64_t effort_bytes;
+    struct read_buffer buffer;
+    int64_t delivered;             /* all parts before this offset are delivered */
+    uint64_t unreadable_delivered; /* bytes */
+    int64_t overlap; /* one that begins before this offset and ends behind it is overlapped */
     unsigned looks;
 };
 
-static int tell(struct state *state, const struct scan_part *part)
-{
-    return state->scan->part(state->scan->context, part);
-}
+/* A header with a right checksum, and where the record or gap ends. */
+struct place {
+    int64_t offset, end;
+    struct record_header header;
+};
 
-/* Before each read, whatever it is for: a part may be as long as the file. */
-static int tell_progress(void *context)
+static int before_read(void *context)
 {
     struct state *state = context;
     if (state->scan->progress == NULL)
         return 0;
-    return state->scan->progress(state->scan->context, state->ahead.start, state->ahead.size);
+    return state->scan->progress(state->scan->context, state->buffer.start, state->buffer.size);
 }
 
-static int header_at(struct state *state, int64_t offset, struct record_header *header, bool *yes)
+/* Of the file, behind a header at `offset`. */
+static uint64_t bytes_after(const struct state *state, int64_t offset)
 {
-    const uint8_t *bytes;
-    size_t got;
-    int error = window_at(&state->ahead, offset, RECORD_HEADER_BYTES, &bytes, &got);
-    *yes = error == 0 && got >= RECORD_HEADER_BYTES && search_header(&state->search, bytes, header);
+    return (uint64_t)(state->buffer.size - offset - RECORD_HEADER_BYTES);
+}
+
+/* The first header from `from` on, but before `to`. `place->offset` is `to` if there is none. */
+static int find_header(struct state *state, int64_t from, int64_t to, struct place *place)
+{
+    bool found = false;
+    while (from < to && !found) {
+        const uint8_t *bytes;
+        size_t got;
+        int error = read_buffer_at(&state->buffer, from, RECORD_HEADER_BYTES, &bytes, &got);
+        if (error != 0)
+            return error;
+        if (got < RECORD_HEADER_BYTES)
+            break;
+        size_t skip = search_next(&state->search, bytes, got, &place->header, &found);
+        from += (int64_t)skip;
+        if (!found && bytes[skip] == 0)
+            from = read_buffer_skip_hole(&state->buffer, from, RECORD_HEADER_BYTES - 1);
+    }
+    place->offset = place->end = to;
+    if (!found || from >= to)
+        return 0;
+    place->offset = from;
+    place->end = from + (int64_t)gap_or_record_bytes(&place->header, bytes_after(state, from));
+    return 0;
+}
+
+static int is_header(struct state *state, int64_t offset, bool *yes)
+{
+    uint8_t bytes[RECORD_HEADER_BYTES];
+    struct record_header header;
+    ssize_t got = read_buffer_peek(&state->buffer, offset, bytes, sizeof(bytes));
+    *yes = got == sizeof(bytes) && search_header(&state->search, bytes, &header);
+    return got < 0 ? (int)got : 0;
+}
+
+/* How long the gap without a header at `offset` is; 0: there is none. */
+static int measure_small_gap(struct state *state, int64_t offset, int64_t *length)
+{
+    uint8_t bytes[RECORD_HEADER_BYTES - 1];
+    *length = 0;
+    ssize_t got = read_buffer_peek(&state->buffer, offset, bytes, sizeof(bytes));
+    for (unsigned count = 1; (ssize_t)count <= got && gap_is_small(bytes, count); count++) {
+        bool header;
+        int error = is_header(state, offset + count, &header);
+        if (error != 0)
+            return error;
+        if (header) {
+            *length = count;
+            return 0;
+        }
+    }
+    return got < 0 ? (int)got : 0;
+}
+
+/* Whether a header, a gap or the end of the file is at `offset`. */
+static int is_boundary(struct state *state, int64_t offset, bool *yes)
+{
+    int64_t gap = 0;
+    *yes = offset == state->buffer.size;
+    if (offset >= state->buffer.size)
+        return 0;
+    int error = is_header(state, offset, yes);
+    if (error == 0 && !*yes)
+        error = measure_small_gap(state, offset, &gap);
+    *yes = *yes || gap > 0;
     return error;
 }
 
-/* Bytes of the record or gap at `offset`. */
-static int64_t bytes_of(const struct state *state, int64_t offset,
-                        const struct record_header *header)
+/* Where the first record that overlaps this one begins, or NO_OVERLAP. */
+static int find_overlap(struct state *state, const struct place *outer, bool later_only,
+                        int64_t *overlap)
 {
-    return (int64_t)gap_or_record_bytes(
-        header, (uint64_t)(state->ahead.size - offset - RECORD_HEADER_BYTES));
+    int64_t end = outer->end < state->buffer.size ? outer->end : state->buffer.size;
+    struct place inner;
+    *overlap = NO_OVERLAP;
+    for (int64_t from = outer->offset + RECORD_HEADER_BYTES; from < end; from = inner.offset + 1) {
+        int error = find_header(state, from, end, &inner);
+        if (error != 0)
+            return error;
+        if (inner.offset >= end)
+            return 0;
+        /* The difference of an older one is a number past any limit. */
+        if (later_only && inner.header.time_ns - outer->header.time_ns > LATER_NS_MAX)
+            continue;
+        if (inner.end > state->buffer.size)
+            continue;
+        bool overlaps = inner.end > outer->end;
+        if (!overlaps)
+            error = is_boundary(state, inner.end, &overlaps);
+        if (error != 0)
+            return error;
+        if (overlaps) {
+            *overlap = inner.offset;
+            return 0;
+        }
+    }
+    return 0;
 }
 
-static int has_rival(struct state *state, int64_t offset, int64_t end,
-                     const struct record_header *header, bool vouched, bool *rival)
+/* Delivers the next part. `unreadable`: all bytes that could not be read up to its end. */
+static int deliver_part(struct state *state, struct scan_part *part, uint64_t unreadable)
 {
-    *rival = false;
-    int64_t last = end < state->ahead.size ? end : state->ahead.size;
-    if (state->effort_bytes / SCAN_EFFORT > state->ahead.size)
+    part->offset = state->delivered;
+    part->unreadable_bytes = unreadable - state->unreadable_delivered;
+    state->delivered += part->bytes;
+    state->unreadable_delivered = unreadable;
+    return state->scan->part(state->scan->context, part);
+}
+
+static int deliver_damaged(struct state *state, int64_t to, uint64_t unreadable)
+{
+    struct scan_part part = {.kind = SCAN_DAMAGED, .bytes = to - state->delivered};
+    if (part.bytes <= 0)
         return 0;
-    state->effort_bytes += last - offset;
-    state->inside.size = state->ahead.size;
-    int error = tell_progress(state); /* of many short ones the window reads nothing */
-    if (error != 0)
+    int error = is_header(state, state->delivered, &part.overclaims);
+    return error != 0 ? error : deliver_part(state, &part, unreadable);
+}
+
+static int deliver_record(struct state *state, const struct place *place, bool confirmed)
+{
+    struct scan_part part = {.kind = SCAN_RECORD,
+                             .bytes = place->end - place->offset,
+                             .header = place->header,
+                             .confirmed = confirmed};
+    if (gap_begins(&place->header, bytes_after(state, place->offset)))
+        part.kind = SCAN_GAP;
+    return deliver_part(state, &part, state->buffer.unreadable_bytes);
+}
+
+static int deliver_tail(struct state *state)
+{
+    struct scan_part part = {.kind = SCAN_TAIL, .bytes = state->buffer.size - state->delivered};
+    return part.bytes > 0 ? deliver_part(state, &part, state->buffer.unreadable_bytes) : 0;
+}
+
+/* Delivers the gap without a header that ends where this place begins, if there is one. */
+static int deliver_small_gap(struct state *state, const struct place *place)
+{
+    struct scan_part part = {.kind = SCAN_GAP};
+    if (place->offset - state->delivered >= RECORD_HEADER_BYTES)
+        return 0;
+    int error = measure_small_gap(state, state->delivered, &part.bytes);
+    if (error != 0 || part.bytes == 0 || state->delivered + part.bytes != place->offset)
         return error;
-    return rival_find(&state->search, &state->inside, offset, end, header, vouched, rival);
+    return deliver_part(state, &part, state->buffer.unreadable_bytes);
 }
 
 /* The end of the file is in the middle of something: has more been written by now? */
@@ -76,141 +199,77 @@ static int look_again(struct state *state, bool *grown)
     *grown = false;
     if (fstat(state->scan->fd, &status) != 0)
         return -errno;
-    if (status.st_size > state->ahead.size && state->looks++ < LOOKS_AGAIN) {
-        state->ahead.size = status.st_size;
+    if (status.st_size > state->buffer.size && state->looks++ < LOOKS_AGAIN) {
+        state->buffer.size = status.st_size;
         *grown = true;
     }
     return 0;
 }
 
-/* The first record from `from` on, or the end of the file. `*follows`: something comes after it. */
-static int find_record(struct state *state, int64_t from, int64_t *where, bool *follows)
+/*
+ * The record at `place` is overlapped by one at `overlap`: where to search on. The bytes between
+ * are searched once more, in which the same is not repeated: so time stays linear.
+ */
+static int64_t search_behind(struct state *state, const struct place *place, int64_t overlap,
+                             uint64_t unreadable)
 {
-    int64_t at = from;
-    for (;; at++) {
-        const uint8_t *bytes;
-        size_t got;
-        int error = window_at(&state->ahead, at, RECORD_HEADER_BYTES, &bytes, &got);
-        if (error != 0)
-            return error;
-        if (got < RECORD_HEADER_BYTES)
-            break;
-        struct record_header header;
-        bool hit;
-        size_t skip = search_next(&state->search, bytes, got, &header, &hit);
-        at += (int64_t)skip;
-        if (!hit) {
-            if (bytes[skip] == 0)
-                at = window_skip_hole(&state->ahead, at, RECORD_HEADER_BYTES - 1);
-            at--;
-            continue;
-        }
-        int64_t end = at + bytes_of(state, at, &header);
-        if (end > state->ahead.size)
-            continue;
-        error = rival_header_at(&state->search, state->scan->fd, state->ahead.size, end, follows);
-        if (error != 0)
-            return error;
-        *follows = *follows || end == state->ahead.size;
-        bool rival = false;
-        if (!*follows)
-            error = has_rival(state, at, end, &header, false, &rival);
-        if (error != 0)
-            return error;
-        if (!rival) {
-            *where = at;
-            return 0;
-        }
-    }
-    *where = state->ahead.size;
-    *follows = true;
-    return 0;
+    if (place->offset < state->overlap)
+        return overlap;
+    state->overlap = overlap;
+    read_buffer_forget(&state->buffer, unreadable);
+    return place->offset + 1;
 }
 
-/* No record starts at `*at`: tells what is there, and moves on to where one does. */
-static int tell_hole(struct state *state, int64_t *at, bool header_lies, bool *vouched)
+/*
+ * Decides about a header, and delivers the record, with the damage before it. `*from` is where to
+ * search on; right here if the file was cut meanwhile.
+ */
+static int judge_place(struct state *state, const struct place *place, int64_t *from)
 {
-    struct scan_part hole = {.kind = SCAN_HOLE, .offset = *at, .header_lies = header_lies};
-    uint64_t unreadable = state->ahead.unreadable_bytes;
-    int64_t end;
-    int error = find_record(state, *at + 1, &end, vouched);
-    if (error != 0)
-        return error;
-    hole.bytes = end - *at;
-    hole.unreadable_bytes = state->ahead.unreadable_bytes - unreadable;
-    if (hole.bytes < RECORD_HEADER_BYTES && hole.unreadable_bytes == 0) {
-        const uint8_t *bytes;
-        size_t got;
-        error = window_at(&state->ahead, *at, (size_t)hole.bytes, &bytes, &got);
-        if (error != 0)
-            return error;
-        if (end == state->ahead.size)
-            hole.kind = SCAN_TAIL;
-        else if (*vouched && got >= (size_t)hole.bytes && gap_is_small(bytes, (unsigned)hole.bytes))
-            hole.kind = SCAN_GAP;
-    }
-    *at = end;
-    return tell(state, &hole);
-}
-
-/* A header with a right sum is at `*at`. Tells of the record, or `*lies`. */
-static int tell_record(struct state *state, int64_t *at, const struct record_header *header,
-                       bool vouched, bool *lies, bool *follows, struct record_header *next)
-{
-    struct scan_part part = {.kind = SCAN_RECORD, .offset = *at, .header = *header};
-    part.bytes = bytes_of(state, *at, header);
-    int64_t end = *at + part.bytes;
-    if (gap_begins(header, (uint64_t)(state->ahead.size - *at - RECORD_HEADER_BYTES)))
-        part.kind = SCAN_GAP;
-    uint64_t unreadable = state->ahead.unreadable_bytes;
-    int error = 0;
-    if (state->scan->read_values && part.kind == SCAN_RECORD)
-        error = window_read_through(&state->ahead, *at + RECORD_HEADER_BYTES, end);
-    part.unreadable_bytes = state->ahead.unreadable_bytes - unreadable;
-    *follows = false;
-    if (error == 0 && end < state->ahead.size)
-        error = header_at(state, end, next, follows);
-    bool rival = false;
-    if (error == 0 && !*follows && end != state->ahead.size)
-        error = has_rival(state, *at, end, header, vouched, &rival);
-    if (error != 0)
-        return error;
-    if (end > state->ahead.size || rival) { /* or the file was cut while we read */
-        *lies = rival;
+    bool reached = place->offset == state->delivered;
+    uint64_t unreadable_before = state->buffer.unreadable_bytes;
+    int64_t overlap = NO_OVERLAP;
+    bool followed;
+    int error = is_boundary(state, place->end, &followed);
+    if (error == 0 && !followed)
+        error = find_overlap(state, place, reached, &overlap);
+    else if (error == 0 && state->scan->read_values)
+        error =
+            read_buffer_through(&state->buffer, place->offset + RECORD_HEADER_BYTES, place->end);
+    *from = place->offset;
+    if (error == 0 && overlap != NO_OVERLAP) {
+        *from = search_behind(state, place, overlap, unreadable_before);
         return 0;
     }
-    part.alone = !vouched && !*follows && end != state->ahead.size;
-    *at = end;
-    *lies = false;
-    return tell(state, &part);
+    if (error != 0 || place->end > state->buffer.size)
+        return error;
+    *from = place->end;
+    error = deliver_damaged(state, place->offset, unreadable_before);
+    return error != 0 ? error : deliver_record(state, place, reached || followed);
 }
 
-static int follow(struct state *state)
+/* Delivers what is behind the last record, in which no other one starts. */
+static int deliver_rest(struct state *state)
 {
-    int64_t at = 0;
-    bool vouched = true; /* by the record before it, or by being the first */
-    bool known = false;  /* `header` is already that of `at` */
-    struct record_header header = {0};
-    while (at < state->ahead.size) {
-        bool yes = known;
-        int error = known ? 0 : header_at(state, at, &header, &yes);
+    if (state->buffer.size - state->delivered < RECORD_HEADER_BYTES)
+        return deliver_tail(state);
+    return deliver_damaged(state, state->buffer.size, state->buffer.unreadable_bytes);
+}
+
+static int follow_records(struct state *state)
+{
+    int64_t from = 0;
+    while (state->delivered < state->buffer.size) {
+        struct place place;
+        int64_t size = state->buffer.size;
+        int error = find_header(state, from, size, &place);
+        if (error == 0)
+            error = deliver_small_gap(state, &place);
         if (error != 0)
             return error;
-        bool lies = false, follows = false;
-        int64_t before = at;
-        if (yes) {
-            struct record_header next = {0};
-            error = tell_record(state, &at, &header, vouched, &lies, &follows, &next);
-            if (error != 0)
-                return error;
-            header = next;
-        }
-        known = follows && at != before;
-        if (at != before) {
-            vouched = true;
-            continue;
-        }
-        if ((yes && !lies) || state->ahead.size - at < RECORD_HEADER_BYTES) {
+        bool reached = place.offset == state->delivered;
+        bool cut_short = place.end > size;
+        if (size - state->delivered < RECORD_HEADER_BYTES || (reached && cut_short)) {
             bool grown;
             error = look_again(state, &grown);
             if (error != 0)
@@ -218,14 +277,17 @@ static int follow(struct state *state)
             if (grown)
                 continue;
         }
-        if (yes && !lies) {
-            struct scan_part tail = {
-                .kind = SCAN_TAIL, .offset = at, .bytes = state->ahead.size - at, .header = header};
-            return tail.bytes > 0 ? tell(state, &tail) : 0;
-        }
-        error = tell_hole(state, &at, lies, &vouched);
+        if (place.offset == size)
+            return deliver_rest(state);
+        from = place.offset + 1;
+        bool overlapped = place.offset < state->overlap && place.end > state->overlap;
+        if (!reached && (cut_short || overlapped))
+            continue;
+        error = judge_place(state, &place, &from);
         if (error != 0)
             return error;
+        if (cut_short && from == place.offset)
+            return deliver_tail(state);
     }
     return 0;
 }
@@ -240,15 +302,12 @@ int scan_run(const struct scan *scan)
         return -ENOMEM;
     state->scan = scan;
     search_prepare(&state->search);
-    int error = window_open(&state->ahead, scan->fd, status.st_size, AHEAD_BYTES);
+    int error = read_buffer_open(&state->buffer, scan->fd, status.st_size, BUFFER_BYTES);
+    state->buffer.before_read = before_read;
+    state->buffer.context = state;
     if (error == 0)
-        error = window_open(&state->inside, scan->fd, status.st_size, INSIDE_BYTES);
-    state->ahead.before_read = state->inside.before_read = tell_progress;
-    state->ahead.context = state->inside.context = state;
-    if (error == 0)
-        error = follow(state);
-    window_close(&state->inside);
-    window_close(&state->ahead);
+        error = follow_records(state);
+    read_buffer_close(&state->buffer);
     free(state);
     return error;
 }

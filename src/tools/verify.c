@@ -17,7 +17,7 @@
 
 struct tally {
     const char *path;
-    uint64_t records, bytes, empty, alone;
+    uint64_t records, bytes, empty, unconfirmed;
     uint64_t gaps, gap_bytes;
     uint64_t holes, hole_bytes;
     uint64_t tails, tail_bytes;
@@ -48,7 +48,7 @@ static int count(void *context, const struct scan_part *part)
     case SCAN_RECORD:
         tally->records++;
         tally->empty += part->header.value_bytes == 0;
-        tally->alone += part->alone;
+        tally->unconfirmed += !part->confirmed;
         if (part->unreadable_bytes > 0) {
             tally->unreadable++;
             tally->unreadable_bytes += part->unreadable_bytes;
@@ -59,10 +59,10 @@ static int count(void *context, const struct scan_part *part)
         tally->gaps++;
         tally->gap_bytes += bytes;
         break;
-    case SCAN_HOLE:
+    case SCAN_DAMAGED:
         tally->holes++;
         tally->hole_bytes += bytes;
-        place(tally, part, part->header_lies ? "hole, begins with a record cut short" : "hole");
+        place(tally, part, part->overclaims ? "hole, begins with a record cut short" : "hole");
         break;
     case SCAN_TAIL:
         tally->tails++;
@@ -93,8 +93,8 @@ static void print_tally(const struct tally *tally, bool all_read)
     (void)printf("%" PRIu64 " records, %" PRIu64 " bytes", tally->records, tally->bytes);
     if (tally->empty > 0)
         (void)printf(", %" PRIu64 " of them empty (the server does not serve those)", tally->empty);
-    if (tally->alone > 0)
-        (void)printf(", %" PRIu64 " with damage on both sides", tally->alone);
+    if (tally->unconfirmed > 0)
+        (void)printf(", %" PRIu64 " with damage on both sides", tally->unconfirmed);
     print_some("gap", tally->gaps, tally->gap_bytes);
     print_some("hole", tally->holes, tally->hole_bytes);
     print_some("torn tail", tally->tails, tally->tail_bytes);
@@ -109,7 +109,7 @@ static void add(struct tally *total, const struct tally *one)
     total->records += one->records;
     total->bytes += one->bytes;
     total->empty += one->empty;
-    total->alone += one->alone;
+    total->unconfirmed += one->unconfirmed;
     total->gaps += one->gaps;
     total->gap_bytes += one->gap_bytes;
     total->holes += one->holes;

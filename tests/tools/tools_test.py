@@ -22,7 +22,6 @@ import records
 FAIL_TOOL = os.environ["FAIL_TOOL"]
 PAGE = 4096
 SEEDS = int(os.environ.get("SEEDS", "150"))  # more by hand, to look for new cases
-# Of 3000, seed 2917 fails: the third case of scan.h. Nothing in the file tells it apart.
 
 # Bytes worked out by hand, not with the encoder of these tests: "hello" at 2018-02-10 12:06:21 UTC,
 # a header with one bit wrong in its length over "!", "hello" again, the beginning of a third.
@@ -494,6 +493,10 @@ class InUse(Case):
 class Random(Case):
     """Damage at random, with printed seeds: what it has not touched is found."""
 
+    def setUp(self):
+        super().setUp()
+        self.copies = []  # (offset, length) of each with damage on both sides, of all seeds
+
     def make(self, chance):
         """[(offset, length)] and the bytes"""
         data, places = b"", []
@@ -519,6 +522,10 @@ class Random(Case):
             if offset not in found and self.is_inside_a_copy(found, offset, offset + size):
                 hidden.append((offset, size))
                 continue
+            if offset not in found and self.is_copy_between_damage(found, data, touched, offset,
+                                                                   size):
+                self.copies.append((offset, size))
+                continue
             self.assertIn(offset, found, "seed %d" % seed)
             self.assertEqual(size - 16, found[offset][1])
         return path, found, hidden
@@ -528,6 +535,16 @@ class Random(Case):
         record in it claims all of a later record."""
         return any(time.startswith("2001-") and offset < begin and end <= offset + 16 + length
                    for offset, (time, length) in found.items())
+
+    def is_copy_between_damage(self, found, data, touched, offset, size):
+        """The documented case: there is damage before and after a copy, so the records in it are
+        found in its place."""
+        before = [end for _, end in touched if end <= offset]
+        after = [begin for begin, _ in touched if offset + size <= begin < offset + size + 16]
+        skipped = [o for o, (time, _) in found.items()
+                   if before and max(before) <= o < offset and not time.startswith("2001-")]
+        return bool(before and after and not skipped and is_header(data[offset + 16:offset + 32])
+                    and found.get(offset + 16, ("",))[0].startswith("2001-"))
 
     def test_overwritten(self):
         exempted = 0
@@ -549,8 +566,9 @@ class Random(Case):
                 # what else is found lies in records that were touched
                 true = {offset for offset, _ in places}
                 for offset in set(found) - true:
-                    self.assertTrue(any(o < offset < o + s and any(a < o + s and b > o
-                                        for a, b in touched) for o, s in places), offset)
+                    self.assertTrue(any(o < offset < o + s and (
+                        (o, s) in self.copies or any(a < o + s and b > o for a, b in touched))
+                        for o, s in places), offset)
                 self.check(0, "repair", path, path + ".out")
                 self.assertEqual(found, self.dump(0, path + ".out"))
                 repaired = read(path + ".out")
@@ -561,7 +579,7 @@ class Random(Case):
                     self.assertEqual(data[offset + 16:offset + size],
                                      run("dump", path + ".out", str(offset)).stdout)
                 exempted += bool(hidden)
-        self.assertLessEqual(exempted, SEEDS // 50)  # must not hide a fault
+        self.assertLessEqual(exempted + len(self.copies), SEEDS // 50)  # must not hide a fault
 
     def test_cut_out_and_written_over(self):
         exempted = 0
@@ -582,6 +600,7 @@ class Random(Case):
                 _, _, hidden = self.check_found(seed, places, data, [(offset, offset + keep)])
                 exempted += bool(hidden)
         self.assertLessEqual(exempted, SEEDS // 50)
+        self.assertEqual([], self.copies)  # one damage has no two sides
 
 
 if __name__ == "__main__":
