@@ -2,9 +2,9 @@
  * dump: a line for each record, or the values at given offsets.
  *
  * A line is offset, time and length, with one space between, and nothing else
- * goes to standard output: awk and cut can use it. Damage is said on standard
- * error, with exit status 1. Values are written as they are, nothing between
- * them; an offset is good if the server would answer its value.
+ * goes to standard output: awk and cut can use it. Damage is reported on
+ * standard error, with exit status 1. Values are written as they are, with
+ * nothing between them; an offset is valid if the server would return its value.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,13 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/file_io.h"
 #include "store/record.h"
-#include "tools/say.h"
+#include "tools/report.h"
 #include "tools/scan.h"
 #include "tools/targets.h"
 #include "tools/tools.h"
 
-#define NS_PER_SECOND 1000000000
 #define COPY_BYTES (256 * 1024)
 
 struct listing {
@@ -31,63 +32,50 @@ struct listing {
 
 static void print_record(const struct scan_part *part)
 {
-    time_t seconds = (time_t)(part->header.time_ns / NS_PER_SECOND);
+    time_t seconds = (time_t)(part->header.time_ns / CLOCK_NS_PER_SECOND);
+    uint64_t nanoseconds = part->header.time_ns % CLOCK_NS_PER_SECOND;
     struct tm utc;
     char text[sizeof("2554-07-21T23:34:33")];
     /* 64 bits of nanoseconds end in the year 2554: this always fits. */
     if (gmtime_r(&seconds, &utc) == NULL || strftime(text, sizeof(text), "%FT%T", &utc) == 0)
         abort();
-    (void)printf("%" PRId64 " %s.%09" PRIu64 "Z %" PRIu32 "\n", part->offset, text,
-                 part->header.time_ns % NS_PER_SECOND, part->header.value_bytes);
+    (void)printf("%" PRId64 " %s.%09" PRIu64 "Z %" PRIu32 "\n", part->offset, text, nanoseconds,
+                 part->header.value_bytes);
 }
 
-static int list(void *context, const struct scan_part *part)
+static int list_part(void *context, const struct scan_part *part)
 {
     struct listing *listing = context;
     if (part->kind == SCAN_RECORD) {
         print_record(part);
     } else if (part->kind != SCAN_GAP) {
         listing->damaged = true;
-        say("%s: offset %" PRId64 ": %s, %" PRId64 " bytes", listing->path, part->offset,
-            part->kind == SCAN_TAIL ? "torn tail" : "hole", part->bytes);
+        report_line("%s: offset %" PRId64 ": %s, %" PRId64 " bytes", listing->path, part->offset,
+                    part->kind == SCAN_TAIL ? "torn tail" : "damaged range", part->bytes);
     }
-    return ferror(stdout) != 0 ? -errno : 0; /* nobody reads on: `dump | head` */
+    return ferror(stdout) != 0 ? -errno : 0; /* closed: `dump | head` */
 }
 
 static int list_records(const char *path, int fd)
 {
     struct listing listing = {.path = path};
-    struct scan scan = {.fd = fd, .part = list, .context = &listing};
+    struct scan scan = {.fd = fd, .part = list_part, .context = &listing};
     int error = scan_run(&scan);
     if (error != 0 && ferror(stdout) == 0) {
-        say("%s: %s", path, strerror(-error));
+        report_line("%s: %s", path, strerror(-error));
         return tools_finish_output(TOOLS_USAGE);
     }
     return tools_finish_output(listing.damaged ? TOOLS_DAMAGED : TOOLS_WHOLE);
 }
 
-/* All `bytes` bytes or -errno; -ENODATA: the file ends before. */
-static int read_all(int fd, uint8_t *into, size_t bytes, int64_t offset)
-{
-    for (size_t done = 0; done < bytes;) {
-        ssize_t got = pread(fd, into + done, bytes - done, offset + (int64_t)done);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return got < 0 ? -errno : -ENODATA;
-        done += (size_t)got;
-    }
-    return 0;
-}
-
-/* Errors as bucket_read's. */
+/* -ENOENT: no record starts there; -ENODATA: it is cut short. */
 static int write_value(int fd, int64_t size, int64_t offset, uint8_t *buffer)
 {
     uint8_t bytes[RECORD_HEADER_BYTES];
     struct record_header header;
     if (offset > size - RECORD_HEADER_BYTES)
         return -ENOENT;
-    int error = read_all(fd, bytes, sizeof(bytes), offset);
+    int error = file_read_exactly(fd, bytes, sizeof(bytes), offset);
     if (error != 0)
         return error;
     if (record_header_decode(bytes, &header) != 0)
@@ -97,7 +85,7 @@ static int write_value(int fd, int64_t size, int64_t offset, uint8_t *buffer)
         return -ENODATA;
     for (uint32_t left = header.value_bytes; left > 0 && ferror(stdout) == 0;) {
         size_t some = left < COPY_BYTES ? left : COPY_BYTES;
-        error = read_all(fd, buffer, some, offset);
+        error = file_read_exactly(fd, buffer, some, offset);
         if (error != 0)
             return error;
         (void)fwrite(buffer, 1, some, stdout);
@@ -107,7 +95,7 @@ static int write_value(int fd, int64_t size, int64_t offset, uint8_t *buffer)
     return 0;
 }
 
-static const char *why_no_value(int error)
+static const char *read_error_text(int error)
 {
     switch (error) {
     case -ENOENT:
@@ -132,17 +120,17 @@ static int write_values(const char *path, int fd, int count, char *const offsets
     struct stat status;
     uint8_t *buffer = malloc(COPY_BYTES);
     if (buffer == NULL || fstat(fd, &status) != 0) {
-        say("%s: %s", path, strerror(errno));
+        report_line("%s: %s", path, strerror(errno));
         free(buffer);
         return TOOLS_USAGE;
     }
     int result = TOOLS_WHOLE;
     for (int i = 0; i < count && result == TOOLS_WHOLE && ferror(stdout) == 0; i++) {
         int64_t offset = 0;
-        (void)parse_offset(offsets[i], &offset); /* dump_run has seen that it is good */
+        (void)parse_offset(offsets[i], &offset); /* dump_run has checked it */
         int error = write_value(fd, status.st_size, offset, buffer);
         if (error != 0) {
-            say("%s: offset %" PRId64 ": %s", path, offset, why_no_value(error));
+            report_line("%s: offset %" PRId64 ": %s", path, offset, read_error_text(error));
             result = TOOLS_DAMAGED;
         }
     }
@@ -155,7 +143,7 @@ int dump_run(int count, char *const arguments[])
     for (int i = 1; i < count; i++) {
         int64_t offset;
         if (!parse_offset(arguments[i], &offset)) {
-            say("%s: not an offset; usage: rochefort dump FILE [OFFSET]...", arguments[i]);
+            report_line("%s: not an offset; usage: rochefort dump FILE [OFFSET]...", arguments[i]);
             return TOOLS_USAGE;
         }
     }

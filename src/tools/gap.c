@@ -5,7 +5,7 @@
 unsigned gap_encode(uint64_t bytes, uint8_t out[RECORD_HEADER_BYTES])
 {
     if (bytes < RECORD_HEADER_BYTES) {
-        memset(out, GAP_SMALL_BYTE, (size_t)bytes);
+        memset(out, GAP_SHORT_BYTE, (size_t)bytes);
         return (unsigned)bytes;
     }
     struct record_header header = {0, bytes - RECORD_HEADER_BYTES};
@@ -18,10 +18,10 @@ bool gap_begins(const struct record_header *header, uint64_t left)
     return header->value_bytes == 0 && header->time_ns <= left;
 }
 
-bool gap_is_small(const uint8_t *bytes, unsigned count)
+bool gap_is_short(const uint8_t *bytes, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        if (bytes[i] != GAP_SMALL_BYTE)
+        if (bytes[i] != GAP_SHORT_BYTE)
             return false;
     return count > 0;
 }

@@ -2,7 +2,7 @@
  * gap: bytes that are known to hold no record.
  *
  * `rochefort repair` puts a gap where a file was damaged, so that what follows
- * keeps its offset and is found without searching:
+ * keeps its offset and is found without a search:
  *
  *   16 bytes or more   a header with length 0 whose time is the number of
  *                      bytes that follow it; those bytes mean nothing
@@ -25,11 +25,11 @@
 
 #include "store/record.h"
 
-#define GAP_SMALL_BYTE 0xff
+#define GAP_SHORT_BYTE 0xff
 
 /*
- * Writes the beginning of a gap of `bytes` bytes (1 or more, 16 or more at the end of a file) and
- * answers how many bytes that is, at most 16.
+ * Writes the beginning of a gap of `bytes` bytes (1 or more, 16 or more at the end of a file).
+ * Returns how many bytes it has written, at most 16.
  */
 unsigned gap_encode(uint64_t bytes, uint8_t out[RECORD_HEADER_BYTES]);
 
@@ -37,7 +37,7 @@ unsigned gap_encode(uint64_t bytes, uint8_t out[RECORD_HEADER_BYTES]);
 bool gap_begins(const struct record_header *header, uint64_t left);
 
 /* Whether `bytes` (fewer than 16, and not the last of the file) are a gap without a header. */
-bool gap_is_small(const uint8_t *bytes, unsigned count);
+bool gap_is_short(const uint8_t *bytes, unsigned count);
 
 /*
  * Header and what belongs to it, the value or the rest of the gap; `left` as above. May be more

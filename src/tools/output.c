@@ -34,20 +34,6 @@ int output_open(struct output *output, const char *path, const struct stat *like
     return fchmod(output->fd, like->st_mode & 0777) != 0 ? -errno : 0;
 }
 
-int output_write(struct output *output, const void *bytes, size_t count, int64_t offset)
-{
-    for (size_t done = 0; done < count;) {
-        ssize_t now =
-            pwrite(output->fd, (const char *)bytes + done, count - done, offset + (int64_t)done);
-        if (now < 0 && errno == EINTR)
-            continue;
-        if (now <= 0)
-            return now < 0 ? -errno : -EIO;
-        done += (size_t)now;
-    }
-    return 0;
-}
-
 /* The name, too, must be on the disk. */
 static int sync_directory(const char *path)
 {
@@ -64,7 +50,7 @@ static int sync_directory(const char *path)
     return error;
 }
 
-static int give_name(const struct output *output)
+static int rename_complete(const struct output *output)
 {
     if (renameat2(AT_FDCWD, output->partial, AT_FDCWD, output->path, RENAME_NOREPLACE) == 0)
         return 0;
@@ -84,7 +70,7 @@ int output_finish(struct output *output, int64_t size)
     output->fd = -1;
     if (close(fd) != 0)
         return -errno;
-    int error = give_name(output);
+    int error = rename_complete(output);
     if (error != 0)
         return error;
     free(output->partial);

@@ -1,5 +1,5 @@
 /*
- * output: a new file that is there whole or not at all.
+ * output: a new file that is complete or does not exist.
  *
  * Written under another name, PATH.partial, and renamed when all of it is on
  * the disk; never over a file that exists. Owns descriptor and names. One thread.
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 struct output {
-    int fd;
+    int fd; /* for file_write_at */
     const char *path;
     char *partial;
 };
@@ -22,8 +22,6 @@ struct output {
 /* Mode and, as far as allowed, owner are those in `like`. -EEXIST: `path` or its .partial exists.
  */
 int output_open(struct output *output, const char *path, const struct stat *like);
-
-int output_write(struct output *output, const void *bytes, size_t count, int64_t offset);
 
 /* Makes it `size` bytes long, syncs it and gives it its name. Then call output_close. */
 int output_finish(struct output *output, int64_t size);

@@ -54,7 +54,7 @@ static ssize_t read_or_zero(struct read_buffer *buffer, uint8_t *into, size_t by
 }
 
 /* Fills the buffer up, at least to `wanted` bytes if the file has them. */
-static int fill(struct read_buffer *buffer, size_t wanted)
+static int fill_buffer(struct read_buffer *buffer, size_t wanted)
 {
     while (buffer->filled < wanted) {
         int64_t at = buffer->start + (int64_t)buffer->filled;
@@ -94,7 +94,7 @@ int read_buffer_at(struct read_buffer *buffer, int64_t offset, size_t wanted, co
         memmove(buffer->bytes, buffer->bytes + (offset - buffer->start), have);
         buffer->start = offset;
         buffer->filled = have;
-        int error = fill(buffer, wanted);
+        int error = fill_buffer(buffer, wanted);
         if (error != 0)
             return error;
         have = buffer->filled;

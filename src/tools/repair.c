@@ -1,14 +1,14 @@
 /*
  * repair: a copy with the whole records only, each at the offset it had.
  *
- * What is damaged becomes a gap (store/gap.h) of the same length, a torn tail
- * at the end too: so no offset ever means another record than before, also not
- * after the server has appended to the copy. Cutting the tail off would let the
- * next append have the offset of a record that was lost. For the same reason the
- * copy is made longer than the original if less than 16 bytes would be a gap at
- * its end: these the server would take for a torn tail again. A gap has no
- * content, so it takes no room on the disk; the damaged bytes are in the
- * original, which is only read.
+ * What is damaged becomes a gap (gap.h) of the same length, a torn tail at the
+ * end too: so no offset ever means another record than before, also not after
+ * the server has appended to the copy. If the tail was cut off the next append
+ * would get the offset of a record that was lost. For the same reason the copy
+ * is made longer than the original if less than 16 bytes would be a gap at its
+ * end: the server would take these for a torn tail again. A gap has no content,
+ * so it takes no room on the disk; the damaged bytes are in the original, which
+ * is only read.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,9 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_io.h"
 #include "tools/gap.h"
 #include "tools/output.h"
-#include "tools/say.h"
+#include "tools/report.h"
 #include "tools/scan.h"
 #include "tools/targets.h"
 #include "tools/tools.h"
@@ -35,26 +36,26 @@ struct repair {
     struct output output;
     uint8_t *buffer;
     int64_t copy_from, end; /* records not copied yet; where the next part starts */
-    int64_t last_gap;       /* bytes of the gap that ends there; 0: a record does */
-    uint64_t records, record_bytes, places, place_bytes, gap_bytes;
-    bool output_failed; /* otherwise it was the reading */
+    int64_t last_gap;       /* bytes of the gap that ends there; 0: a record ends there */
+    uint64_t records, record_bytes, ranges, range_bytes;
+    bool output_failed; /* otherwise the input */
 };
 
 static volatile sig_atomic_t interrupted;
 
-static void interrupt(int signal_number)
+static void on_signal(int signal_number)
 {
     interrupted = signal_number;
 }
 
-static int put(struct repair *repair, const void *bytes, size_t count, int64_t offset)
+static int write_copy(struct repair *repair, const void *bytes, size_t count, int64_t offset)
 {
-    int error = output_write(&repair->output, bytes, count, offset);
+    int error = file_write_at(repair->output.fd, bytes, count, offset);
     repair->output_failed = error != 0;
     return error;
 }
 
-/* Pieces of zeros are not written: what is sparse stays so. */
+/* Skips pieces of zeros, so that sparse files stay sparse. */
 static int write_unless_zero(struct repair *repair, size_t count, int64_t offset)
 {
     static const uint8_t zeros[ZEROS_BYTES];
@@ -63,12 +64,12 @@ static int write_unless_zero(struct repair *repair, size_t count, int64_t offset
         size_t some = count - at < ZEROS_BYTES ? count - at : ZEROS_BYTES;
         if (memcmp(repair->buffer + at, zeros, some) != 0)
             continue;
-        int error = put(repair, repair->buffer + from, at - from, offset + (int64_t)from);
+        int error = write_copy(repair, repair->buffer + from, at - from, offset + (int64_t)from);
         if (error != 0)
             return error;
         from = at + some;
     }
-    return put(repair, repair->buffer + from, count - from, offset + (int64_t)from);
+    return write_copy(repair, repair->buffer + from, count - from, offset + (int64_t)from);
 }
 
 /* Copies the records that are waiting to be copied. */
@@ -79,15 +80,12 @@ static int copy_records(struct repair *repair)
             return -EINTR;
         int64_t left = repair->end - repair->copy_from;
         size_t some = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
-        ssize_t got = pread(repair->fd, repair->buffer, some, repair->copy_from);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return got < 0 ? -errno : -ENODATA;
-        int error = write_unless_zero(repair, (size_t)got, repair->copy_from);
+        int error = file_read_exactly(repair->fd, repair->buffer, some, repair->copy_from);
+        if (error == 0)
+            error = write_unless_zero(repair, some, repair->copy_from);
         if (error != 0)
             return error;
-        repair->copy_from += got;
+        repair->copy_from += (int64_t)some;
     }
     return 0;
 }
@@ -99,14 +97,14 @@ static int make_gap(struct repair *repair, int64_t bytes)
     if (error != 0)
         return error;
     unsigned count = gap_encode((uint64_t)bytes, header);
-    error = put(repair, header, count, repair->end);
+    error = write_copy(repair, header, count, repair->end);
     repair->end += bytes;
     repair->copy_from = repair->end;
     repair->last_gap = bytes;
     return error;
 }
 
-/* Once all parts are there: a short gap at the end would be cut off by the server. */
+/* After the last part: the server would cut off a short gap at the end. */
 static int lengthen_last_gap(struct repair *repair)
 {
     if (repair->last_gap == 0 || repair->last_gap >= RECORD_HEADER_BYTES)
@@ -116,34 +114,33 @@ static int lengthen_last_gap(struct repair *repair)
     return make_gap(repair, RECORD_HEADER_BYTES);
 }
 
-static int drop(struct repair *repair, const struct scan_part *part, const char *what)
+static int drop_part(struct repair *repair, const struct scan_part *part, const char *what)
 {
-    say_no_progress();
+    report_progress_end();
     (void)printf("%s: offset %" PRId64 ": dropped: %s, %" PRId64 " bytes\n", repair->path,
                  part->offset, what, part->bytes);
-    repair->places++;
-    repair->place_bytes += (uint64_t)part->bytes;
+    repair->ranges++;
+    repair->range_bytes += (uint64_t)part->bytes;
     return make_gap(repair, part->bytes);
 }
 
-static int take(void *context, const struct scan_part *part)
+static int copy_part(void *context, const struct scan_part *part)
 {
     struct repair *repair = context;
     if (interrupted != 0)
         return -EINTR;
     switch (part->kind) {
     case SCAN_GAP:
-        repair->gap_bytes += (uint64_t)part->bytes;
         return make_gap(repair, part->bytes);
     case SCAN_DAMAGED:
-        return drop(repair, part, "hole");
+        return drop_part(repair, part, "damaged range");
     case SCAN_TAIL:
-        return drop(repair, part, "torn tail");
+        return drop_part(repair, part, "torn tail");
     case SCAN_RECORD:
         break;
     }
     if (part->unreadable_bytes > 0)
-        return drop(repair, part, "a record that the disk cannot read");
+        return drop_part(repair, part, "a record that the disk cannot read");
     repair->records++;
     repair->record_bytes += (uint64_t)part->bytes;
     repair->end += part->bytes;
@@ -151,19 +148,19 @@ static int take(void *context, const struct scan_part *part)
     return repair->end - repair->copy_from >= COPY_BYTES ? copy_records(repair) : 0;
 }
 
-static int progress(void *context, int64_t done, int64_t size)
+static int repair_progress(void *context, int64_t done, int64_t size)
 {
     const struct repair *repair = context;
-    say_progress(repair->path, done, size);
+    report_progress(repair->path, done, size);
     return interrupted != 0 ? -EINTR : 0;
 }
 
-/* An interrupted copy is removed before we go. */
+/* An interrupted copy is removed before the process ends. */
 static int catch_signals(void)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        struct sigaction action = {.sa_handler = signals[i] == SIGPIPE ? SIG_IGN : interrupt};
+        struct sigaction action = {.sa_handler = signals[i] == SIGPIPE ? SIG_IGN : on_signal};
         if (sigaction(signals[i], &action, NULL) != 0)
             return -errno;
     }
@@ -180,8 +177,8 @@ static int copy_to(struct repair *repair, const char *out)
     repair->output_failed = error != 0;
     struct scan scan = {.fd = repair->fd,
                         .read_values = true,
-                        .part = take,
-                        .progress = progress,
+                        .part = copy_part,
+                        .progress = repair_progress,
                         .context = repair};
     if (error == 0)
         error = scan_run(&scan);
@@ -210,20 +207,21 @@ int repair_run(int count, char *const arguments[])
     if (made < 0)
         out = NULL;
     if (error != 0) {
-        say("%s: %s", path, strerror(-error));
+        report_line("%s: %s", path, strerror(-error));
     } else if ((repair.fd = targets_open(path, true)) < 0) {
         status = TOOLS_USAGE;
     } else {
         if (targets_in_use(path))
-            say("%s: a rochefort is using it: what it appends from now on is not in the copy",
+            report_line(
+                "%s: a rochefort is using it: what it appends from now on is not in the copy",
                 path);
         error = copy_to(&repair, out);
         if (error == -EINTR)
-            say("%s: interrupted, and removed", out);
+            report_line("%s: interrupted, and removed", out);
         else if (error == -EEXIST)
-            say("%s or %s.partial exists, and is not written over", out, out);
+            report_line("%s or %s.partial exists, and is not written over", out, out);
         else if (error != 0)
-            say("%s: %s", repair.output_failed ? out : path, strerror(-error));
+            report_line("%s: %s", repair.output_failed ? out : path, strerror(-error));
         if (error == 0)
             status = TOOLS_WHOLE;
         else if (!repair.output_failed && error != -EINTR)
@@ -231,8 +229,8 @@ int repair_run(int count, char *const arguments[])
     }
     if (status == TOOLS_WHOLE)
         (void)printf("%s: kept %" PRIu64 " records of %" PRIu64 " bytes, dropped %" PRIu64
-                     " places of %" PRIu64 " bytes; all offsets are as before\n",
-                     out, repair.records, repair.record_bytes, repair.places, repair.place_bytes);
+                     " ranges of %" PRIu64 " bytes; all offsets are as before\n",
+                     out, repair.records, repair.record_bytes, repair.ranges, repair.range_bytes);
     if (repair.fd >= 0)
         (void)close(repair.fd);
     free(repair.buffer);

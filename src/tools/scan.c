@@ -27,7 +27,7 @@ struct state {
 };
 
 /* A header with a right checksum, and where the record or gap ends. */
-struct place {
+struct candidate {
     int64_t offset, end;
     struct record_header header;
 };
@@ -46,8 +46,9 @@ static uint64_t bytes_after(const struct state *state, int64_t offset)
     return (uint64_t)(state->buffer.size - offset - RECORD_HEADER_BYTES);
 }
 
-/* The first header from `from` on, but before `to`. `place->offset` is `to` if there is none. */
-static int find_header(struct state *state, int64_t from, int64_t to, struct place *place)
+/* The first header from `from` on, but before `to`. `candidate->offset` is `to` if there is none.
+ */
+static int find_header(struct state *state, int64_t from, int64_t to, struct candidate *candidate)
 {
     bool found = false;
     while (from < to && !found) {
@@ -58,16 +59,17 @@ static int find_header(struct state *state, int64_t from, int64_t to, struct pla
             return error;
         if (got < RECORD_HEADER_BYTES)
             break;
-        size_t skip = search_next(&state->search, bytes, got, &place->header, &found);
+        size_t skip = search_next(&state->search, bytes, got, &candidate->header, &found);
         from += (int64_t)skip;
         if (!found && bytes[skip] == 0)
             from = read_buffer_skip_hole(&state->buffer, from, RECORD_HEADER_BYTES - 1);
     }
-    place->offset = place->end = to;
+    candidate->offset = candidate->end = to;
     if (!found || from >= to)
         return 0;
-    place->offset = from;
-    place->end = from + (int64_t)gap_or_record_bytes(&place->header, bytes_after(state, from));
+    candidate->offset = from;
+    candidate->end =
+        from + (int64_t)gap_or_record_bytes(&candidate->header, bytes_after(state, from));
     return 0;
 }
 
@@ -81,12 +83,12 @@ static int is_header(struct state *state, int64_t offset, bool *yes)
 }
 
 /* How long the gap without a header at `offset` is; 0: there is none. */
-static int measure_small_gap(struct state *state, int64_t offset, int64_t *length)
+static int measure_short_gap(struct state *state, int64_t offset, int64_t *length)
 {
     uint8_t bytes[RECORD_HEADER_BYTES - 1];
     *length = 0;
     ssize_t got = read_buffer_peek(&state->buffer, offset, bytes, sizeof(bytes));
-    for (unsigned count = 1; (ssize_t)count <= got && gap_is_small(bytes, count); count++) {
+    for (unsigned count = 1; (ssize_t)count <= got && gap_is_short(bytes, count); count++) {
         bool header;
         int error = is_header(state, offset + count, &header);
         if (error != 0)
@@ -108,17 +110,17 @@ static int is_boundary(struct state *state, int64_t offset, bool *yes)
         return 0;
     int error = is_header(state, offset, yes);
     if (error == 0 && !*yes)
-        error = measure_small_gap(state, offset, &gap);
+        error = measure_short_gap(state, offset, &gap);
     *yes = *yes || gap > 0;
     return error;
 }
 
 /* Where the first record that overlaps this one begins, or NO_OVERLAP. */
-static int find_overlap(struct state *state, const struct place *outer, bool later_only,
+static int find_overlap(struct state *state, const struct candidate *outer, bool later_only,
                         int64_t *overlap)
 {
     int64_t end = outer->end < state->buffer.size ? outer->end : state->buffer.size;
-    struct place inner;
+    struct candidate inner;
     *overlap = NO_OVERLAP;
     for (int64_t from = outer->offset + RECORD_HEADER_BYTES; from < end; from = inner.offset + 1) {
         int error = find_header(state, from, end, &inner);
@@ -163,13 +165,13 @@ static int deliver_damaged(struct state *state, int64_t to, uint64_t unreadable)
     return error != 0 ? error : deliver_part(state, &part, unreadable);
 }
 
-static int deliver_record(struct state *state, const struct place *place, bool confirmed)
+static int deliver_record(struct state *state, const struct candidate *candidate, bool confirmed)
 {
     struct scan_part part = {.kind = SCAN_RECORD,
-                             .bytes = place->end - place->offset,
-                             .header = place->header,
+                             .bytes = candidate->end - candidate->offset,
+                             .header = candidate->header,
                              .confirmed = confirmed};
-    if (gap_begins(&place->header, bytes_after(state, place->offset)))
+    if (gap_begins(&candidate->header, bytes_after(state, candidate->offset)))
         part.kind = SCAN_GAP;
     return deliver_part(state, &part, state->buffer.unreadable_bytes);
 }
@@ -180,14 +182,14 @@ static int deliver_tail(struct state *state)
     return part.bytes > 0 ? deliver_part(state, &part, state->buffer.unreadable_bytes) : 0;
 }
 
-/* Delivers the gap without a header that ends where this place begins, if there is one. */
-static int deliver_small_gap(struct state *state, const struct place *place)
+/* Delivers the gap without a header that ends where this header is, if there is one. */
+static int deliver_short_gap(struct state *state, const struct candidate *candidate)
 {
     struct scan_part part = {.kind = SCAN_GAP};
-    if (place->offset - state->delivered >= RECORD_HEADER_BYTES)
+    if (candidate->offset - state->delivered >= RECORD_HEADER_BYTES)
         return 0;
-    int error = measure_small_gap(state, state->delivered, &part.bytes);
-    if (error != 0 || part.bytes == 0 || state->delivered + part.bytes != place->offset)
+    int error = measure_short_gap(state, state->delivered, &part.bytes);
+    if (error != 0 || part.bytes == 0 || state->delivered + part.bytes != candidate->offset)
         return error;
     return deliver_part(state, &part, state->buffer.unreadable_bytes);
 }
@@ -207,45 +209,45 @@ static int look_again(struct state *state, bool *grown)
 }
 
 /*
- * The record at `place` is overlapped by one at `overlap`: where to search on. The bytes between
- * are searched once more, in which the same is not repeated: so time stays linear.
+ * The record at `candidate` is overlapped by one at `overlap`: where to search on. The bytes
+ * between are searched once more, in which the same is not repeated: so time stays linear.
  */
-static int64_t search_behind(struct state *state, const struct place *place, int64_t overlap,
-                             uint64_t unreadable)
+static int64_t search_behind(struct state *state, const struct candidate *candidate,
+                             int64_t overlap, uint64_t unreadable)
 {
-    if (place->offset < state->overlap)
+    if (candidate->offset < state->overlap)
         return overlap;
     state->overlap = overlap;
     read_buffer_forget(&state->buffer, unreadable);
-    return place->offset + 1;
+    return candidate->offset + 1;
 }
 
 /*
  * Decides about a header, and delivers the record, with the damage before it. `*from` is where to
  * search on; right here if the file was cut meanwhile.
  */
-static int judge_place(struct state *state, const struct place *place, int64_t *from)
+static int check_candidate(struct state *state, const struct candidate *candidate, int64_t *from)
 {
-    bool reached = place->offset == state->delivered;
+    bool reached = candidate->offset == state->delivered;
     uint64_t unreadable_before = state->buffer.unreadable_bytes;
     int64_t overlap = NO_OVERLAP;
     bool followed;
-    int error = is_boundary(state, place->end, &followed);
+    int error = is_boundary(state, candidate->end, &followed);
     if (error == 0 && !followed)
-        error = find_overlap(state, place, reached, &overlap);
+        error = find_overlap(state, candidate, reached, &overlap);
     else if (error == 0 && state->scan->read_values)
-        error =
-            read_buffer_through(&state->buffer, place->offset + RECORD_HEADER_BYTES, place->end);
-    *from = place->offset;
+        error = read_buffer_through(&state->buffer, candidate->offset + RECORD_HEADER_BYTES,
+                                    candidate->end);
+    *from = candidate->offset;
     if (error == 0 && overlap != NO_OVERLAP) {
-        *from = search_behind(state, place, overlap, unreadable_before);
+        *from = search_behind(state, candidate, overlap, unreadable_before);
         return 0;
     }
-    if (error != 0 || place->end > state->buffer.size)
+    if (error != 0 || candidate->end > state->buffer.size)
         return error;
-    *from = place->end;
-    error = deliver_damaged(state, place->offset, unreadable_before);
-    return error != 0 ? error : deliver_record(state, place, reached || followed);
+    *from = candidate->end;
+    error = deliver_damaged(state, candidate->offset, unreadable_before);
+    return error != 0 ? error : deliver_record(state, candidate, reached || followed);
 }
 
 /* Delivers what is behind the last record, in which no other one starts. */
@@ -260,15 +262,15 @@ static int follow_records(struct state *state)
 {
     int64_t from = 0;
     while (state->delivered < state->buffer.size) {
-        struct place place;
+        struct candidate candidate;
         int64_t size = state->buffer.size;
-        int error = find_header(state, from, size, &place);
+        int error = find_header(state, from, size, &candidate);
         if (error == 0)
-            error = deliver_small_gap(state, &place);
+            error = deliver_short_gap(state, &candidate);
         if (error != 0)
             return error;
-        bool reached = place.offset == state->delivered;
-        bool cut_short = place.end > size;
+        bool reached = candidate.offset == state->delivered;
+        bool cut_short = candidate.end > size;
         if (size - state->delivered < RECORD_HEADER_BYTES || (reached && cut_short)) {
             bool grown;
             error = look_again(state, &grown);
@@ -277,16 +279,16 @@ static int follow_records(struct state *state)
             if (grown)
                 continue;
         }
-        if (place.offset == size)
+        if (candidate.offset == size)
             return deliver_rest(state);
-        from = place.offset + 1;
-        bool overlapped = place.offset < state->overlap && place.end > state->overlap;
+        from = candidate.offset + 1;
+        bool overlapped = candidate.offset < state->overlap && candidate.end > state->overlap;
         if (!reached && (cut_short || overlapped))
             continue;
-        error = judge_place(state, &place, &from);
+        error = check_candidate(state, &candidate, &from);
         if (error != 0)
             return error;
-        if (cut_short && from == place.offset)
+        if (cut_short && from == candidate.offset)
             return deliver_tail(state);
     }
     return 0;

@@ -7,13 +7,13 @@ void search_prepare(struct search *search)
 {
     uint8_t bytes[RECORD_SUMMED_BYTES] = {0};
     search->sum_of_zeros = (uint32_t)crc32(0, bytes, sizeof(bytes));
-    for (size_t place = 0; place < RECORD_SUMMED_BYTES; place++) {
+    for (size_t index = 0; index < RECORD_SUMMED_BYTES; index++) {
         for (unsigned value = 0; value < 256; value++) {
-            bytes[place] = (uint8_t)value;
-            search->table[place][value] =
+            bytes[index] = (uint8_t)value;
+            search->table[index][value] =
                 (uint32_t)crc32(0, bytes, sizeof(bytes)) ^ search->sum_of_zeros;
         }
-        bytes[place] = 0;
+        bytes[index] = 0;
     }
 }
 
@@ -21,8 +21,8 @@ bool search_header(const struct search *search, const uint8_t bytes[RECORD_HEADE
                    struct record_header *header)
 {
     uint32_t sum = search->sum_of_zeros;
-    for (size_t place = 0; place < RECORD_SUMMED_BYTES; place++)
-        sum ^= search->table[place][bytes[place]];
+    for (size_t index = 0; index < RECORD_SUMMED_BYTES; index++)
+        sum ^= search->table[index][bytes[index]];
     if (record_header_sum(bytes) != sum)
         return false;
     *header = record_header_fields(bytes);
@@ -30,7 +30,7 @@ bool search_header(const struct search *search, const uint8_t bytes[RECORD_HEADE
 }
 
 /* How many zeros `bytes` starts with. */
-static size_t zeros(const uint8_t *bytes, size_t count)
+static size_t count_zeros(const uint8_t *bytes, size_t count)
 {
     size_t run = 0;
     uint64_t word;
@@ -50,7 +50,7 @@ size_t search_next(const struct search *search, const uint8_t *bytes, size_t cou
     *found = false;
     size_t at = 0;
     while (count - at >= RECORD_HEADER_BYTES) {
-        size_t run = bytes[at] == 0 ? zeros(bytes + at, count - at) : 0;
+        size_t run = bytes[at] == 0 ? count_zeros(bytes + at, count - at) : 0;
         if (run >= RECORD_HEADER_BYTES) { /* 16 zeros are no header: the sum of zeros is not 0 */
             at += run - RECORD_HEADER_BYTES + 1;
             continue;

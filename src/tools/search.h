@@ -1,10 +1,10 @@
 /*
- * search: headers in bytes of which nobody knows where a record starts.
+ * search: headers with a right checksum at unknown positions.
  *
  * Tests every position, so it is made for speed: crc32 is linear, hence the
  * sum of 12 bytes is the exclusive or of 12 table entries. Runs of zeros, the
- * usual content of a lost block, are stepped over. Other than record.h it lets
- * length 0 pass: files of other writers may have empty records, and gaps (see
+ * usual content of a lost block, are skipped. Unlike record.h it accepts
+ * length 0: files of other writers may have empty records, and gaps (see
  * gap.h) are headers of length 0.
  *
  * The table is constant after search_prepare; then any thread.
@@ -31,7 +31,7 @@ bool search_header(const struct search *search, const uint8_t bytes[RECORD_HEADE
 
 /*
  * The first position in `bytes` where 16 bytes with a right sum start; if there is none, the first
- * position that could not be judged because fewer than 16 bytes are left of it.
+ * position with fewer than 16 bytes left.
  */
 size_t search_next(const struct search *search, const uint8_t *bytes, size_t count,
                    struct record_header *header, bool *found);

@@ -13,9 +13,9 @@
 
 #include "store/prefix.h"
 #include "store/root.h"
-#include "tools/say.h"
+#include "tools/report.h"
 
-static int add(struct targets *targets, char *path)
+static int add_path(struct targets *targets, char *path)
 {
     if (targets->count == targets->capacity) {
         size_t larger = targets->capacity == 0 ? 64 : targets->capacity * 2;
@@ -37,7 +37,7 @@ void targets_free(struct targets *targets)
     *targets = (struct targets){0};
 }
 
-static char *join(const char *directory, const char *name)
+static char *join_path(const char *directory, const char *name)
 {
     char *path;
     size_t length = strlen(directory);
@@ -48,35 +48,36 @@ static char *join(const char *directory, const char *name)
 /* What was found of the files of a prefix. */
 struct found {
     bool there[PREFIX_BUCKETS_MAX];
-    long top;       /* the highest number, or -1 */
-    unsigned noted; /* how many were made; 0: not known */
+    long top;      /* the highest number, or -1 */
+    unsigned made; /* how many there must be; 0: not known */
 };
 
-static void say_missing(struct targets *targets, const char *directory, long number)
+static void report_missing(struct targets *targets, const char *directory, long number)
 {
-    say("%s/append.%ld.raw: missing", directory, number);
+    report_line("%s/append.%ld.raw: missing", directory, number);
     targets->missing++;
 }
 
-/* Says which numbers are not there. If nothing is noted the lowest may be: then the creation was
- * cut short. */
+/* Reports which numbers are missing. If no count is known the lowest may be: then the creation of
+ * the prefix was cut short. */
 static void check_numbers(struct targets *targets, const char *directory, const struct found *found)
 {
     long lowest = 0, number;
-    while (found->noted == 0 && !found->there[lowest])
+    while (found->made == 0 && !found->there[lowest])
         lowest++;
     if (lowest > 0)
-        say("%s: append.0.raw to append.%ld.raw are missing: lost, or never made because the "
+        report_line(
+            "%s: append.0.raw to append.%ld.raw are missing: lost, or never made because the "
             "creation of the prefix was cut short",
             directory, lowest - 1);
     for (number = lowest; number <= found->top; number++)
         if (!found->there[number])
-            say_missing(targets, directory, number);
-    for (; number < found->noted; number++)
-        say_missing(targets, directory, number);
-    if (found->noted != 0 && found->top >= found->noted) {
-        say("%s: append.%ld.raw is there, but only %u files were made", directory, found->top,
-            found->noted);
+            report_missing(targets, directory, number);
+    for (; number < found->made; number++)
+        report_missing(targets, directory, number);
+    if (found->made != 0 && found->top >= found->made) {
+        report_line("%s: append.%ld.raw is there, but only %u files were made", directory,
+                    found->top, found->made);
         targets->missing++;
     }
 }
@@ -88,17 +89,17 @@ static int read_directory(struct targets *targets, const char *directory, struct
     *count = scandir(directory, names, NULL, alphasort);
     if (*count >= 0)
         return 0;
-    say("%s: %s", directory, strerror(errno));
+    report_line("%s: %s", directory, strerror(errno));
     targets->unreadable = true;
     return -1;
 }
 
-/* No note can be read: the files are counted, as the server does. */
-static void read_note(const char *directory, unsigned *noted)
+/* How many files the prefix was made with; 0: not known, as in the server then. */
+static void read_count(const char *directory, unsigned *made)
 {
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || prefix_read_attribute(fd, noted) != 0)
-        *noted = 0;
+    if (fd < 0 || prefix_read_attribute(fd, made) != 0)
+        *made = 0;
     if (fd >= 0)
         (void)close(fd);
 }
@@ -127,32 +128,32 @@ static int add_prefix(struct targets *targets, const char *directory)
             continue;
         char name[BUCKET_FILE_NAME_BYTES];
         bucket_file_name((unsigned)number, name);
-        char *path = join(directory, name);
-        if (path == NULL || add(targets, path) != 0) {
+        char *path = join_path(directory, name);
+        if (path == NULL || add_path(targets, path) != 0) {
             free(path);
             error = -1;
         }
     }
     if (found.top >= 0) {
-        read_note(directory, &found.noted);
+        read_count(directory, &found.made);
         check_numbers(targets, directory, &found);
     }
     return error;
 }
 
-/* A directory below the root: 1 yes, 0 no. A link to one is said: the server refuses it. */
+/* A directory below the root: 1 yes, 0 no. A link to one is reported: the server refuses it. */
 static bool is_prefix(struct targets *targets, const char *path, const char *name)
 {
     struct stat status;
     if (!prefix_name_valid(name, strlen(name)))
         return false;
     if (lstat(path, &status) != 0) {
-        say("%s: %s", path, strerror(errno));
+        report_line("%s: %s", path, strerror(errno));
         targets->unreadable = true;
         return false;
     }
     if (S_ISLNK(status.st_mode) && stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
-        say("%s: not followed: a symbolic link", path);
+        report_line("%s: not followed: a symbolic link", path);
         targets->unreadable = true;
         return false;
     }
@@ -166,7 +167,7 @@ static int add_root(struct targets *targets, const char *root)
     if (read_directory(targets, root, &names, &count) != 0)
         return 0;
     for (int i = 0; i < count; i++) {
-        char *path = error == 0 ? join(root, names[i]->d_name) : NULL;
+        char *path = error == 0 ? join_path(root, names[i]->d_name) : NULL;
         if (error == 0 && path == NULL)
             error = -1;
         if (path != NULL && is_prefix(targets, path, names[i]->d_name))
@@ -182,7 +183,7 @@ static int add_root(struct targets *targets, const char *root)
 static bool has_lock_file(const char *directory)
 {
     struct stat status;
-    char *lock = join(directory, ROOT_LOCK_NAME);
+    char *lock = join_path(directory, ROOT_LOCK_NAME);
     bool has = lock != NULL && lstat(lock, &status) == 0;
     free(lock);
     return has;
@@ -193,7 +194,7 @@ int targets_find(const char *path, struct targets *targets)
     struct stat status;
     *targets = (struct targets){0};
     if (stat(path, &status) != 0) {
-        say("%s: %s", path, strerror(errno));
+        report_line("%s: %s", path, strerror(errno));
         return -1;
     }
     int error;
@@ -203,16 +204,16 @@ int targets_find(const char *path, struct targets *targets)
             error = add_root(targets, path);
     } else {
         char *copy = strdup(path);
-        error = copy == NULL ? -1 : add(targets, copy);
+        error = copy == NULL ? -1 : add_path(targets, copy);
         if (error != 0)
             free(copy);
     }
     if (error != 0) {
-        say("%s: %s", path, strerror(ENOMEM));
+        report_line("%s: %s", path, strerror(ENOMEM));
         return -1;
     }
     if (targets->count == 0 && !targets->unreadable && !has_lock_file(path)) {
-        say("%s: no append.<N>.raw in it or in its directories", path);
+        report_line("%s: no append.<N>.raw in it or in its directories", path);
         return -1;
     }
     return 0;
@@ -221,10 +222,10 @@ int targets_find(const char *path, struct targets *targets)
 int targets_open(const char *path, bool follow)
 {
     struct stat status;
-    /* O_NONBLOCK: a named pipe must not hold us up. */
+    /* O_NONBLOCK: opening a named pipe must not block. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
     if (fd < 0) {
-        say("%s: %s", path, errno == ELOOP ? "a symbolic link" : strerror(errno));
+        report_line("%s: %s", path, errno == ELOOP ? "a symbolic link" : strerror(errno));
         return -1;
     }
     const char *why = NULL;
@@ -233,7 +234,7 @@ int targets_open(const char *path, bool follow)
     else if (!S_ISREG(status.st_mode))
         why = S_ISDIR(status.st_mode) ? "a directory" : "not a regular file";
     if (why != NULL) {
-        say("%s: %s", path, why);
+        report_line("%s: %s", path, why);
         (void)close(fd);
         return -1;
     }
@@ -243,14 +244,14 @@ int targets_open(const char *path, bool follow)
 
 static bool is_locked(const char *directory)
 {
-    char *lock = join(directory, ROOT_LOCK_NAME);
+    char *lock = join_path(directory, ROOT_LOCK_NAME);
     if (lock == NULL)
         return false;
     int fd = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     free(lock);
     if (fd < 0)
         return false;
-    /* A shared lock is had for a moment only, so as not to keep a server from starting. */
+    /* Shared, and held for a moment only, so that it hardly keeps a server from starting. */
     bool locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     (void)close(fd);
     return locked;

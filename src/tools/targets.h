@@ -4,7 +4,7 @@
  * Takes a file, the directory of a prefix or a root. In directories only
  * append.<N>.raw count, as for the server, and symbolic links are not followed;
  * a path that the user names may be one. Owns the list. One thread.
- * What cannot be read is said on standard error, with the path.
+ * What cannot be read is reported on standard error, with the path.
  */
 #ifndef ROCHEFORT_TOOLS_TARGETS_H
 #define ROCHEFORT_TOOLS_TARGETS_H
@@ -19,11 +19,11 @@ struct targets {
     size_t missing;  /* bucket files that must have been there: between or below others */
 };
 
-/* 0, or -1 if there is nothing to work on. files_free in both cases. */
+/* 0, or -1 if there is nothing to work on. targets_free in both cases. */
 int targets_find(const char *path, struct targets *targets);
 void targets_free(struct targets *targets);
 
-/* Opens a regular file for reading; -1 if it cannot, and says why. `follow`: symbolic links. */
+/* Opens a regular file for reading; -1 if it cannot, and reports why. `follow`: symbolic links. */
 int targets_open(const char *path, bool follow);
 
 /* Whether a rochefort uses the root that the file or directory at `path` belongs to. */

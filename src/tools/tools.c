@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/say.h"
+#include "tools/report.h"
 
 const char tools_help[] =
-    "rochefort verify DIR|FILE...    checks files: records, bytes, holes, torn tails\n"
+    "rochefort verify DIR|FILE...    checks files: records, bytes, damaged ranges, torn tails\n"
     "rochefort dump FILE [OFFSET]... a line for each record, or the values at these offsets\n"
     "rochefort repair FILE [OUT]     copies the whole records, each to its own offset\n";
 
@@ -22,7 +22,7 @@ static const struct command {
     {"repair", "usage: rochefort repair FILE [OUT]", 1, 2, repair_run},
 };
 
-static const struct command *find(int argc, char *const argv[])
+static const struct command *find_command(int argc, char *const argv[])
 {
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(argv[1], commands[i].name) == 0)
@@ -32,7 +32,7 @@ static const struct command *find(int argc, char *const argv[])
 
 bool tools_command(int argc, char *const argv[])
 {
-    return find(argc, argv) != NULL;
+    return find_command(argc, argv) != NULL;
 }
 
 static bool is_help(const char *argument)
@@ -46,17 +46,17 @@ static bool is_help(const char *argument)
 
 int tools_finish_output(int status)
 {
-    say_no_progress();
+    report_progress_end();
     if (fflush(stdout) == 0 && ferror(stdout) == 0)
         return status;
-    if (errno != EPIPE) /* whoever read it has enough */
-        say("standard output: %s", strerror(errno));
+    if (errno != EPIPE) /* the reader has closed it: `dump | head` */
+        report_line("standard output: %s", strerror(errno));
     return TOOLS_DAMAGED;
 }
 
 int tools_run(int argc, char *const argv[])
 {
-    const struct command *command = find(argc, argv);
+    const struct command *command = find_command(argc, argv);
     int first = 2;
     if (first < argc && is_help(argv[first])) {
         (void)puts(command->usage);
@@ -65,12 +65,12 @@ int tools_run(int argc, char *const argv[])
     if (first < argc && strcmp(argv[first], "--") == 0) {
         first++;
     } else if (first < argc && argv[first][0] == '-') {
-        say("%s: unknown flag; %s", argv[first], command->usage);
+        report_line("%s: unknown flag; %s", argv[first], command->usage);
         return TOOLS_USAGE;
     }
     int count = argc - first;
     if (count < command->least || (command->most >= 0 && count > command->most)) {
-        say("%s", command->usage);
+        report_line("%s", command->usage);
         return TOOLS_USAGE;
     }
     return command->run(count, argv + first);

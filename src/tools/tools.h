@@ -16,10 +16,10 @@
 /* Whether argv[1] names a command. */
 bool tools_command(int argc, char *const argv[]);
 
-/* Runs it and answers the exit status. */
+/* Runs it. Returns the exit status. */
 int tools_run(int argc, char *const argv[]);
 
-/* What -help says of them. */
+/* Their lines in -help. */
 extern const char tools_help[];
 
 /* One for each command: what follows its name, without options. */
@@ -27,7 +27,7 @@ int verify_run(int count, char *const arguments[]);
 int dump_run(int count, char *const arguments[]);
 int repair_run(int count, char *const arguments[]);
 
-/* Sends standard output on its way; `status`, or TOOLS_DAMAGED if that fails, which is said. */
+/* Flushes standard output; `status`, or TOOLS_DAMAGED if that fails, which is reported. */
 int tools_finish_output(int status);
 
 #endif

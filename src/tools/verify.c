@@ -1,16 +1,16 @@
 /*
- * verify: reads files to their ends and says what is whole and what is not.
+ * verify: reads files to their ends and reports what is whole and what is not.
  *
- * One line for each damaged place, one for each file, one in total. Changes
+ * One line for each damaged range, one for each file, one in total. Changes
  * nothing. Exit status 1 if anything is damaged, 2 if anything could not be
- * read, which is worse: then nobody knows.
+ * read, which is worse: then what is in it is unknown.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/say.h"
+#include "tools/report.h"
 #include "tools/scan.h"
 #include "tools/targets.h"
 #include "tools/tools.h"
@@ -19,19 +19,19 @@ struct tally {
     const char *path;
     uint64_t records, bytes, empty, unconfirmed;
     uint64_t gaps, gap_bytes;
-    uint64_t holes, hole_bytes;
+    uint64_t ranges, range_bytes; /* damaged */
     uint64_t tails, tail_bytes;
     uint64_t unreadable, unreadable_bytes; /* records whose value has bad sectors */
 };
 
 static bool is_damaged(const struct tally *tally)
 {
-    return tally->holes + tally->tails + tally->unreadable > 0;
+    return tally->ranges + tally->tails + tally->unreadable > 0;
 }
 
-static void place(const struct tally *tally, const struct scan_part *part, const char *what)
+static void print_part(const struct tally *tally, const struct scan_part *part, const char *what)
 {
-    say_no_progress();
+    report_progress_end();
     (void)printf("%s: offset %" PRId64 ": %s, %" PRId64 " bytes", tally->path, part->offset, what,
                  part->bytes);
     if (part->unreadable_bytes > 0)
@@ -39,7 +39,7 @@ static void place(const struct tally *tally, const struct scan_part *part, const
     (void)putchar('\n');
 }
 
-static int count(void *context, const struct scan_part *part)
+static int count_part(void *context, const struct scan_part *part)
 {
     struct tally *tally = context;
     uint64_t bytes = (uint64_t)part->bytes;
@@ -52,7 +52,7 @@ static int count(void *context, const struct scan_part *part)
         if (part->unreadable_bytes > 0) {
             tally->unreadable++;
             tally->unreadable_bytes += part->unreadable_bytes;
-            place(tally, part, "record");
+            print_part(tally, part, "record");
         }
         break;
     case SCAN_GAP:
@@ -60,27 +60,29 @@ static int count(void *context, const struct scan_part *part)
         tally->gap_bytes += bytes;
         break;
     case SCAN_DAMAGED:
-        tally->holes++;
-        tally->hole_bytes += bytes;
-        place(tally, part, part->overclaims ? "hole, begins with a record cut short" : "hole");
+        tally->ranges++;
+        tally->range_bytes += bytes;
+        print_part(tally, part,
+                   part->overclaims ? "damaged range, begins with a record cut short"
+                                    : "damaged range");
         break;
     case SCAN_TAIL:
         tally->tails++;
         tally->tail_bytes += bytes;
-        place(tally, part, "torn tail");
+        print_part(tally, part, "torn tail");
         break;
     }
     return 0;
 }
 
-static int progress(void *context, int64_t done, int64_t size)
+static int verify_progress(void *context, int64_t done, int64_t size)
 {
     const struct tally *tally = context;
-    say_progress(tally->path, done, size);
+    report_progress(tally->path, done, size);
     return 0;
 }
 
-static void print_some(const char *what, uint64_t number, uint64_t bytes)
+static void print_count(const char *what, uint64_t number, uint64_t bytes)
 {
     if (number > 0)
         (void)printf(", %" PRIu64 " %s%s (%" PRIu64 " bytes)", number, what, number == 1 ? "" : "s",
@@ -89,22 +91,22 @@ static void print_some(const char *what, uint64_t number, uint64_t bytes)
 
 static void print_tally(const struct tally *tally, bool all_read)
 {
-    say_no_progress();
+    report_progress_end();
     (void)printf("%" PRIu64 " records, %" PRIu64 " bytes", tally->records, tally->bytes);
     if (tally->empty > 0)
         (void)printf(", %" PRIu64 " of them empty (the server does not serve those)", tally->empty);
     if (tally->unconfirmed > 0)
         (void)printf(", %" PRIu64 " with damage on both sides", tally->unconfirmed);
-    print_some("gap", tally->gaps, tally->gap_bytes);
-    print_some("hole", tally->holes, tally->hole_bytes);
-    print_some("torn tail", tally->tails, tally->tail_bytes);
-    print_some("unreadable place", tally->unreadable, tally->unreadable_bytes);
+    print_count("gap", tally->gaps, tally->gap_bytes);
+    print_count("damaged range", tally->ranges, tally->range_bytes);
+    print_count("torn tail", tally->tails, tally->tail_bytes);
+    print_count("unreadable record", tally->unreadable, tally->unreadable_bytes);
     if (!all_read)
         (void)printf("; not all could be read");
     (void)puts(is_damaged(tally) ? ": damaged" : all_read ? ": whole" : "");
 }
 
-static void add(struct tally *total, const struct tally *one)
+static void add_tally(struct tally *total, const struct tally *one)
 {
     total->records += one->records;
     total->bytes += one->bytes;
@@ -112,8 +114,8 @@ static void add(struct tally *total, const struct tally *one)
     total->unconfirmed += one->unconfirmed;
     total->gaps += one->gaps;
     total->gap_bytes += one->gap_bytes;
-    total->holes += one->holes;
-    total->hole_bytes += one->hole_bytes;
+    total->ranges += one->ranges;
+    total->range_bytes += one->range_bytes;
     total->tails += one->tails;
     total->tail_bytes += one->tail_bytes;
     total->unreadable += one->unreadable;
@@ -127,17 +129,20 @@ static int verify_file(const char *path, bool follow, struct tally *total)
     if (fd < 0)
         return -1;
     struct tally tally = {.path = path};
-    struct scan scan = {
-        .fd = fd, .read_values = true, .part = count, .progress = progress, .context = &tally};
+    struct scan scan = {.fd = fd,
+                        .read_values = true,
+                        .part = count_part,
+                        .progress = verify_progress,
+                        .context = &tally};
     int error = scan_run(&scan);
     (void)close(fd);
     if (error != 0) {
-        say("%s: %s", path, strerror(-error));
+        report_line("%s: %s", path, strerror(-error));
         return -1;
     }
     (void)printf("%s: ", path);
     print_tally(&tally, true);
-    add(total, &tally);
+    add_tally(total, &tally);
     return 0;
 }
 
@@ -150,8 +155,8 @@ int verify_run(int arguments_count, char *const arguments[])
         struct targets targets;
         bool usable = targets_find(arguments[i], &targets) == 0;
         if (usable && targets_in_use(arguments[i]))
-            say("%s: a rochefort is using it: a torn tail may be an append under way",
-                arguments[i]);
+            report_line("%s: a rochefort is using it: a torn tail may be an append under way",
+                        arguments[i]);
         for (size_t f = 0; usable && f < targets.count; f++) {
             bool named = strcmp(targets.paths[f], arguments[i]) == 0;
             if (verify_file(targets.paths[f], named, &total) != 0)

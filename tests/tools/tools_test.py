@@ -103,11 +103,11 @@ class Verify(Case):
     def test_golden_damage(self):
         path = self.write(GOLDEN)
         out, _ = self.check(1, "verify", path)
-        self.assertEqual("%s: offset 21: hole, 17 bytes\n"
+        self.assertEqual("%s: offset 21: damaged range, 17 bytes\n"
                          "%s: offset 59: torn tail, 18 bytes\n"
-                         "%s: 2 records, 77 bytes, 1 hole (17 bytes), 1 torn tail (18 bytes): "
-                         "damaged\n"
-                         "total: 1 files, 2 records, 77 bytes, 1 hole (17 bytes), "
+                         "%s: 2 records, 77 bytes, 1 damaged range (17 bytes), "
+                         "1 torn tail (18 bytes): damaged\n"
+                         "total: 1 files, 2 records, 77 bytes, 1 damaged range (17 bytes), "
                          "1 torn tail (18 bytes): damaged\n" % (path, path, path), out)
 
     def test_root_and_prefix(self):
@@ -140,7 +140,7 @@ class Verify(Case):
         os.symlink("append.0.raw", self.path("p/append.1.raw"))
         out, err = self.check(2, "verify", self.directory)
         self.assertIn("p/append.1.raw: a symbolic link", err)
-        self.assertIn("1 hole", out)
+        self.assertIn("1 damaged range", out)
         os.unlink(self.path("p/append.1.raw"))
         os.mkfifo(self.path("p/append.1.raw"))
         _, err = self.check(2, "verify", self.directory)
@@ -178,7 +178,7 @@ class Verify(Case):
         path = self.write(b"".join(map(records.encode, (b"a" * 20, b"b" * 20000, b"c" * 5))))
         out, _ = self.check(1, "verify", path, fail_read=(PAGE, PAGE + 4))
         self.assertIn("offset 36: record, 20016 bytes, of which the disk cannot read 4096\n", out)
-        self.assertIn("%s: 3 records, 20073 bytes, 1 unreadable place (4096 bytes): damaged\n" %
+        self.assertIn("%s: 3 records, 20073 bytes, 1 unreadable record (4096 bytes): damaged\n" %
                       path, out)
         _, err = self.check(2, "verify", path, fail_call=("pread", errno.ESTALE))
         self.assertIn(path + ": Stale", err)
@@ -275,11 +275,11 @@ class Dump(Case):
 class Repair(Case):
     def repair(self, path, out):
         before = read(path)
-        said, _ = self.check(0, "repair", path, out)
+        printed, _ = self.check(0, "repair", path, out)
         self.assertEqual(before, read(path))
         self.assertEqual(os.path.getsize(path), os.path.getsize(out))
         self.check(0, "verify", out)
-        return said
+        return printed
 
     def test_whole_file_is_copied_as_it_is(self):
         path = self.write(three()[2] + records.encode(bytes(100000)) + records.encode(b"end"))
@@ -293,16 +293,16 @@ class Repair(Case):
 
     def test_golden(self):
         path, out = self.write(GOLDEN), self.path("out")
-        said = self.repair(path, out)
-        self.assertEqual("%s: offset 21: dropped: hole, 17 bytes\n"
+        printed = self.repair(path, out)
+        self.assertEqual("%s: offset 21: dropped: damaged range, 17 bytes\n"
                          "%s: offset 59: dropped: torn tail, 18 bytes\n"
-                         "%s: kept 2 records of 42 bytes, dropped 2 places of 35 bytes; "
-                         "all offsets are as before\n" % (path, path, out), said)
+                         "%s: kept 2 records of 42 bytes, dropped 2 ranges of 35 bytes; "
+                         "all offsets are as before\n" % (path, path, out), printed)
         # a gap: length 0, the number of bytes after it in place of the time, the sum, zeros
         gap_1, gap_2 = records.encode(b"", 1) + b"\0", records.encode(b"", 2) + b"\0\0"
         self.assertEqual(GOLDEN[:21] + gap_1 + GOLDEN[38:59] + gap_2, read(out))
         again = self.path("again")
-        self.assertIn("dropped 0 places", self.repair(out, again))
+        self.assertIn("dropped 0 ranges", self.repair(out, again))
         self.assertEqual(read(out), read(again))
 
     def test_pieces_smaller_than_a_header(self):
@@ -348,8 +348,8 @@ class Repair(Case):
     def test_bad_sector(self):
         path = self.write(b"".join(map(records.encode, (b"a" * 20, b"b" * 20000, b"c" * 5))))
         out = self.path("out")
-        said, _ = self.check(0, "repair", path, out, fail_read=(PAGE, PAGE + 4))
-        self.assertIn("offset 36: dropped: a record that the disk cannot read, 20016 bytes", said)
+        printed, _ = self.check(0, "repair", path, out, fail_read=(PAGE, PAGE + 4))
+        self.assertIn("offset 36: dropped: a record that the disk cannot read, 20016 bytes", printed)
         self.assertEqual({0, 36 + 20016}, set(self.dump(0, out)))
 
     def test_never_over_a_file(self):
@@ -402,7 +402,7 @@ class Repair(Case):
         self.assertEqual(["append.0.raw"], os.listdir(self.directory))
 
     def start_long_repair(self):
-        """Of a value that is one hole: long to read, quick to make. Answers (process, OUT)."""
+        """Of a value that is one hole of a sparse file: long to read, quick to make. Answers (process, OUT)."""
         with open(self.path(), "wb") as file:
             file.write(header_of((1 << 32) - 1))
             file.truncate(file.tell() + (1 << 32) - 1)
@@ -451,7 +451,7 @@ def header_of(length, time_ns=1518264381000000000):
 
 
 class InUse(Case):
-    def test_is_said_and_the_lock_is_left_alone(self):
+    def test_is_reported_and_the_lock_is_left_alone(self):
         with harness.Server("-buckets", "2") as server, server.client() as client:
             client.append("a", b"value")
             file = os.path.join(server.root, "default", "append.0.raw")
@@ -482,7 +482,8 @@ class InUse(Case):
                                  "an append")
                 for _ in range(20):
                     out = run("verify", file).stdout.decode()
-                    self.assertNotRegex(out, r"\bhole\b")  # a tail under way may be seen, a hole never
+                    # A tail under way may be seen, damage never.
+                    self.assertNotIn("damaged range", out)
             finally:
                 stop.set()
                 for thread in threads:

@@ -52,7 +52,7 @@ class Torn(unittest.TestCase):
                               self.check(1, "verify", path))
                 out = os.path.join(self.directory, "root", name, "append.0.raw")
                 os.makedirs(os.path.dirname(out))
-                self.assertIn("%s: kept 1 records of 21 bytes, dropped 1 places of %d bytes; all "
+                self.assertIn("%s: kept 1 records of 21 bytes, dropped 1 ranges of %d bytes; all "
                               "offsets are as before\n" % (out, cut),
                               self.check(0, "repair", path, out))
                 self.assertEqual(FIRST + GAP_OF_16, self.read(out))
@@ -60,7 +60,7 @@ class Torn(unittest.TestCase):
         # All copies are the same bytes, so once is enough.
         self.assertIn("%s: 1 records, 37 bytes, 1 gap (16 bytes): whole\n" % out,
                       self.check(0, "verify", out))
-        self.assertIn("dropped 0 places", self.check(0, "repair", out, out + ".again"))
+        self.assertIn("dropped 0 ranges", self.check(0, "repair", out, out + ".again"))
         self.assertEqual(self.read(out), self.read(out + ".again"))
         os.unlink(out + ".again")
         with harness.Server(root=os.path.join(self.directory, "root")) as server:

@@ -1,26 +1,27 @@
-#include "tools/say.h"
+#include "tools/report.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define PROGRESS_EVERY_MS 200
 
 static bool shown; /* a progress line is on the terminal */
 
-void say_no_progress(void)
+void report_progress_end(void)
 {
     if (shown)
         (void)fputs("\r\033[K", stderr);
     shown = false;
 }
 
-void say(const char *format, ...)
+void report_line(const char *format, ...)
 {
     va_list arguments;
-    say_no_progress();
+    report_progress_end();
     (void)fputs("rochefort: ", stderr);
     va_start(arguments, format);
     (void)vfprintf(stderr, format, arguments);
@@ -28,13 +29,12 @@ void say(const char *format, ...)
     (void)fputc('\n', stderr);
 }
 
-void say_progress(const char *path, int64_t done, int64_t size)
+void report_progress(const char *path, int64_t done, int64_t size)
 {
-    static int64_t last_ms;
-    struct timespec now;
-    if (isatty(STDERR_FILENO) != 1 || clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+    static uint64_t last_ms;
+    if (isatty(STDERR_FILENO) != 1)
         return;
-    int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    uint64_t now_ms = clock_monotonic_ns() / CLOCK_NS_PER_MS;
     if (now_ms - last_ms < PROGRESS_EVERY_MS)
         return;
     last_ms = now_ms;
