@@ -1,4 +1,4 @@
-"""A disk whose errors have the numbers of other troubles: they are told in the kernel's words."""
+"""Errors of the disk with numbers like those of the store: reported in the kernel's words."""
 import errno
 import os
 import unittest
@@ -12,12 +12,13 @@ ERRORS = (errno.EUCLEAN, errno.ESTALE, errno.ENODATA, errno.EBUSY, errno.EBADFD,
 
 class KernelErrors(unittest.TestCase):
     def setUp(self):
-        self.server = faults.Server("-workers", "1", "-buckets", "1")
-        self.addCleanup(self.server.__exit__, None, None, None)
-        self.client = self.server.client()
-        self.addCleanup(self.client.hang_up)
+        self.server = self.enterContext(faults.Server("-workers", "1", "-buckets", "1"))
+        self.client = self.enterContext(self.server.client())
         self.offset = self.client.append("x", b"the value", "p")
-        self.file = os.path.join(self.server.root, "p", "append.0.raw")
+        self.file = self.server.bucket("p")
+        # The first read of a file shows whether its file system knows RWF_NOWAIT (tmpfs does not),
+        # and takes a call more if not.
+        self.assertEqual(b"the value", self.client.get("x", self.offset, "p"))
 
     def check(self, error, reply):
         status, _, body = reply
@@ -45,7 +46,7 @@ class KernelErrors(unittest.TestCase):
             self.server.heal()
 
     def test_append(self):
-        """Both the look at the file and the write; nothing of it is left."""
+        """The check of the file fails, or the write; nothing is left of the append."""
         for call in ("statx", "pwritev"):
             for error in ERRORS:
                 if (call, error) == ("statx", errno.ENOENT):
@@ -58,7 +59,7 @@ class KernelErrors(unittest.TestCase):
                 self.assertEqual(before, self.client.append("x", b"again", "p"))
 
     def test_open(self):
-        """Of a prefix that is not open yet: its directory, then its file."""
+        """A prefix that is not open yet: its directory cannot be opened, or its file."""
         for nth in (1, 3):
             for error in ERRORS:
                 if error == errno.ENOENT:

@@ -61,6 +61,21 @@ def has_extended_attributes():
     return True
 
 
+@functools.cache
+def has_reads_without_waiting():
+    """RWF_NOWAIT, on the file system with the tests' directories; tmpfs has none."""
+    with tempfile.TemporaryFile(prefix="rochefort-nowait-") as file:
+        file.write(b"x")
+        file.flush()
+        try:
+            os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EAGAIN):
+                raise
+            return error.errno == errno.EAGAIN
+    return True
+
+
 def _needs(have, reason):
     return unittest.skipUnless(have, "needs " + reason)
 
