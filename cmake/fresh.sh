@@ -67,6 +67,7 @@ outside() {
         make_archive
     fi
     mount_all
+    echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/fresh" # nobody wants it after a power cut
     cp /etc/resolv.conf /etc/hosts "$root/etc/"
     cp -r /etc/apt/trusted.gpg.d/. "$root/etc/apt/trusted.gpg.d/"
     apt-config dump --no-empty Acquire | grep -v '^Acquire::IndexTargets' \
