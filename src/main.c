@@ -15,13 +15,13 @@
 #include "tools/tools.h"
 
 #define EXIT_USAGE 2
-/* Descriptors that are not connections: sockets, events, standard streams and some open files. */
+/* Descriptors for all but connections: listening sockets, events, standard streams, data files. */
 #define OTHER_DESCRIPTORS 256
-/* Those of them that are not open files. */
+/* Those of them that are not for data files. */
 #define KEPT_DESCRIPTORS 64
 #define FILES_MAX (1 << 20)
 
-/* As many descriptors as we may have; fewer connections if even that is not enough for them. */
+/* Raises the limit of descriptors to the hard limit. Returns how many connections fit into it. */
 static unsigned fit_connections(int64_t wanted)
 {
     struct rlimit limit;
@@ -39,7 +39,7 @@ static unsigned fit_connections(int64_t wanted)
     return (unsigned)most;
 }
 
-/* The descriptors that connections leave are for open files. */
+/* How many data files may be open: the descriptors that are not for connections. */
 static unsigned fit_files(unsigned connections)
 {
     struct rlimit limit;
@@ -70,8 +70,8 @@ int main(int argc, char *argv[])
     }
     if (options.ignored_flag != NULL)
         log_line("-%s is ignored: it has no effect any more", options.ignored_flag);
-    /* Neither a client that closes in the middle of a reply nor a file that has reached the limit
-     * of its size must end us: both are errors of the call too. */
+    /* A connection that the client has closed and a file at its size limit are errors of the call;
+     * the signals would end the process. */
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR) {
         log_line("signal: %s", strerror(errno));
         return EXIT_FAILURE;
