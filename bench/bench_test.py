@@ -13,6 +13,7 @@ import bench
 import cost
 import load
 import machine
+import peers
 import plan
 import protocol
 import servers
@@ -157,7 +158,7 @@ class Runs(unittest.TestCase):
     def test_no_results_after_a_failure(self):
         """A peer that does not speak the protocol: exit 1, and not one file."""
         out = os.path.join(self.directory, "out")
-        nginx = servers.NginxFile(os.path.join(self.directory, "nginx"))
+        nginx = peers.NginxFile(os.path.join(self.directory, "nginx"))
         self.addCleanup(nginx.stop)
         done = subprocess.run(
             [sys.executable, "-B", os.path.join(os.path.dirname(bench.__file__), "bench.py"),

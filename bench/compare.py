@@ -14,6 +14,7 @@ import types
 
 import cost
 import machine
+import peers
 import plan
 import servers
 import speed
@@ -49,7 +50,7 @@ def timed(context, binaries):
     try:
         for name, binary in binaries.items():
             everybody.append(servers.Rochefort(binary, context.fresh("compare"), name=name))
-        everybody.append(servers.NginxFile(context.fresh("nginx")))
+        everybody.append(peers.NginxFile(context.fresh("nginx")))
         return [row for kind in KINDS
                 for row in speed.measure(context, everybody, kind, plan.SMALL)]
     finally:

@@ -9,9 +9,9 @@ import re
 import signal
 import socket
 
+import peers
 import programs
 import protocol
-import servers
 from conversation import Parser, converse, expect
 from plan import MIB, SMALL, SMALL_OFFSETS, progress
 from process import Failure, wait_for
@@ -93,8 +93,8 @@ def calls(context):
     plan, rows, directory = context.plan, [], context.fresh("calls")
     everybody = [Rochefort(context.rochefort, directory)]
     try:
-        everybody += [servers.Ceiling(context.ceiling, directory, mode)
-                      for mode in servers.Ceiling.NAMES]
+        everybody += [peers.Ceiling(context.ceiling, directory, mode)
+                      for mode in peers.Ceiling.NAMES]
         ours = everybody[0]
         for kind in ("append", "get"):
             for connections in plan.calls_connections:
@@ -171,9 +171,9 @@ def memory(context):
     count = min(context.plan.memory_connections,
                 context.descriptors - SPARE_DESCRIPTORS - FIRST_CONNECTIONS)
     starts = [lambda directory: Rochefort(context.rochefort, directory),
-              lambda directory: servers.Ceiling(context.ceiling, directory, "own"),
-              lambda directory: servers.Ceiling(context.ceiling, directory, "plain"),
-              servers.NginxFile]
+              lambda directory: peers.Ceiling(context.ceiling, directory, "own"),
+              lambda directory: peers.Ceiling(context.ceiling, directory, "plain"),
+              peers.NginxFile]
     busy = [("mixed", SMALL)] + [(kind, size) for size in context.plan.memory_sizes
                                  for kind in ("append", "get")]
     rounds = {}

@@ -7,6 +7,7 @@ import os
 import random
 
 import load
+import peers
 import programs
 import protocol
 import records
@@ -106,12 +107,12 @@ def start_all(context, everybody):
     directory = context.fresh("speed")
     everybody.append(Rochefort(context.rochefort, os.path.join(directory, "rochefort")))
     everybody += [servers.Speaker(name, url) for name, url in context.peers]
-    everybody += [servers.Ceiling(context.ceiling, directory, "own"),
-                  servers.Ceiling(context.ceiling, directory, "plain", (SMALL,))]
-    nginx = servers.NginxFile(context.fresh("nginx"))
-    everybody += [nginx, servers.NginxPut(nginx)]
+    everybody += [peers.Ceiling(context.ceiling, directory, "own"),
+                  peers.Ceiling(context.ceiling, directory, "plain", (SMALL,))]
+    nginx = peers.NginxFile(context.fresh("nginx"))
+    everybody += [nginx, peers.NginxPut(nginx)]
     for name, append_only in (("redis", False), ("redis-aof", True)):
-        everybody.append(servers.Redis(os.path.join(directory, name), append_only))
+        everybody.append(peers.Redis(os.path.join(directory, name), append_only))
 
 
 def cells(plan, kinds):

@@ -23,7 +23,7 @@ from ledger import Ledger
 FIRST, SECOND = b"some text", b"some other data in same identifier"
 USERS = 64
 IDS = 40
-ROUNDS = 80 if harness.SANITIZE == "none" else 30
+ROUNDS = 60 if harness.SANITIZE == "none" else 30
 SIZED_USERS = 16
 SIZES = (1, 99, 100, 101, 1 << 10, 4 << 10, 64 << 10, 1 << 20, 3 << 20)
 COUNTS = (0, 1, 10, 100, 1000, 10000)  # of offsets in a getMulti
