@@ -1,10 +1,21 @@
 #include "work/open_prefix.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/bucket.h"
+#include "store/root.h"
+
+void bucket_slot_path(const struct bucket_slot *slot, const struct root *root,
+                      char out[BUCKET_SLOT_PATH_BYTES])
+{
+    char file[BUCKET_FILE_NAME_BYTES];
+    bucket_file_name((unsigned)(slot - slot->prefix->slots), file);
+    (void)snprintf(out, BUCKET_SLOT_PATH_BYTES, "%s/%s/%s", root_path(root), slot->prefix->name,
+                   file);
+}
 
 struct open_prefix *open_prefix_new(struct router *router, const char *name, size_t name_bytes,
                                     uint64_t hash)

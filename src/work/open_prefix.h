@@ -10,6 +10,7 @@
 #define ROCHEFORT_WORK_OPEN_PREFIX_H
 
 #include <assert.h>
+#include <limits.h>
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +24,7 @@
 #include <uthash.h>
 
 struct bucket;
+struct root;
 struct router;
 
 /* A cache line each, since neighbours differ in owner. */
@@ -30,7 +32,7 @@ struct bucket_slot {
     alignas(64) struct bucket *bucket; /* NULL: not in use */
     struct job *appends; /* of the drain at hand: the last of a ring, its `next` is the first */
     struct bucket_slot *next_dirty;
-    struct bucket_slot *newer, *older; /* used after and before it; see files.h */
+    struct bucket_slot *newer, *older; /* used after and before it; see file_cache.h */
     struct open_prefix *prefix;        /* set when the bucket is opened */
     struct bucket_slot *next_unsynced;
     bool unsynced;        /* appended to, and to be synced within the interval */
@@ -38,6 +40,13 @@ struct bucket_slot {
     bool sync_refused;    /* a sync has failed: it is not tried again until the prefix is closed */
     uint32_t usual_bytes; /* about how long the values are that were read, see reader.h */
 };
+
+/* "<root>/<prefix>/<file>" */
+#define BUCKET_SLOT_PATH_BYTES (PATH_MAX + PREFIX_NAME_BYTES_MAX + BUCKET_FILE_NAME_BYTES + 2)
+
+/* The path of the file, for messages, once the bucket was open. */
+void bucket_slot_path(const struct bucket_slot *slot, const struct root *root,
+                      char out[BUCKET_SLOT_PATH_BYTES]);
 
 static_assert(sizeof(struct bucket_slot) == 64, "one cache line");
 

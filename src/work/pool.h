@@ -40,7 +40,7 @@ struct pool_options {
     unsigned max_in_flight;  /* for each worker, 1 .. POOL_IN_FLIGHT_MAX */
     unsigned buckets_if_new; /* for prefixes that are created from now on */
     unsigned max_files;      /* open at a time, of all workers together; at least one of each */
-    int sync_after_ms;       /* see files.h */
+    int sync_after_ms;       /* see sync_schedule.h */
     void (*notice)(const char *line); /* worker threads: a line for the log; may be NULL */
 };
 

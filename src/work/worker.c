@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "store/bucket.h"
 #include "store/error.h"
-#include "work/appends.h"
-#include "work/files.h"
+#include "work/append_batches.h"
+#include "work/file_cache.h"
 #include "work/open_prefix.h"
 #include "work/reader.h"
 #include "work/ring.h"
@@ -34,8 +34,9 @@ struct worker {
     bool stopping;
     bool answered; /* something since the last signal to the loop */
     struct single_client single_client;
-    struct files files;
-    struct appends appends;
+    struct file_cache cache;
+    struct sync_schedule schedule;
+    struct append_batches batches;
     struct job *long_reads, **long_reads_end; /* in pieces, or waiting for the disk */
 };
 
@@ -62,7 +63,7 @@ static void signal_loop(struct worker *worker)
 
 static int open_slot(struct worker *worker, const struct job *job, bool writable)
 {
-    return files_open(&worker->files, job->route.prefix, job->bucket, writable);
+    return file_cache_open(&worker->cache, job->route.prefix, job->bucket, writable);
 }
 
 static void finish_appends(struct worker *worker, struct job *job)
@@ -75,10 +76,10 @@ static void finish_appends(struct worker *worker, struct job *job)
 
 static void write_appends(struct worker *worker)
 {
-    finish_appends(worker, appends_write(&worker->appends));
-    while (worker->appends.synced != NULL) {
+    finish_appends(worker, append_batches_write(&worker->batches));
+    while (worker->batches.synced != NULL) {
         signal_loop(worker); /* what is answered does not wait for the sync of others */
-        finish_appends(worker, appends_write_synced(&worker->appends));
+        finish_appends(worker, append_batches_write_synced(&worker->batches));
     }
 }
 
@@ -126,7 +127,7 @@ static void close_slots(struct worker *worker, struct job *job)
     for (unsigned i = 0; i < prefix->buckets; i++) {
         if (open_prefix_owner(prefix, i, worker->options.workers) != worker->options.index)
             continue;
-        files_close(&worker->files, &prefix->slots[i]);
+        file_cache_close(&worker->cache, &prefix->slots[i]);
     }
     finish(worker, job, 0);
 }
@@ -138,7 +139,7 @@ static int resolve(struct worker *worker, const struct job *job)
         error = prefix_resolve(worker->options.root, job->route.prefix->name,
                                worker->options.buckets_if_new, job->route.create,
                                &job->route.prefix->buckets);
-    while (files_give_up_one(&worker->files, error));
+    while (file_cache_free_descriptor(&worker->cache, error));
     return error;
 }
 
@@ -152,7 +153,7 @@ static void handle_job(struct worker *worker, struct job *job, struct reader_quo
     }
     switch (job->kind) {
     case JOB_APPEND:
-        appends_take(&worker->appends, job);
+        append_batches_add(&worker->batches, job);
         break;
     case JOB_READ:
     case JOB_READ_MULTI:
@@ -179,7 +180,7 @@ static bool has_jobs(const void *ring)
  * which then ends for nothing. */
 static void wait_for_wake(struct worker *worker)
 {
-    uint64_t due_ns = files_due_ns(&worker->files);
+    uint64_t due_ns = sync_schedule_due_ns(&worker->schedule);
     const struct timespec due = {.tv_sec = (time_t)(due_ns / CLOCK_NS_PER_SECOND),
                                  .tv_nsec = (long)(due_ns % CLOCK_NS_PER_SECOND)};
     while ((due_ns == 0 ? sem_wait(&worker->wake)
@@ -211,7 +212,7 @@ static void *run(void *argument)
             handle_job(worker, ring_pop(worker->in), &quota);
         write_appends(worker);
         signal_loop(worker);
-        files_sync_due(&worker->files);
+        sync_schedule_run_due(&worker->schedule);
         if (worker->long_reads != NULL)
             read_one_later(worker);
         else if (worker->stopping)
@@ -219,7 +220,7 @@ static void *run(void *argument)
         else
             sleep_until_pushed(worker);
     }
-    files_sync_all(&worker->files);
+    sync_schedule_run_all(&worker->schedule);
     return NULL;
 }
 
@@ -241,7 +242,7 @@ static void free_worker(struct worker *worker)
     (void)sem_destroy(&worker->wake);
     ring_free(worker->in);
     ring_free(worker->out);
-    appends_free(&worker->appends);
+    append_batches_free(&worker->batches);
     free(worker);
 }
 
@@ -251,9 +252,11 @@ int worker_start(const struct worker_options *options, struct worker **out)
     if (worker == NULL)
         return -ENOMEM;
     worker->options = *options;
-    files_init(&worker->files, options->root, options->max_files, options->sync_after_ms,
-               options->notice);
-    worker->appends.files = &worker->files;
+    sync_schedule_init(&worker->schedule, options->root, options->sync_after_ms, options->notice);
+    file_cache_init(&worker->cache, options->root, &worker->schedule, options->max_files,
+                    options->notice);
+    worker->batches.cache = &worker->cache;
+    worker->batches.schedule = &worker->schedule;
     worker->long_reads_end = &worker->long_reads;
     single_client_init_worker(&worker->single_client);
     sleeper_init(&worker->sleeper);

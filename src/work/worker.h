@@ -40,7 +40,7 @@ struct worker_options {
     const struct root *root;
     unsigned index, workers;
     unsigned buckets_if_new;
-    unsigned max_files; /* see files.h */
+    unsigned max_files; /* see file_cache.h */
     int sync_after_ms;
     void (*notice)(const char *line); /* see pool.h */
     size_t ring_capacity;

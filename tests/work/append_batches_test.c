@@ -1,0 +1,204 @@
+/*
+ * Tests of work/append_batches in a worker: which appends share a sync, which wait for it, and what
+ * becomes of them if it fails.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "work/syncs.h"
+
+/* The worker is in the sync of an append to bucket 1: all that comes now will be one drain. */
+static struct request *hold_in_sync(struct fixture *fixture)
+{
+    assert_int_equal(appended(fixture, "p", 3, false), 0); /* opens the prefix */
+    atomic_store(&data_syncs.held, true);
+    struct request *request = append_as(fixture, "p", 1, "1234", true);
+    pool_wake(fixture->pool);
+    await(&data_syncs);
+    return request;
+}
+
+#define GROUP 20
+
+/* All that wait together are one sync; those that did not ask for it are answered before it. */
+static void a_group_is_one_sync(void **state)
+{
+    struct fixture *fixture = *state;
+    struct request *synced[GROUP], *unsynced[GROUP];
+    start(fixture, 1, 3 * GROUP, 4);
+    struct request *first = hold_in_sync(fixture);
+    for (unsigned i = 0; i < GROUP; i++) {
+        synced[i] = append_as(fixture, "p", 1, "1234", true);
+        unsynced[i] = append_as(fixture, "p", i < GROUP / 2 ? 1 : 2, "1234", false);
+    }
+    assert_int_equal(sem_post(&data_syncs.released), 0);
+    for (unsigned i = 0; i < GROUP; i++)
+        assert_int_equal(finish(fixture, unsynced[i]), 0);
+    assert_int_equal(finish(fixture, first), 0);
+    await(&data_syncs); /* it is under way and does not come back */
+    for (unsigned i = 0; i < GROUP; i++)
+        assert_int_equal(synced[i]->answers, 0);
+    assert_int_equal(sem_post(&data_syncs.released), 0);
+    for (unsigned i = 0; i < GROUP; i++) {
+        assert_int_equal(finish(fixture, synced[i]), 0);
+        assert_int_equal(unsynced[i]->job.offset, i < GROUP / 2 ? 20 * (i + 1) : 20 * (i - 10));
+        assert_int_equal(synced[i]->job.offset, 20 * (1 + GROUP / 2 + i));
+        free_request(synced[i]);
+        free_request(unsynced[i]);
+    }
+    assert_int_equal(count(&data_syncs), 2);
+    free_request(first);
+    stop(fixture);
+    assert_int_equal(count(&data_syncs), 2);
+    assert_int_equal(count(&name_syncs), 2); /* the prefix's directory and the root, once */
+}
+
+/* Every append asks for it then; each bucket has its name synced before its first answer. */
+static void always_is_always(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->sync_after_ms = 0;
+    start(fixture, 1, 8, 2);
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(appended(fixture, "p", i, false), 0);
+        assert_int_equal(count(&data_syncs), i + 1);
+        assert_int_equal(count(&name_syncs), i == 0 ? 2 : 4);
+    }
+    assert_int_equal(finish_and_free(fixture, close_prefix(fixture, "p")), 0);
+    assert_int_equal(appended(fixture, "p", 0, true), 0);
+    assert_int_equal(count(&name_syncs), 6);
+    stop(fixture);
+    assert_int_equal(count(&data_syncs), 7);
+    assert_int_equal(atomic_load(&timed_waits), 0);
+}
+
+/* In particular EINTR, which is not tried again either. */
+static void a_failed_sync_is_never_tried_again(void **state)
+{
+    static const int errors[] = {EIO, EINTR, ENOSPC, EROFS, EINVAL};
+    struct fixture *fixture = *state;
+    fixture->max_files = 0; /* and one of each worker */
+    start(fixture, 1, 8, 1);
+    off_t bytes = 0;
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        assert_int_equal(appended(fixture, "p", 0, true), 0);
+        assert_int_equal(appended(fixture, "p", 0, false), 0);
+        bytes += 40;
+        fail_from(&data_syncs, 1, errors[i]);
+        struct request *failed = append_as(fixture, "p", 0, "1234", true);
+        assert_int_equal(finish(fixture, failed), -errors[i]);
+        assert_true(failed->job.sync); /* it was that which failed */
+        free_request(failed);
+        assert_int_equal(atomic_load(&notices), i + 1);
+        assert_non_null(strstr(last_notice, "/p/append.0.raw: it could not be synced: "));
+        assert_int_equal(bytes_of(fixture, "p/append.0.raw"), bytes);
+        assert_int_equal(read_at(fixture, "p", 0, bytes), STORE_NOT_FOUND);
+
+        fail_from(&data_syncs, 0, 0); /* the disk is well again, and it makes no difference */
+        for (int again = 0; again < 3; again++) {
+            struct request *refused = append_as(fixture, "p", 0, "1234", true);
+            assert_int_equal(finish(fixture, refused), STORE_SYNC_REFUSED);
+            assert_false(refused->job.sync);
+            free_request(refused);
+            assert_int_equal(appended(fixture, "p", 0, false), 0);
+            bytes += 20;
+            assert_int_equal(read_at(fixture, "p", 0, bytes - 20), 0);
+            assert_int_equal(appended(fixture, "other", 0, true), 0); /* p's file is given up */
+            assert_int_equal(open_files(fixture), 0);
+        }
+        assert_int_equal(bytes_of(fixture, "p/append.0.raw"), bytes);
+        assert_int_equal(atomic_load(&notices), i + 1);
+        assert_int_equal(finish_and_free(fixture, close_prefix(fixture, "p")), 0);
+    }
+    assert_int_equal(appended(fixture, "p", 0, true), 0);
+    stop(fixture);
+}
+
+/* There may be nobody to tell. */
+static void a_failed_sync_without_a_log(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->notice = NULL;
+    start(fixture, 1, 8, 1);
+    fail_from(&data_syncs, 1, EIO);
+    assert_int_equal(appended(fixture, "p", 0, true), -EIO);
+    assert_int_equal(appended(fixture, "p", 0, true), STORE_SYNC_REFUSED);
+    stop(fixture);
+    assert_int_equal(count(&data_syncs), 1);
+}
+
+/* A group of some that were written before the sync failed. */
+static void a_group_fails_together(void **state)
+{
+    struct fixture *fixture = *state;
+    struct request *synced[3], *unsynced;
+    start(fixture, 1, 8, 4);
+    struct request *first = hold_in_sync(fixture);
+    for (unsigned i = 0; i < 3; i++)
+        synced[i] = append_as(fixture, "p", 1, "1234", true);
+    unsynced = append_as(fixture, "p", 1, "1234", false);
+    atomic_store(&data_syncs.held, false);
+    fail_from(&data_syncs, 1, EIO); /* not the one that is under way */
+    assert_int_equal(sem_post(&data_syncs.released), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(finish(fixture, synced[i]), -EIO);
+        assert_true(synced[i]->job.sync);
+        free_request(synced[i]);
+    }
+    assert_int_equal(finish(fixture, unsynced), 0);
+    assert_int_equal(finish(fixture, first), 0);
+    assert_int_equal(unsynced->job.offset, 20);
+    assert_int_equal(bytes_of(fixture, "p/append.1.raw"), 40);
+    free_request(unsynced);
+    free_request(first);
+    assert_int_equal(count(&data_syncs), 1);
+    stop(fixture);
+}
+
+/* The Nth sync of a directory fails, for N = 1, 2, ... until all are through. */
+static void names_that_cannot_be_synced(void **state)
+{
+    struct fixture *fixture = *state;
+    for (unsigned nth = 1; nth <= 3; nth++) {
+        char prefix[16];
+        (void)snprintf(prefix, sizeof(prefix), "p%u", nth);
+        start(fixture, 2, 8, 2);
+        fail_from(&name_syncs, nth, EIO);
+        struct request *request = append_as(fixture, prefix, 0, "1234", true);
+        assert_int_equal(finish(fixture, request), nth <= 2 ? -EIO : 0);
+        assert_int_equal(request->job.sync, nth <= 2);
+        free_request(request);
+        fail_from(&name_syncs, 0, 0);
+        assert_int_equal(appended(fixture, prefix, 0, true), nth <= 2 ? STORE_SYNC_REFUSED : 0);
+        /* the other file of that directory is not better off: nobody was told that it is not there
+         */
+        assert_int_equal(appended(fixture, prefix, 1, true), nth <= 2 ? -EIO : 0);
+        assert_int_equal(appended(fixture, prefix, 1, false), 0);
+        /* the error of the directory is forgotten with the prefix, that of the root never */
+        assert_int_equal(appended(fixture, "q", 0, true), nth == 2 ? -EIO : 0);
+        struct request *closer = close_prefix(fixture, prefix);
+        struct request *behind = append_as(fixture, prefix, 0, "1234", true);
+        assert_int_equal(finish_and_free(fixture, closer), 0);
+        assert_int_equal(finish_and_free(fixture, behind), nth == 2 ? -EIO : 0);
+        stop(fixture);
+        root_close(fixture->root);
+        assert_int_equal(root_open(fixture->directory, &fixture->root), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SYNC_TEST(a_group_is_one_sync),
+        SYNC_TEST(always_is_always),
+        SYNC_TEST(a_failed_sync_is_never_tried_again),
+        SYNC_TEST(a_failed_sync_without_a_log),
+        SYNC_TEST(a_group_fails_together),
+        SYNC_TEST(names_that_cannot_be_synced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
