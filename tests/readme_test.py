@@ -21,6 +21,7 @@ EXAMPLES = {
     "README.md": 7,
     "src/http/PROTOCOL.md": 27,
     "src/store/FORMAT.md": 5,
+    "src/tools/README.md": 18,
 }
 
 
