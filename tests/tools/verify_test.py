@@ -114,6 +114,19 @@ class Verify(tool_case.Case):
                   if not (n * 116 + 16 > 2 * tool_case.PAGE and n * 116 < 3 * tool_case.PAGE)}
         self.assertEqual(wanted, set(found))
 
+    def test_bad_sector_in_bytes_that_are_read_twice(self):
+        """The first record claims 20000 bytes and was cut short; the one after it is alone between
+        two that were cut short."""
+        torn = records.encode(b"a" * 20000)[:9000], records.encode(b"c" * 50)[:9]
+        path = self.write(torn[0] + records.encode(b"b" * 20) + torn[1] +
+                          records.encode(b"d" * 20000) + records.encode(b"e"))
+        out, _ = self.check(1, "verify", path, fail_read=(tool_case.PAGE, tool_case.PAGE + 4))
+        self.assertEqual("%s: offset 0: damaged range, begins with a record cut short, 9000 bytes, "
+                         "of which the disk cannot read 4096\n"
+                         "%s: offset 9036: damaged range, 9 bytes\n" % (path, path),
+                         "".join(out.splitlines(True)[:2]))
+        self.assertIn("3 records", out)
+
     def test_full_output_and_closed_pipe(self):
         path = self.write(tool_case.three()[2] * 20000)
         for command in ("verify", "dump"):
