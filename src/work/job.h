@@ -52,9 +52,9 @@ struct job_progress {
 
 /* Where the job goes and what follows; only router, pool and worker touch it. */
 struct job_route {
-    struct open_prefix *prefix; /* NULL: not open */
-    void (*arrived)(struct job *job);
-    struct job *next; /* in whatever list it is */
+    struct open_prefix *prefix;         /* NULL: not open */
+    void (*completed)(struct job *job); /* loop thread, when it comes out of the ring */
+    struct job *next;                   /* in whatever list it is */
     unsigned worker;
     bool may_wait;      /* a read: for the disk */
     bool single_client; /* see single_client.h */

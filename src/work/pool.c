@@ -9,10 +9,10 @@
 #include "work/wake.h"
 #include "work/worker.h"
 
-/* So many jobs are worth a wake-up; fewer wait for a turn that brings none. */
+/* So many jobs are worth a wake-up; fewer wait for an iteration that brings none. */
 #define BURST_JOBS 32
 
-struct place {
+struct worker_slot {
     struct worker *worker;
     unsigned in_flight;
 };
@@ -21,15 +21,15 @@ struct pool {
     unsigned workers, max_in_flight;
     int event_fd;
     struct sleeper loop;
-    unsigned with_workers;              /* jobs that are not back */
-    unsigned pushed, pushed_a_turn_ago; /* since the last wake-up */
+    unsigned with_workers;          /* jobs that were pushed and not collected */
+    unsigned pushed, pushed_before; /* since the last wake-up: now, and one iteration ago */
     struct single_client single_client;
-    struct place places[];
+    struct worker_slot slots[];
 };
 
 int pool_start(const struct pool_options *options, struct pool **out)
 {
-    struct pool *pool = calloc(1, sizeof(*pool) + options->workers * sizeof(pool->places[0]));
+    struct pool *pool = calloc(1, sizeof(*pool) + options->workers * sizeof(pool->slots[0]));
     if (pool == NULL)
         return -ENOMEM;
     pool->workers = options->workers;
@@ -53,7 +53,7 @@ int pool_start(const struct pool_options *options, struct pool **out)
             .loop = &pool->loop,
             .loop_fd = pool->event_fd,
         };
-        error = worker_start(&worker, &pool->places[i].worker);
+        error = worker_start(&worker, &pool->slots[i].worker);
     }
     if (error != 0) {
         pool_stop(pool);
@@ -68,7 +68,7 @@ void pool_stop(struct pool *pool)
     if (pool == NULL)
         return;
     for (unsigned i = 0; i < pool->workers; i++)
-        worker_stop(pool->places[i].worker);
+        worker_stop(pool->slots[i].worker);
     if (pool->event_fd >= 0)
         (void)close(pool->event_fd);
     free(pool);
@@ -91,15 +91,15 @@ int pool_event_fd(const struct pool *pool)
 
 bool pool_admit(struct pool *pool, unsigned worker)
 {
-    if (pool->places[worker].in_flight >= pool->max_in_flight)
+    if (pool->slots[worker].in_flight >= pool->max_in_flight)
         return false;
-    pool->places[worker].in_flight++;
+    pool->slots[worker].in_flight++;
     return true;
 }
 
 void pool_release(struct pool *pool, unsigned worker)
 {
-    pool->places[worker].in_flight--;
+    pool->slots[worker].in_flight--;
 }
 
 void pool_push(struct pool *pool, struct job *job)
@@ -107,37 +107,37 @@ void pool_push(struct pool *pool, struct job *job)
     pool->with_workers++;
     pool->pushed++;
     job->route.single_client = single_client_pushed(&pool->single_client, pool->with_workers);
-    worker_push(pool->places[job->route.worker].worker, job);
+    worker_push(pool->slots[job->route.worker].worker, job);
 }
 
 void pool_collect(struct pool *pool)
 {
     for (unsigned i = 0; i < pool->workers; i++) {
-        struct worker *worker = pool->places[i].worker;
-        for (size_t answers = worker_answers(worker); answers > 0; answers--) {
+        struct worker *worker = pool->slots[i].worker;
+        for (size_t count = worker_completed(worker); count > 0; count--) {
             struct job *job = worker_pop(worker);
             pool->with_workers--;
-            job->route.arrived(job);
+            job->route.completed(job);
         }
     }
 }
 
 void pool_wake(struct pool *pool)
 {
-    unsigned before = pool->pushed_a_turn_ago;
-    pool->pushed_a_turn_ago = pool->pushed;
+    unsigned before = pool->pushed_before;
+    pool->pushed_before = pool->pushed;
     if (pool->pushed > 1 && pool->pushed > before && pool->pushed < BURST_JOBS)
         return;
-    pool->pushed = pool->pushed_a_turn_ago = 0;
+    pool->pushed = pool->pushed_before = 0;
     for (unsigned i = 0; i < pool->workers; i++)
-        worker_wake(pool->places[i].worker);
+        worker_wake(pool->slots[i].worker);
 }
 
-static bool has_answers(const void *argument)
+static bool has_completed(const void *argument)
 {
     const struct pool *pool = argument;
     unsigned i = 0;
-    while (i < pool->workers && worker_answers(pool->places[i].worker) == 0)
+    while (i < pool->workers && worker_completed(pool->slots[i].worker) == 0)
         i++;
     return i < pool->workers;
 }
@@ -146,10 +146,10 @@ bool pool_may_sleep(struct pool *pool)
 {
     if (pool->pushed > 0)
         return false;
-    if (pool->with_workers == 1 && single_client_spin(&pool->single_client, has_answers, pool))
+    if (pool->with_workers == 1 && single_client_spin(&pool->single_client, has_completed, pool))
         return false;
     sleeper_announce(&pool->loop);
-    if (!has_answers(pool))
+    if (!has_completed(pool))
         return true;
     sleeper_stay(&pool->loop);
     return false;

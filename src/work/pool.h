@@ -6,16 +6,16 @@
  *         --- push -----> worker 1 --- push ----->
  *         ...one ring each way for each worker, one producer, one consumer
  *
- * A turn of the loop: handle what epoll reports, pushing jobs as requests
- * come in; collect answered jobs; then wake those workers that were given
- * something and sleep. A worker drains its ring, answers everything, then
+ * An iteration of the loop: handle what epoll reports, pushing jobs as requests
+ * come in; collect completed jobs; then wake those workers that were given
+ * something and sleep. A worker drains its ring, completes what it can, then
  * signals the loop's eventfd, but only if the loop has said that it is about
  * to sleep. So each side pays at most one wake-up for a burst. A few jobs wait
- * for one more turn, which does not sleep: more of the burst may be in it.
+ * for one more iteration, which does not sleep: it may bring more of the burst.
  *
  * For a single client both sides spin before they sleep, see single_client.h.
  *
- * Admission: each worker has at most `max_in_flight` requests under way, and
+ * Admission: each worker has at most `max_in_flight` requests in flight, and
  * its rings have room for all of them and for one control message for each
  * parked request. So a push never fails.
  *
@@ -57,19 +57,19 @@ unsigned pool_max_in_flight(const struct pool *pool); /* for each worker */
  * never read. */
 int pool_event_fd(const struct pool *pool);
 
-/* Takes a place for a request on a worker, or answers false: it has too much under way. */
+/* Counts a request as in flight on a worker. False: the worker has too many. */
 bool pool_admit(struct pool *pool, unsigned worker);
 void pool_release(struct pool *pool, unsigned worker);
 
 /* Hands a job to job->route.worker. A request must have been admitted. */
 void pool_push(struct pool *pool, struct job *job);
 
-/* Calls `arrived` of every job that is answered by now; what comes meanwhile is for the next turn.
- */
+/* Calls `completed` of every job that is completed by now; what comes meanwhile is for the next
+ * iteration. */
 void pool_collect(struct pool *pool);
 
-/* Wakes the workers that were given something, if not just a few jobs came in this very turn. To be
- * called at the end of each turn; pool_may_sleep knows about those that were not woken. */
+/* Wakes the workers that were given something, unless a few jobs came in this very iteration. To be
+ * called at the end of each; pool_may_sleep knows about workers that were not woken. */
 void pool_wake(struct pool *pool);
 
 /* Before the loop sleeps: false if jobs wait to be collected or workers to be woken, then it must

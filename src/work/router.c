@@ -78,7 +78,7 @@ static void release_job(struct open_prefix *prefix, const struct job *job)
     }
 }
 
-static void job_arrived(struct job *job)
+static void job_completed(struct job *job)
 {
     struct open_prefix *prefix = job->route.prefix;
     if (job->more) {
@@ -101,7 +101,7 @@ static void dispatch(struct open_prefix *prefix, struct job *job)
     }
     job->has_bucket = true;
     job->route.prefix = prefix;
-    job->route.arrived = job_arrived;
+    job->route.completed = job_completed;
     prefix->in_flight++;
     pool_push(pool, job);
 }
@@ -141,7 +141,7 @@ static void fail_parked(struct open_prefix *prefix, bool created, int error)
     }
 }
 
-static void resolve_arrived(struct job *control)
+static void resolve_completed(struct job *control)
 {
     struct open_prefix *prefix = control->route.prefix;
     int error = control->error;
@@ -153,7 +153,7 @@ static void resolve_arrived(struct job *control)
     drain_parked(prefix);
 }
 
-static void close_arrived(struct job *control)
+static void close_completed(struct job *control)
 {
     struct open_prefix *prefix = control->route.prefix;
     struct router *router = prefix->router;
@@ -175,7 +175,7 @@ static void push_control(struct open_prefix *prefix, enum job_kind kind, unsigne
     control->kind = kind;
     control->route.prefix = prefix;
     control->route.worker = worker;
-    control->route.arrived = kind == JOB_CLOSE ? close_arrived : resolve_arrived;
+    control->route.completed = kind == JOB_CLOSE ? close_completed : resolve_completed;
     pool_push(prefix->router->pool, control);
 }
 

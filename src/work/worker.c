@@ -1,6 +1,5 @@
 #include "work/worker.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "store/bucket.h"
 #include "store/error.h"
 #include "work/append_batches.h"
@@ -32,7 +32,7 @@ struct worker {
     /* worker thread */
     struct job stop; /* pushed last */
     bool stopping;
-    bool answered; /* something since the last signal to the loop */
+    bool completed; /* something since the last signal to the loop */
     struct single_client single_client;
     struct file_cache cache;
     struct sync_schedule schedule;
@@ -40,20 +40,28 @@ struct worker {
     struct job *long_reads, **long_reads_end; /* in pieces, or waiting for the disk */
 };
 
-static void finish(struct worker *worker, struct job *job, int error)
+/* Admission counts jobs, and the rings have room for as many. A job that did not get in would never
+ * get a reply, and a close would wait for it for ever. */
+static void push_or_abort(struct ring *ring, struct job *job)
+{
+    if (ring_push(ring, job))
+        return;
+    log_line("a ring between loop and worker is full; this must not happen");
+    abort();
+}
+
+static void complete_job(struct worker *worker, struct job *job, int error)
 {
     job->error = error;
-    bool pushed = ring_push(worker->out, job);
-    assert(pushed); /* admission counts jobs, and the ring has room for as many */
-    (void)pushed;
-    worker->answered = true;
+    push_or_abort(worker->out, job);
+    worker->completed = true;
 }
 
 static void signal_loop(struct worker *worker)
 {
-    if (!worker->answered)
+    if (!worker->completed)
         return;
-    worker->answered = false;
+    worker->completed = false;
     if (!sleeper_claim(worker->options.loop))
         return;
     const uint64_t one = 1;
@@ -66,31 +74,31 @@ static int open_slot(struct worker *worker, const struct job *job, bool writable
     return file_cache_open(&worker->cache, job->route.prefix, job->bucket, writable);
 }
 
-static void finish_appends(struct worker *worker, struct job *job)
+static void complete_appends(struct worker *worker, struct job *job)
 {
     for (struct job *next; job != NULL; job = next) {
         next = job->route.next;
-        finish(worker, job, job->error);
+        complete_job(worker, job, job->error);
     }
 }
 
 static void write_appends(struct worker *worker)
 {
-    finish_appends(worker, append_batches_write(&worker->batches));
+    complete_appends(worker, append_batches_write(&worker->batches));
     while (worker->batches.synced != NULL) {
-        signal_loop(worker); /* what is answered does not wait for the sync of others */
-        finish_appends(worker, append_batches_write_synced(&worker->batches));
+        signal_loop(worker); /* what is completed does not wait for the sync of others */
+        complete_appends(worker, append_batches_write_synced(&worker->batches));
     }
 }
 
-static void read_later(struct worker *worker, struct job *job)
+static void queue_read(struct worker *worker, struct job *job)
 {
     job->route.next = NULL;
     *worker->long_reads_end = job;
     worker->long_reads_end = &job->route.next;
 }
 
-static void read_now(struct worker *worker, struct job *job, struct reader_quota *quota)
+static void read_job(struct worker *worker, struct job *job, struct reader_quota *quota)
 {
     struct bucket_slot *slot = &job->route.prefix->slots[job->bucket];
     int error = open_slot(worker, job, false);
@@ -98,29 +106,29 @@ static void read_now(struct worker *worker, struct job *job, struct reader_quota
         error = STORE_NOT_FOUND; /* it was never made, or it is gone with its records */
     if (error != 0) {
         reader_fail(job, error);
-        finish(worker, job, error);
+        complete_job(worker, job, error);
         return;
     }
     enum reader_result result =
         reader_read(job, slot->bucket, &slot->usual_bytes, job->route.may_wait, quota);
     job->route.may_wait = result == READER_BLOCKED;
     if (result == READER_DONE)
-        finish(worker, job, job->error);
+        complete_job(worker, job, job->error);
     else
-        read_later(worker, job);
+        queue_read(worker, job);
 }
 
-static void read_one_later(struct worker *worker)
+static void read_queued(struct worker *worker)
 {
     struct job *job = worker->long_reads;
     worker->long_reads = job->route.next;
     if (worker->long_reads == NULL)
         worker->long_reads_end = &worker->long_reads;
     struct reader_quota quota = READER_QUOTA;
-    read_now(worker, job, &quota);
+    read_job(worker, job, &quota);
 }
 
-/* The router asks for this only when no other job of the prefix is under way. */
+/* The router asks for this only when no other job of the prefix is in flight. */
 static void close_slots(struct worker *worker, struct job *job)
 {
     struct open_prefix *prefix = job->route.prefix;
@@ -129,10 +137,10 @@ static void close_slots(struct worker *worker, struct job *job)
             continue;
         file_cache_close(&worker->cache, &prefix->slots[i]);
     }
-    finish(worker, job, 0);
+    complete_job(worker, job, 0);
 }
 
-static int resolve(struct worker *worker, const struct job *job)
+static int resolve_prefix(struct worker *worker, const struct job *job)
 {
     int error;
     do
@@ -158,15 +166,15 @@ static void handle_job(struct worker *worker, struct job *job, struct reader_quo
     case JOB_READ:
     case JOB_READ_MULTI:
         if (job->more || (job->kind == JOB_READ_MULTI && reader_quota_is_used(quota)))
-            read_later(worker, job);
+            queue_read(worker, job);
         else
-            read_now(worker, job, quota);
+            read_job(worker, job, quota);
         break;
     case JOB_CLOSE:
         close_slots(worker, job);
         break;
     case JOB_RESOLVE:
-        finish(worker, job, resolve(worker, job));
+        complete_job(worker, job, resolve_prefix(worker, job));
         break;
     }
 }
@@ -202,7 +210,7 @@ static void sleep_until_pushed(struct worker *worker)
     sleeper_stay(&worker->sleeper);
 }
 
-static void *run(void *argument)
+static void *run_worker(void *argument)
 {
     struct worker *worker = argument;
     while (true) {
@@ -214,7 +222,7 @@ static void *run(void *argument)
         signal_loop(worker);
         sync_schedule_run_due(&worker->schedule);
         if (worker->long_reads != NULL)
-            read_one_later(worker);
+            read_queued(worker);
         else if (worker->stopping)
             break;
         else
@@ -232,7 +240,7 @@ static int start_thread(struct worker *worker)
     int error = pthread_sigmask(SIG_SETMASK, &all, &before);
     if (error != 0)
         return -error;
-    error = pthread_create(&worker->thread, NULL, run, worker);
+    error = pthread_create(&worker->thread, NULL, run_worker, worker);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return -error;
 }
@@ -278,9 +286,7 @@ int worker_start(const struct worker_options *options, struct worker **out)
 
 void worker_push(struct worker *worker, struct job *job)
 {
-    bool pushed = ring_push(worker->in, job);
-    assert(pushed); /* see finish */
-    (void)pushed;
+    push_or_abort(worker->in, job);
     worker->pushed = true;
 }
 
@@ -293,7 +299,7 @@ void worker_wake(struct worker *worker)
         (void)sem_post(&worker->wake);
 }
 
-size_t worker_answers(const struct worker *worker)
+size_t worker_completed(const struct worker *worker)
 {
     return ring_count(worker->out);
 }

@@ -51,14 +51,15 @@ struct worker_options {
 /* Starts the thread. 0 or -errno. */
 int worker_start(const struct worker_options *options, struct worker **out);
 
-/* Hands a job over. The caller has made sure that there is room. */
+/* Hands a job over. The caller has made sure that there is room: otherwise the program ends, since
+ * the job's request would never get a reply. */
 void worker_push(struct worker *worker, struct job *job);
 
 /* Wakes the thread if something was pushed since the last call and it sleeps. */
 void worker_wake(struct worker *worker);
 
-/* How many answered jobs wait, and the next of them. */
-size_t worker_answers(const struct worker *worker);
+/* How many completed jobs are to be collected, and the next of them. */
+size_t worker_completed(const struct worker *worker);
 struct job *worker_pop(struct worker *worker);
 
 /* Lets the thread finish what was pushed, joins and frees it. NULL is ignored. */
