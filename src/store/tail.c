@@ -28,7 +28,7 @@ struct read_buffer {
 };
 
 /* Fills the buffer from `offset` on, where the file has a whole header. */
-static int fill_buffer(int fd, struct read_buffer *buffer, int64_t offset)
+static int read_headers(int fd, struct read_buffer *buffer, int64_t offset)
 {
     bool after_long = offset >= buffer->begin + (int64_t)buffer->bytes;
     ssize_t got =
@@ -70,7 +70,7 @@ static int follow_headers(int fd, int64_t bytes, unsigned reads_left, struct tai
             tail->state = TAIL_NOT_REACHED;
             if (reads_left-- == 0)
                 return 0;
-            int error = fill_buffer(fd, &buffer, tail->whole);
+            int error = read_headers(fd, &buffer, tail->whole);
             if (error != 0)
                 return error;
         }

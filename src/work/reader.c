@@ -79,8 +79,8 @@ static int read_chain(struct job *job, struct bucket *bucket, bool may_wait, con
 }
 
 /* Reads on until the value ends or the piece is full. */
-static int read_on(struct job *job, struct bucket *bucket, bool may_wait, const void *begun,
-                   size_t begun_bytes)
+static int read_rest(struct job *job, struct bucket *bucket, bool may_wait, const void *begun,
+                     size_t begun_bytes)
 {
     int error = read_chain(job, bucket, may_wait, begun, begun_bytes);
     while (error == 0 && value_room(job) > 0)
@@ -138,7 +138,7 @@ static int read_single(struct job *job, struct bucket *bucket, uint32_t usual_by
             return 0;
     }
     size_t begun = job->progress.value_done == 0 ? found.read_bytes : 0;
-    int error = read_on(job, bucket, may_wait, job->small, begun);
+    int error = read_rest(job, bucket, may_wait, job->small, begun);
     job->more = error == 0 && job->progress.value_done < job->value_bytes;
     return error;
 }
@@ -161,7 +161,7 @@ static int begin_block(struct job *job, size_t bytes_max, struct block *block)
 
 /*
  * Reads the value at job->offset into the block as [length][value]; the end of a long value is
- * left for read_on.
+ * left for read_rest.
  */
 static int read_into_block(struct job *job, struct bucket *bucket, bool may_wait,
                            struct block *block)
@@ -222,7 +222,7 @@ static int read_batch(struct job *job, struct bucket *bucket, bool may_wait,
                       struct reader_quota *quota)
 {
     if (job->progress.value_open) {
-        int error = read_on(job, bucket, may_wait, NULL, 0);
+        int error = read_rest(job, bucket, may_wait, NULL, 0);
         job->progress.value_open = error != 0 || job->progress.value_done < job->value_bytes;
         return error;
     }

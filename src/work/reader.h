@@ -3,7 +3,7 @@
  *
  * Called by the worker that owns the bucket. Memory for a reply is bounded: at
  * most JOB_PIECE_BYTES_MAX of it are read ahead of the loop.
- * Owns job->progress; nobody else looks at it.
+ * Owns job->progress; no other module looks at it.
  */
 #ifndef ROCHEFORT_WORK_READER_H
 #define ROCHEFORT_WORK_READER_H
@@ -18,10 +18,10 @@
 enum reader_result {
     READER_DONE,    /* the piece is in the job, or job->error says why not */
     READER_BLOCKED, /* the page cache does not have the rest: call again with `may_wait` */
-    READER_YIELD    /* the piece is not complete, but others have their turn now: call again */
+    READER_YIELD    /* the piece is not complete, but other jobs go first now: call again */
 };
 
-/* What getMultis may still read before others have their turn. */
+/* What getMultis may still read before other jobs go first. */
 struct reader_quota {
     size_t values, bytes;
 };

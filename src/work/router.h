@@ -39,9 +39,9 @@ void router_free(struct router *router);
 /*
  * Accepts a job on the prefix `name` (valid, NUL-terminated): `done` will be called, never from
  * inside this call. The job's memory and what it points at must stay until then.
- * job->error is then 0, what bucket_open, bucket_append or bucket_read answered, or -ENOMEM. If no
+ * job->error is then 0, what bucket_open, bucket_append or bucket_read returned, or -ENOMEM. If no
  * bucket was tried job->has_bucket is false and the error is JOB_TOO_MANY_IN_FLIGHT, -ENOMEM or
- * what prefix_resolve answered.
+ * what prefix_resolve returned.
  */
 void router_submit(struct router *router, const char *name, struct job *job);
 

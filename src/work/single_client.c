@@ -5,10 +5,10 @@
 #include "base/clock.h"
 
 #define ROW_MIN 16
-/* A worker's answer takes less than this if nothing has to be waited for. The next request of a
- * client on the same machine takes not much more, but it may be for another worker, and so may the
- * one after it. A worker that has gone to sleep meanwhile makes that client slower, whereupon the
- * others find that spinning does not pay either. */
+/* A worker takes less than this for a job that does not wait for the disk. The next request of a
+ * client on the same machine takes not much longer, but it may be for another worker, and so may
+ * the one after it. A worker that has gone to sleep meanwhile makes that client slower, so that
+ * spinning does not pay for the other workers either. */
 #define LOOP_SPIN_NS 100000
 #define WORKER_SPIN_NS 300000
 #define LOOKS 16 /* between two looks at the clock */

@@ -10,10 +10,10 @@
  *
  * Detection is the loop's: the client is taken for a single one when 16 jobs
  * in a row were each alone in flight, that is, none was pushed before the one
- * before it was collected; and no longer as soon as one was. The loop polls the sockets
- * once more after it has spun and before it collects, so a second client does not
- * go unnoticed meanwhile. Clients that take turns by chance cannot be told from one.
- * The worker is told with each job. On a single core nobody spins.
+ * before it was collected; and no longer as soon as one was. The loop polls the
+ * sockets after it has spun and before it collects, so a second client is noticed
+ * meanwhile. Clients whose requests never overlap cannot be told from one client.
+ * The result goes to the worker with each job. On a single core no thread spins.
  *
  * It has to pay: after each time in vain the next ones are left out, 1, then 3,
  * 7, 15 and at last 16 of them, until one has paid again. So a thread spins
@@ -32,14 +32,14 @@ struct single_client {
     bool yields;      /* constant: lets others have the core while it spins */
     bool is_single;   /* so was the client of the last job */
     unsigned row;     /* jobs in a row that were alone in flight */
-    unsigned skips,
-        backoff; /* so many times are left out; so many will be after the next failure */
+    unsigned skips;   /* so many times more are left out */
+    unsigned backoff; /* so many were after the last failure */
 };
 
 void single_client_init_loop(struct single_client *client);
 void single_client_init_worker(struct single_client *client);
 
-/* Loop: a job was pushed, and `in_flight` are under way with it. True if the client is single. */
+/* Loop: a job was pushed, and with it `in_flight` are in flight. True if the client is single. */
 bool single_client_pushed(struct single_client *client, unsigned in_flight);
 
 /* Worker: a job was popped, with what single_client_pushed had returned for it. */

@@ -1,5 +1,5 @@
 /*
- * wake: how a sleeper is told that its ring is not empty any more.
+ * wake: how a sleeping thread is woken when its ring is not empty any more.
  *
  * Both directions use the same protocol, which calls the kernel only when the
  * other side really sleeps:

@@ -16,7 +16,7 @@
  * So an append waits for one step 5, and for the cached reads that came with it.
  * The quota bounds the getMultis among these, however many there are and however
  * many values they ask for: less than two pieces, at most 1024 values. Those over
- * it have their turn in step 5, in order, one in each drain.
+ * it are read in step 5, in order, one in each drain.
  *
  * Appends to one bucket keep their order, but those that are to be synced come
  * after the others of the drain. A worker ends with the syncs that are left.
