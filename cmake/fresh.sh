@@ -38,8 +38,10 @@ make_archive() {
     mv "$cache/root.tar.partial" "$cache/root.tar"
 }
 
-# What programs expect to find besides files.
+# What programs expect to find besides files. The root itself is a mount, as tests make namespaces
+# of their own.
 mount_all() {
+    mount --bind "$root" "$root"
     mount -t proc proc "$root/proc"
     mount -t sysfs -o ro sysfs "$root/sys"
     mount -t tmpfs -o mode=755 tmpfs "$root/dev"

@@ -22,7 +22,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* The order is that of CALLS in faults.py. */
+/* The order is that of CALLS in faults.py, and FailingDisk of SyncTest.java counts on it too. */
 enum call {
     PWRITEV,
     PREADV2,
