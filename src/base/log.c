@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/printable.h"
+
 #define LINE_BYTES_MAX 2048
 
 void log_line(const char *format, ...)
@@ -24,9 +26,7 @@ void log_line(const char *format, ...)
     size_t bytes = begin + (size_t)added;
     if (bytes > sizeof(line) - 1)
         bytes = sizeof(line) - 1;
-    for (size_t i = begin; i < bytes; i++)
-        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-            line[i] = '?';
+    printable_make(line + begin, bytes - begin);
     line[bytes++] = '\n';
     /* If standard error is gone there is nobody left to tell. */
     ssize_t written = write(STDERR_FILENO, line, bytes);

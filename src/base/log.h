@@ -6,7 +6,7 @@
 #ifndef ROCHEFORT_BASE_LOG_H
 #define ROCHEFORT_BASE_LOG_H
 
-/* "2018/02/10 12:06:21 " and the message; control characters become '?', long lines are cut. */
+/* "2018/02/10 12:06:21 " and the message, as printable.h leaves it; long lines are cut. */
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -114,13 +114,14 @@ static void a_line_has_date_time_and_message(void **state)
     assert_in_range(mktime(&local), before, time(NULL));
 }
 
+/* Those from 0x80 on are not UTF-8 in this order. */
 static void control_characters_do_not_pass(void **state)
 {
     struct fixture *fixture = *state;
     char all[256], wanted[256];
     for (int i = 1; i < 256; i++) {
         all[i - 1] = (char)i;
-        wanted[i - 1] = i < ' ' || i == 0x7f ? '?' : (char)i;
+        wanted[i - 1] = i < ' ' || i >= 0x7f ? '?' : (char)i;
     }
     all[255] = wanted[255] = '\0';
     capture(fixture);
@@ -147,6 +148,25 @@ static void long_lines_are_cut(void **state)
         assert_memory_equal(text + DATE_BYTES, message, kept);
         assert_int_equal(text[DATE_BYTES + kept], '\n');
         assert_int_equal(writes, 1);
+    }
+}
+
+/* Long lines are cut anywhere, also inside a character. */
+static void a_cut_leaves_no_part_of_a_character(void **state)
+{
+    struct fixture *fixture = *state;
+    char message[LINE_BYTES_MAX + 1];
+    for (size_t i = 0; i + 3 < sizeof(message); i += 3)
+        memcpy(message + i, "\xe2\x82\xac", 4);
+    for (size_t shift = 0; shift < 3; shift++) {
+        capture(fixture);
+        log_line("%.*s%s", (int)shift, "xx", message);
+        const char *text = captured(fixture);
+        size_t kept = LINE_BYTES_MAX - DATE_BYTES - 1, rest = (kept - shift) % 3;
+        assert_int_equal(strlen(text), DATE_BYTES + kept + 1);
+        assert_memory_equal(text + DATE_BYTES + shift, message, kept - shift - rest);
+        assert_memory_equal(text + DATE_BYTES + kept - rest, "??", rest);
+        assert_int_equal(text[DATE_BYTES + kept], '\n');
     }
 }
 
@@ -222,6 +242,7 @@ int main(void)
         TEST(a_line_has_date_time_and_message),
         TEST(control_characters_do_not_pass),
         TEST(long_lines_are_cut),
+        TEST(a_cut_leaves_no_part_of_a_character),
         TEST(without_a_local_time_there_is_no_date),
         TEST(what_cannot_be_formatted_is_left_out),
         TEST(a_closed_standard_error_is_borne),
