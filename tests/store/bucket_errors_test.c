@@ -1,7 +1,5 @@
 /*
- * Tests of store/bucket with a kernel that misbehaves: this program brings
- * its own pwritev, preadv2, ftruncate and fdatasync, which are cut short,
- * interrupted or fail as the test wishes and otherwise do what the real ones do.
+ * Tests of store/bucket with a kernel that misbehaves: writes, syncs and what has to be truncated.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,148 +7,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <dlfcn.h>
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "store/error.h"
-#include "store/one_bucket.h"
-
-/* What one call does: fail with `error`, or, if that is 0, move `bytes` bytes at most. */
-struct step {
-    int error;
-    size_t bytes;
-};
-
-struct script {
-    const struct step *steps;
-    size_t count, calls;
-};
-
-static struct script writes, reads, cuts, syncs;
-static unsigned waiting_reads; /* reads without RWF_NOWAIT */
-
-#define SCRIPT(...)                                                                                \
-    (struct script)                                                                                \
-    {                                                                                              \
-        .steps = (const struct step[]){__VA_ARGS__},                                               \
-        .count = sizeof((const struct step[]){__VA_ARGS__}) / sizeof(struct step)                  \
-    }
-#define ALL SIZE_MAX
-
-/* After its last step a script lets everything pass. */
-static struct step next_step(struct script *script)
-{
-    size_t call = script->calls++;
-    return call < script->count ? script->steps[call] : (struct step){0, ALL};
-}
-
-/* The parts, shortened to `bytes` bytes in all. Answers how many are left. */
-static int shorten(const struct iovec *parts, int count, size_t bytes, struct iovec *out)
-{
-    int used = 0;
-    for (; used < count && bytes > 0; used++) {
-        out[used] = parts[used];
-        if (out[used].iov_len > bytes)
-            out[used].iov_len = bytes;
-        bytes -= out[used].iov_len;
-    }
-    return used;
-}
-
-/* With _FILE_OFFSET_BITS=64 the symbols of these three are pwritev64, preadv64v2, ftruncate64. */
-ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset)
-{
-    ssize_t (*real)(int, const struct iovec *, int, off_t);
-    *(void **)&real = dlsym(RTLD_NEXT, "pwritev64");
-    struct step step = next_step(&writes);
-    struct iovec shortened[16];
-    assert_true(count <= 16);
-    if (step.error != 0) {
-        errno = step.error;
-        return -1;
-    }
-    return real(fd, shortened, shorten(parts, count, step.bytes, shortened), offset);
-}
-
-ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t offset, int flags)
-{
-    ssize_t (*real)(int, const struct iovec *, int, off_t, int);
-    *(void **)&real = dlsym(RTLD_NEXT, "preadv64v2");
-    waiting_reads += (flags & RWF_NOWAIT) == 0;
-    struct step step = next_step(&reads);
-    struct iovec shortened[16];
-    assert_true(count <= 16);
-    if (step.error != 0) {
-        errno = step.error;
-        return -1;
-    }
-    return real(fd, shortened, shorten(parts, count, step.bytes, shortened), offset, flags);
-}
-
-int ftruncate(int fd, off_t length)
-{
-    int (*real)(int, off_t);
-    *(void **)&real = dlsym(RTLD_NEXT, "ftruncate64");
-    struct step step = next_step(&cuts);
-    if (step.error != 0) {
-        errno = step.error;
-        return -1;
-    }
-    return real(fd, length);
-}
-
-int fdatasync(int fd)
-{
-    int (*real)(int);
-    *(void **)&real = dlsym(RTLD_NEXT, "fdatasync");
-    struct step step = next_step(&syncs);
-    if (step.error != 0) {
-        errno = step.error;
-        return -1;
-    }
-    return real(fd);
-}
-
-static int set_up(void **state)
-{
-    writes = reads = cuts = syncs = (struct script){0};
-    waiting_reads = 0;
-    return one_bucket_set_up(state);
-}
-
-/* Three records: 0..19, 20..41, 42..65. */
-static const char *const values[] = {"1st.", "second", "the last"};
-static const int64_t offsets[] = {0, 20, 42};
-#define TAIL 66
-
-/* Appends the three records, each value in two parts. */
-static int append(struct one_bucket *fixture)
-{
-    batch_reset(&fixture->batch);
-    for (size_t i = 0; i < 3; i++) {
-        size_t bytes = strlen(values[i]);
-        struct iovec *parts = batch_add(&fixture->batch, 1, (uint32_t)bytes, 2);
-        assert_non_null(parts);
-        parts[0] = (struct iovec){(void *)(uintptr_t)values[i], 3};
-        parts[1] = (struct iovec){(void *)(uintptr_t)(values[i] + 3), bytes - 3};
-    }
-    return bucket_append(fixture->bucket, &fixture->batch);
-}
-
-static void assert_readable(struct one_bucket *fixture, int64_t base)
-{
-    for (size_t i = 0; i < 3; i++) {
-        char buffer[16];
-        struct bucket_value found;
-        assert_int_equal(
-            bucket_read(fixture->bucket, base + offsets[i], buffer, sizeof(buffer), false, &found),
-            0);
-        assert_int_equal(found.read_bytes, strlen(values[i]));
-        assert_memory_equal(buffer, values[i], found.read_bytes);
-    }
-}
+#include "store/scripted_calls.h"
 
 static void short_writes_go_on(void **state)
 {
@@ -273,92 +131,6 @@ static void bucket_that_cannot_be_cut_back_takes_no_more(void **state)
     assert_int_equal(error, STORE_NOT_FOUND);
 }
 
-static void short_and_interrupted_reads_go_on(void **state)
-{
-    struct one_bucket *fixture = *state;
-    assert_int_equal(append(fixture), 0);
-    for (size_t some = 1; some < 24; some++) {
-        char buffer[8];
-        struct bucket_value found;
-        reads = SCRIPT({EINTR, 0}, {0, some}, {EINTR, 0});
-        assert_int_equal(bucket_read(fixture->bucket, 42, buffer, sizeof(buffer), some % 2, &found),
-                         0);
-        assert_int_equal(found.read_bytes, 8);
-        assert_memory_equal(buffer, "the last", 8);
-        assert_int_equal(reads.calls, 4);
-    }
-}
-
-static void what_is_not_in_memory_is_not_waited_for(void **state)
-{
-    struct one_bucket *fixture = *state;
-    char buffer[8];
-    struct bucket_value found;
-    assert_int_equal(append(fixture), 0);
-    reads = SCRIPT({EAGAIN, 0});
-    assert_int_equal(bucket_read(fixture->bucket, 42, buffer, 8, true, &found), STORE_WOULD_BLOCK);
-    for (size_t some = 1; some < 24; some++) { /* only the beginning is in memory */
-        reads = SCRIPT({0, some}, {EAGAIN, 0});
-        assert_int_equal(bucket_read(fixture->bucket, 42, buffer, 8, true, &found),
-                         STORE_WOULD_BLOCK);
-    }
-    reads = SCRIPT({0, 5}, {EAGAIN, 0});
-    assert_int_equal(bucket_read_more(fixture->bucket, 42, 1, buffer, 7, true), STORE_WOULD_BLOCK);
-    assert_int_equal(waiting_reads, 0);
-    /* of a short value everything is there even if what follows it is not */
-    reads = SCRIPT({0, 20}, {EAGAIN, 0});
-    assert_int_equal(bucket_read(fixture->bucket, 0, buffer, 8, true, &found), 0);
-    assert_int_equal(found.read_bytes, 4);
-    assert_memory_equal(buffer, "1st.", 4);
-}
-
-static void file_system_without_nowait_is_waited_for(void **state)
-{
-    struct one_bucket *fixture = *state;
-    char buffer[8];
-    struct bucket_value found;
-    assert_int_equal(append(fixture), 0);
-    reads = SCRIPT({EOPNOTSUPP, 0});
-    assert_int_equal(bucket_read(fixture->bucket, 0, buffer, 4, true, &found), 0);
-    assert_int_equal(reads.calls, 2);
-    assert_int_equal(waiting_reads, 1);
-    reads = (struct script){0};
-    assert_int_equal(bucket_read(fixture->bucket, 0, buffer, 4, true, &found), 0);
-    assert_int_equal(reads.calls, 1); /* it is asked only once */
-    assert_int_equal(waiting_reads, 2);
-    assert_memory_equal(buffer, "1st.", 4);
-}
-
-/* The file ends with the last value: asking for more would cost a call to be told so. */
-static void last_value_is_read_in_one_call(void **state)
-{
-    struct one_bucket *fixture = *state;
-    char buffer[1000];
-    struct bucket_value found;
-    assert_int_equal(append(fixture), 0);
-    for (int i = 0; i < 3; i++) {
-        reads = (struct script){0};
-        int error = bucket_read(fixture->bucket, offsets[i], buffer, sizeof(buffer), i % 2, &found);
-        assert_int_equal(error, 0);
-        assert_int_equal(found.read_bytes, strlen(values[i]));
-        assert_int_equal(reads.calls, 1);
-    }
-}
-
-static void read_error_is_told(void **state)
-{
-    struct one_bucket *fixture = *state;
-    char buffer[8];
-    struct bucket_value found;
-    assert_int_equal(append(fixture), 0);
-    for (int cached_only = 0; cached_only < 2; cached_only++) {
-        reads = SCRIPT({0, 17}, {EIO, 0});
-        assert_int_equal(bucket_read(fixture->bucket, 0, buffer, 8, cached_only, &found), -EIO);
-        reads = SCRIPT({EIO, 0});
-        assert_int_equal(bucket_read_more(fixture->bucket, 0, 0, buffer, 4, cached_only), -EIO);
-    }
-}
-
 /* Above all not one that was interrupted. */
 static void sync_is_tried_once(void **state)
 {
@@ -401,24 +173,17 @@ static void what_is_taken_back_is_gone(void **state)
     assert_readable(fixture, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, one_bucket_tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(short_writes_go_on),
-        TEST(interrupted_write_is_tried_again),
-        TEST(write_that_fails_is_cut_back),
-        TEST(every_write_fails_once),
-        TEST(write_of_nothing_is_an_error),
-        TEST(bucket_that_cannot_be_cut_back_takes_no_more),
-        TEST(short_and_interrupted_reads_go_on),
-        TEST(what_is_not_in_memory_is_not_waited_for),
-        TEST(file_system_without_nowait_is_waited_for),
-        TEST(last_value_is_read_in_one_call),
-        TEST(read_error_is_told),
-        TEST(sync_is_tried_once),
-        TEST(what_is_taken_back_is_gone),
+        SCRIPTED_TEST(short_writes_go_on),
+        SCRIPTED_TEST(interrupted_write_is_tried_again),
+        SCRIPTED_TEST(write_that_fails_is_cut_back),
+        SCRIPTED_TEST(every_write_fails_once),
+        SCRIPTED_TEST(write_of_nothing_is_an_error),
+        SCRIPTED_TEST(bucket_that_cannot_be_cut_back_takes_no_more),
+        SCRIPTED_TEST(sync_is_tried_once),
+        SCRIPTED_TEST(what_is_taken_back_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,7 +99,7 @@ static void make_prefix(struct one_bucket *fixture, unsigned round)
     assert_int_equal(resolve_new(fixture, round), 0);
 }
 
-/* The directory is left, and what it has noted. */
+/* The directory is left, with its buckets attribute. */
 static void empty_prefix(struct one_bucket *fixture, unsigned round)
 {
     make_prefix(fixture, round);

@@ -8,76 +8,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <dirent.h>
-#include <endian.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <string.h>
-#include <sys/inotify.h>
-#include <sys/stat.h>
-#include <sys/xattr.h>
-#include <unistd.h>
 
-#include "lib/temporary.h"
-#include "store/error.h"
-#include "store/prefix.h"
-
-struct fixture {
-    void *directory;
-    struct root *root;
-};
-
-static int set_up(void **state)
-{
-    static struct fixture fixture;
-    *state = &fixture;
-    if (temporary_make(&fixture.directory) != 0)
-        return -1;
-    return root_open(fixture.directory, &fixture.root);
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    root_close(fixture->root);
-    return temporary_remove(&fixture->directory);
-}
-
-static const char *in(const struct fixture *fixture, const char *name)
-{
-    return temporary_path(fixture->directory, name);
-}
-
-static void make_prefix(const struct fixture *fixture)
-{
-    assert_int_equal(mkdir(in(fixture, "p"), 0700), 0);
-}
-
-static void make_file(const struct fixture *fixture, const char *name)
-{
-    int fd = open(in(fixture, name), O_WRONLY | O_CREAT | O_EXCL, 0600);
-    assert_true(fd >= 0);
-    assert_int_equal(close(fd), 0);
-}
-
-/* Names in the directory of the prefix "p". */
-static unsigned count_entries(const struct fixture *fixture)
-{
-    unsigned count = 0;
-    struct dirent *entry;
-    DIR *directory = opendir(in(fixture, "p"));
-    assert_non_null(directory);
-    while ((entry = readdir(directory)) != NULL)
-        count += entry->d_name[0] != '.';
-    (void)closedir(directory);
-    return count;
-}
-
-static bool exists(const struct fixture *fixture, const char *name)
-{
-    return access(in(fixture, name), F_OK) == 0;
-}
+#include "store/prefix_fixture.h"
 
 static void names_are_taken_or_refused(void **state)
 {
@@ -132,6 +64,40 @@ static void file_names_are_those_of_the_format(void **state)
     assert_string_equal(name, "append.65535.raw");
 }
 
+static void file_names_are_read_back(void **state)
+{
+    (void)state;
+    static const char *const others[] = {
+        "",
+        "append",
+        "append.raw",
+        "append..raw",
+        "append.0",
+        "append.0.raw~",
+        "append.0.rawx",
+        "append.0.RAW",
+        "xappend.0.raw",
+        "append.00.raw",
+        "append.01.raw",
+        "append.+1.raw",
+        "append.-1.raw",
+        "append. 1.raw",
+        "append.1 .raw",
+        "append.0x1.raw",
+        "append.65536.raw",
+        "append.4294967296.raw",
+        "append.18446744073709551616.raw",
+        "append.99999999999999999999999999.raw",
+    };
+    char name[BUCKET_FILE_NAME_BYTES];
+    for (unsigned bucket = 0; bucket < PREFIX_BUCKETS_MAX; bucket += 13) {
+        bucket_file_name(bucket, name);
+        assert_int_equal(bucket_file_number(name), bucket);
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_int_equal(bucket_file_number(others[i]), -1);
+}
+
 static void longest_name_can_be_used(void **state)
 {
     struct fixture *fixture = *state;
@@ -145,89 +111,6 @@ static void longest_name_can_be_used(void **state)
     assert_int_equal(buckets, 2);
 }
 
-static void creation_makes_every_file(void **state)
-{
-    struct fixture *fixture = *state;
-    unsigned buckets;
-    assert_int_equal(prefix_resolve(fixture->root, "p", 3, true, &buckets), 0);
-    assert_int_equal(buckets, 3);
-    assert_int_equal(count_entries(fixture), 3);
-    assert_true(exists(fixture, "p/append.0.raw"));
-    assert_true(exists(fixture, "p/append.1.raw"));
-    assert_true(exists(fixture, "p/append.2.raw"));
-}
-
-static void creation_makes_the_highest_file_first(void **state)
-{
-    struct fixture *fixture = *state;
-    make_prefix(fixture);
-    int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    assert_true(watch >= 0);
-    assert_true(inotify_add_watch(watch, in(fixture, "p"), IN_CREATE) >= 0);
-    unsigned buckets;
-    assert_int_equal(prefix_resolve(fixture->root, "p", 12, true, &buckets), 0);
-
-    int expected = 11;
-    char seen[8192] __attribute__((aligned(8)));
-    ssize_t bytes = read(watch, seen, sizeof(seen));
-    assert_true(bytes > 0);
-    for (ssize_t at = 0; at < bytes; expected--) {
-        const struct inotify_event *event = (const struct inotify_event *)(const void *)(seen + at);
-        char name[64];
-        (void)snprintf(name, sizeof(name), "append.%d.raw", expected);
-        assert_string_equal(event->name, name);
-        at += (ssize_t)(sizeof(*event) + event->len);
-    }
-    assert_int_equal(expected, -1);
-    (void)close(watch);
-}
-
-static void creation_cut_short_is_completed(void **state)
-{
-    struct fixture *fixture = *state;
-    make_prefix(fixture);
-    make_file(fixture, "p/append.4.raw");
-    make_file(fixture, "p/append.3.raw");
-    unsigned buckets = 0;
-    assert_int_equal(prefix_resolve(fixture->root, "p", 128, true, &buckets), 0);
-    assert_int_equal(buckets, 5);
-    assert_int_equal(count_entries(fixture), 5);
-    assert_true(exists(fixture, "p/append.0.raw"));
-    assert_true(exists(fixture, "p/append.1.raw"));
-    assert_true(exists(fixture, "p/append.2.raw"));
-}
-
-static void prefix_can_be_completed_later(void **state)
-{
-    struct fixture *fixture = *state;
-    make_prefix(fixture);
-    make_file(fixture, "p/append.0.raw");
-    assert_int_equal(prefix_complete(fixture->root, "p", 4),
-                     STORE_FILES_MISSING); /* the last was lost */
-    assert_int_equal(count_entries(fixture), 1);
-    assert_int_equal(unlink(in(fixture, "p/append.0.raw")), 0);
-    make_file(fixture, "p/append.3.raw");
-    make_file(fixture, "p/append.2.raw");
-    for (int round = 0; round < 2; round++) {
-        assert_int_equal(prefix_complete(fixture->root, "p", 4), 0);
-        assert_int_equal(count_entries(fixture), 4);
-    }
-    assert_true(exists(fixture, "p/append.0.raw"));
-    assert_true(exists(fixture, "p/append.1.raw"));
-    assert_int_equal(unlink(in(fixture, "p/append.2.raw")), 0);
-    assert_int_equal(prefix_complete(fixture->root, "p", 4), 0); /* lost, not cut short */
-    assert_int_equal(count_entries(fixture), 3);
-    make_file(fixture, "file");
-    assert_int_equal(prefix_complete(fixture->root, "file", 4), -ENOTDIR);
-}
-
-static unsigned noted(struct fixture *fixture)
-{
-    uint32_t stored = 0;
-    ssize_t got = getxattr(in(fixture, "p"), "user.rochefort.buckets", &stored, sizeof(stored));
-    return got == sizeof(stored) ? le32toh(stored) : 0;
-}
-
 /* Its number would not be right for the files that are there: which of them holds an id? */
 static void lost_file_is_missed(void **state)
 {
@@ -235,9 +118,9 @@ static void lost_file_is_missed(void **state)
     static const char *const lost[] = {"p/append.3.raw", "p/append.0.raw", "p/append.1.raw"};
     unsigned buckets;
     assert_int_equal(prefix_resolve(fixture->root, "p", 4, true, &buckets), 0);
-    if (noted(fixture) == 0)
+    if (buckets_attribute(fixture) == 0)
         skip(); /* no extended attributes here */
-    assert_int_equal(noted(fixture), 4);
+    assert_int_equal(buckets_attribute(fixture), 4);
     for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
         assert_int_equal(unlink(in(fixture, lost[i])), 0);
         for (int create = 0; create < 2; create++)
@@ -253,115 +136,6 @@ static void lost_file_is_missed(void **state)
     assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), STORE_FILES_MISSING);
     assert_int_equal(unlink(in(fixture, "p/append.0.raw")), 0); /* also if their number is right */
     assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), STORE_FILES_MISSING);
-}
-
-static void number_is_noted_once_all_are_there(void **state)
-{
-    struct fixture *fixture = *state;
-    unsigned buckets;
-    make_prefix(fixture);
-    make_file(fixture, "p/append.4.raw");
-    assert_int_equal(prefix_resolve(fixture->root, "p", 9, false, &buckets), 0);
-    assert_int_equal(noted(fixture), 0); /* a read changes nothing */
-    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0);
-    if (noted(fixture) == 0)
-        skip();
-    assert_int_equal(noted(fixture), 5);
-    for (unsigned i = 0; i < 5; i++) {
-        char file[BUCKET_FILE_NAME_BYTES + 2] = "p/";
-        bucket_file_name(i, file + 2);
-        assert_int_equal(unlink(in(fixture, file)), 0);
-    }
-    assert_int_equal(prefix_resolve(fixture->root, "p", 7, false, &buckets), STORE_NO_PREFIX);
-    assert_int_equal(noted(fixture), 5);
-    assert_int_equal(prefix_resolve(fixture->root, "p", 7, true, &buckets), 0);
-    assert_int_equal(noted(fixture), 7);
-    static const uint8_t wrong[] = {1, 2, 3, 4, 5, 6, 7, 8};
-    assert_int_equal(setxattr(in(fixture, "p"), "user.rochefort.buckets", wrong, 8, 0), 0);
-    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0); /* not ours */
-    assert_int_equal(buckets, 7);
-}
-
-/* It may be wrong: a copy may not be complete yet. */
-static void number_that_was_only_counted_is_not_noted(void **state)
-{
-    struct fixture *fixture = *state;
-    unsigned buckets;
-    make_prefix(fixture);
-    make_file(fixture, "p/append.0.raw");
-    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0);
-    assert_int_equal(noted(fixture), 0);
-    make_file(fixture, "p/append.1.raw");
-    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0);
-    assert_int_equal(buckets, 2);
-}
-
-static void deleted_prefix_is_made_anew(void **state)
-{
-    struct fixture *fixture = *state;
-    for (int directory = 0; directory < 2; directory++) { /* all of it, or only the files */
-        unsigned buckets;
-        assert_int_equal(prefix_complete(fixture->root, "p", 4), 0);
-        assert_int_equal(count_entries(fixture), 4);
-        assert_int_equal(prefix_resolve(fixture->root, "p", 9, false, &buckets), 0);
-        assert_int_equal(buckets, 4);
-        assert_int_equal(temporary_empty(in(fixture, "p")), 0);
-        if (directory == 0)
-            make_prefix(fixture);
-    }
-}
-
-#define THREADS 4
-#define BUCKETS 200
-
-static void *complete(void *root)
-{
-    return (void *)(intptr_t)prefix_complete(root, "p", BUCKETS);
-}
-
-static void complete_by_several_threads(struct fixture *fixture)
-{
-    pthread_t threads[THREADS];
-    for (int i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, complete, fixture->root), 0);
-    for (int i = 0; i < THREADS; i++) {
-        void *error;
-        assert_int_equal(pthread_join(threads[i], &error), 0);
-        assert_null(error);
-    }
-    assert_int_equal(count_entries(fixture), BUCKETS);
-    unsigned buckets;
-    assert_int_equal(prefix_resolve(fixture->root, "p", 1, false, &buckets), 0);
-    assert_int_equal(buckets, BUCKETS);
-}
-
-static void several_threads_may_complete_a_prefix(void **state)
-{
-    struct fixture *fixture = *state;
-    char last[BUCKET_FILE_NAME_BYTES + 2];
-    (void)snprintf(last, sizeof(last), "p/append.%d.raw", BUCKETS - 1);
-    make_prefix(fixture);
-    make_file(fixture, last);
-    complete_by_several_threads(fixture);
-    for (int round = 0; round < 4; round++) { /* or make a deleted one anew */
-        assert_int_equal(temporary_empty(in(fixture, "p")), 0);
-        complete_by_several_threads(fixture);
-    }
-}
-
-static void reading_never_creates(void **state)
-{
-    struct fixture *fixture = *state;
-    unsigned buckets = 99;
-    assert_int_equal(prefix_resolve(fixture->root, "p", 3, false, &buckets), STORE_NO_PREFIX);
-    assert_false(exists(fixture, "p"));
-    make_prefix(fixture);
-    assert_int_equal(prefix_resolve(fixture->root, "p", 3, false, &buckets), STORE_NO_PREFIX);
-    assert_int_equal(count_entries(fixture), 0);
-    make_file(fixture, "p/append.6.raw"); /* a creation cut short */
-    assert_int_equal(prefix_resolve(fixture->root, "p", 3, false, &buckets), 0);
-    assert_int_equal(buckets, 7);
-    assert_int_equal(count_entries(fixture), 1);
 }
 
 static void existing_prefix_keeps_its_number(void **state)
@@ -450,30 +224,20 @@ static void what_is_no_directory_is_refused(void **state)
     assert_int_equal(rmdir(in(fixture, "real")), 0); /* so nothing was made in it */
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_are_taken_or_refused),
-        cmocka_unit_test(names_have_255_bytes_at_most),
-        cmocka_unit_test(file_names_are_those_of_the_format),
-        TEST(longest_name_can_be_used),
-        TEST(creation_makes_every_file),
-        TEST(creation_makes_the_highest_file_first),
-        TEST(creation_cut_short_is_completed),
-        TEST(prefix_can_be_completed_later),
-        TEST(deleted_prefix_is_made_anew),
-        TEST(lost_file_is_missed),
-        TEST(number_is_noted_once_all_are_there),
-        TEST(number_that_was_only_counted_is_not_noted),
-        TEST(several_threads_may_complete_a_prefix),
-        TEST(reading_never_creates),
-        TEST(existing_prefix_keeps_its_number),
-        TEST(gap_is_refused),
-        TEST(foreign_files_are_ignored),
-        TEST(highest_number_of_buckets_is_found),
-        TEST(what_is_no_directory_is_refused),
+        PREFIX_TEST(names_are_taken_or_refused),
+        PREFIX_TEST(names_have_255_bytes_at_most),
+        PREFIX_TEST(file_names_are_those_of_the_format),
+        PREFIX_TEST(file_names_are_read_back),
+        PREFIX_TEST(longest_name_can_be_used),
+        PREFIX_TEST(lost_file_is_missed),
+        PREFIX_TEST(existing_prefix_keeps_its_number),
+        PREFIX_TEST(gap_is_refused),
+        PREFIX_TEST(foreign_files_are_ignored),
+        PREFIX_TEST(highest_number_of_buckets_is_found),
+        PREFIX_TEST(what_is_no_directory_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,213 @@
+/*
+ * Tests of store/prefix: how a prefix is made and completed, and what is written to its buckets
+ * attribute.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "store/prefix_fixture.h"
+
+static void creation_makes_every_file(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned buckets;
+    assert_int_equal(prefix_resolve(fixture->root, "p", 3, true, &buckets), 0);
+    assert_int_equal(buckets, 3);
+    assert_int_equal(count_entries(fixture), 3);
+    assert_true(exists(fixture, "p/append.0.raw"));
+    assert_true(exists(fixture, "p/append.1.raw"));
+    assert_true(exists(fixture, "p/append.2.raw"));
+}
+
+static void creation_makes_the_highest_file_first(void **state)
+{
+    struct fixture *fixture = *state;
+    make_prefix(fixture);
+    int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    assert_true(watch >= 0);
+    assert_true(inotify_add_watch(watch, in(fixture, "p"), IN_CREATE) >= 0);
+    unsigned buckets;
+    assert_int_equal(prefix_resolve(fixture->root, "p", 12, true, &buckets), 0);
+
+    int expected = 11;
+    char seen[8192] __attribute__((aligned(8)));
+    ssize_t bytes = read(watch, seen, sizeof(seen));
+    assert_true(bytes > 0);
+    for (ssize_t at = 0; at < bytes; expected--) {
+        const struct inotify_event *event = (const struct inotify_event *)(const void *)(seen + at);
+        char name[64];
+        (void)snprintf(name, sizeof(name), "append.%d.raw", expected);
+        assert_string_equal(event->name, name);
+        at += (ssize_t)(sizeof(*event) + event->len);
+    }
+    assert_int_equal(expected, -1);
+    (void)close(watch);
+}
+
+static void creation_cut_short_is_completed(void **state)
+{
+    struct fixture *fixture = *state;
+    make_prefix(fixture);
+    make_file(fixture, "p/append.4.raw");
+    make_file(fixture, "p/append.3.raw");
+    unsigned buckets = 0;
+    assert_int_equal(prefix_resolve(fixture->root, "p", 128, true, &buckets), 0);
+    assert_int_equal(buckets, 5);
+    assert_int_equal(count_entries(fixture), 5);
+    assert_true(exists(fixture, "p/append.0.raw"));
+    assert_true(exists(fixture, "p/append.1.raw"));
+    assert_true(exists(fixture, "p/append.2.raw"));
+}
+
+static void prefix_can_be_completed_later(void **state)
+{
+    struct fixture *fixture = *state;
+    make_prefix(fixture);
+    make_file(fixture, "p/append.0.raw");
+    assert_int_equal(prefix_complete(fixture->root, "p", 4),
+                     STORE_FILES_MISSING); /* the last was lost */
+    assert_int_equal(count_entries(fixture), 1);
+    assert_int_equal(unlink(in(fixture, "p/append.0.raw")), 0);
+    make_file(fixture, "p/append.3.raw");
+    make_file(fixture, "p/append.2.raw");
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(prefix_complete(fixture->root, "p", 4), 0);
+        assert_int_equal(count_entries(fixture), 4);
+    }
+    assert_true(exists(fixture, "p/append.0.raw"));
+    assert_true(exists(fixture, "p/append.1.raw"));
+    assert_int_equal(unlink(in(fixture, "p/append.2.raw")), 0);
+    assert_int_equal(prefix_complete(fixture->root, "p", 4), 0); /* lost, not cut short */
+    assert_int_equal(count_entries(fixture), 3);
+    make_file(fixture, "file");
+    assert_int_equal(prefix_complete(fixture->root, "file", 4), -ENOTDIR);
+}
+
+static void number_is_written_once_all_are_there(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned buckets;
+    make_prefix(fixture);
+    make_file(fixture, "p/append.4.raw");
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, false, &buckets), 0);
+    assert_int_equal(buckets_attribute(fixture), 0); /* a read changes nothing */
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0);
+    if (buckets_attribute(fixture) == 0)
+        skip();
+    assert_int_equal(buckets_attribute(fixture), 5);
+    for (unsigned i = 0; i < 5; i++) {
+        char file[BUCKET_FILE_NAME_BYTES + 2] = "p/";
+        bucket_file_name(i, file + 2);
+        assert_int_equal(unlink(in(fixture, file)), 0);
+    }
+    assert_int_equal(prefix_resolve(fixture->root, "p", 7, false, &buckets), STORE_NO_PREFIX);
+    assert_int_equal(buckets_attribute(fixture), 5);
+    assert_int_equal(prefix_resolve(fixture->root, "p", 7, true, &buckets), 0);
+    assert_int_equal(buckets_attribute(fixture), 7);
+    static const uint8_t wrong[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    assert_int_equal(setxattr(in(fixture, "p"), "user.rochefort.buckets", wrong, 8, 0), 0);
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0); /* not ours */
+    assert_int_equal(buckets, 7);
+}
+
+/* It may be wrong: a copy may not be complete yet. */
+static void number_that_was_only_counted_is_not_written(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned buckets;
+    make_prefix(fixture);
+    make_file(fixture, "p/append.0.raw");
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0);
+    assert_int_equal(buckets_attribute(fixture), 0);
+    make_file(fixture, "p/append.1.raw");
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0);
+    assert_int_equal(buckets, 2);
+}
+
+static void deleted_prefix_is_made_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int directory = 0; directory < 2; directory++) { /* all of it, or only the files */
+        unsigned buckets;
+        assert_int_equal(prefix_complete(fixture->root, "p", 4), 0);
+        assert_int_equal(count_entries(fixture), 4);
+        assert_int_equal(prefix_resolve(fixture->root, "p", 9, false, &buckets), 0);
+        assert_int_equal(buckets, 4);
+        assert_int_equal(temporary_empty(in(fixture, "p")), 0);
+        if (directory == 0)
+            make_prefix(fixture);
+    }
+}
+
+#define THREADS 4
+#define BUCKETS 200
+
+static void *complete(void *root)
+{
+    return (void *)(intptr_t)prefix_complete(root, "p", BUCKETS);
+}
+
+static void complete_by_several_threads(struct fixture *fixture)
+{
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, complete, fixture->root), 0);
+    for (int i = 0; i < THREADS; i++) {
+        void *error;
+        assert_int_equal(pthread_join(threads[i], &error), 0);
+        assert_null(error);
+    }
+    assert_int_equal(count_entries(fixture), BUCKETS);
+    unsigned buckets;
+    assert_int_equal(prefix_resolve(fixture->root, "p", 1, false, &buckets), 0);
+    assert_int_equal(buckets, BUCKETS);
+}
+
+static void several_threads_may_complete_a_prefix(void **state)
+{
+    struct fixture *fixture = *state;
+    char last[BUCKET_FILE_NAME_BYTES + 2];
+    (void)snprintf(last, sizeof(last), "p/append.%d.raw", BUCKETS - 1);
+    make_prefix(fixture);
+    make_file(fixture, last);
+    complete_by_several_threads(fixture);
+    for (int round = 0; round < 4; round++) { /* or make a deleted one anew */
+        assert_int_equal(temporary_empty(in(fixture, "p")), 0);
+        complete_by_several_threads(fixture);
+    }
+}
+
+static void reading_never_creates(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned buckets = 99;
+    assert_int_equal(prefix_resolve(fixture->root, "p", 3, false, &buckets), STORE_NO_PREFIX);
+    assert_false(exists(fixture, "p"));
+    make_prefix(fixture);
+    assert_int_equal(prefix_resolve(fixture->root, "p", 3, false, &buckets), STORE_NO_PREFIX);
+    assert_int_equal(count_entries(fixture), 0);
+    make_file(fixture, "p/append.6.raw"); /* a creation cut short */
+    assert_int_equal(prefix_resolve(fixture->root, "p", 3, false, &buckets), 0);
+    assert_int_equal(buckets, 7);
+    assert_int_equal(count_entries(fixture), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PREFIX_TEST(creation_makes_every_file),
+        PREFIX_TEST(creation_makes_the_highest_file_first),
+        PREFIX_TEST(creation_cut_short_is_completed),
+        PREFIX_TEST(prefix_can_be_completed_later),
+        PREFIX_TEST(number_is_written_once_all_are_there),
+        PREFIX_TEST(number_that_was_only_counted_is_not_written),
+        PREFIX_TEST(deleted_prefix_is_made_anew),
+        PREFIX_TEST(several_threads_may_complete_a_prefix),
+        PREFIX_TEST(reading_never_creates),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
