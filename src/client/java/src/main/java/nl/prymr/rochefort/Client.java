@@ -1,6 +1,7 @@
 package nl.prymr.rochefort;
 
 import java.net.URL;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
@@ -25,11 +26,11 @@ import java.util.concurrent.CompletableFuture;
  * program. It keeps connections open, at most {@link ClientBuilder#maxConnections} of them. Each
  * method has an asynchronous twin, with {@code Async} in its name, which returns at once.
  * Cancelling the returned future ends the request. Futures complete in one of the client's threads,
- * and blocking it is allowed; a future whose request was never sent completes in the thread that
- * detected this, which is the caller's after {@link #close()}. The number of asynchronous calls
- * that wait is limited only by memory. The client's threads are daemon threads: a program that
- * ends abandons the calls under way, so close the client, or wait for the futures, before {@code
- * main} returns.
+ * or of its {@linkplain ClientBuilder#executor executor}, and blocking it is allowed; a future
+ * whose request was never sent completes in the thread that detected this, which is the caller's
+ * after {@link #close()}. The number of asynchronous calls that wait is limited only by memory. The
+ * client's threads are daemon threads: a program that ends abandons the calls under way, so close
+ * the client, or wait for the futures, before {@code main} returns.
  *
  * <p><b>Arrays.</b> Arrays that are passed in are not copied: do not change them until the call has
  * returned or the future is complete. Arrays that are returned belong to the caller.
@@ -44,21 +45,17 @@ import java.util.concurrent.CompletableFuture;
  * killed afterwards. Whether it survives a power failure or a kernel crash depends on the server's
  * flag {@code -sync}; with {@link ClientBuilder#syncAppends} it always does.
  *
- * <p><b>Retries.</b> An append is sent once, whatever happens to the connection and whatever the
- * value of {@code jdk.httpclient.enableAllMethodRetry} is. If the connection breaks before the
- * reply, {@link RochefortException#mayHaveHappened()} is true and the caller decides whether to
- * send it again. This happens in normal operation: a server that is stopped closes the connections
- * that the client keeps, and a request on its way at that moment gets no reply. Rarely, on a busy
- * machine, the JDK itself closes a connection that it has just reused, and drops the reply. A
- * program that prefers a duplicate to a missing value appends again. A read (get, getMulti) is sent
- * a second time if the connection was lost before the first byte of the reply: a get by the JDK, a
- * getMulti by this client. No other request is repeated. (With the option above the JDK may repeat
- * a request without a body, and may try a second time to connect.)
+ * <p><b>Retries.</b> An append is sent once. If the connection breaks before the reply, {@link
+ * RochefortException#mayHaveHappened()} is true and the caller decides whether to send it again. A
+ * program that prefers a duplicate to a missing value does. This is rare, but possible in normal
+ * operation: a server that is stopped closes its connections, and a request on its way at that
+ * moment gets no reply. Therefore an append is sent only on a connection that is open as far as can
+ * be seen, and that the server will not close soon for being idle. Only if not one byte of it could
+ * be sent on such a connection, it is sent on a new one. A read (get, getMulti) is sent a second
+ * time, on a new connection, if the connection was lost before the first byte of the reply. No
+ * other request is repeated.
  */
 public final class Client implements AutoCloseable {
-    private static final String VALUE = "application/octet-stream";
-    private static final String JSON = "application/json";
-
     private final Endpoint endpoint;
     private final Transport transport;
     private final boolean syncAppends;
@@ -71,7 +68,7 @@ public final class Client implements AutoCloseable {
      * @throws IllegalArgumentException if it is not such a URL
      */
     public Client(String url) {
-        this(new Endpoint(url), builder(url).transport(), false);
+        this(builder(url));
     }
 
     /**
@@ -83,10 +80,10 @@ public final class Client implements AutoCloseable {
         this(url.toString());
     }
 
-    Client(Endpoint endpoint, Transport transport, boolean syncAppends) {
-        this.endpoint = endpoint;
-        this.transport = transport;
-        this.syncAppends = syncAppends;
+    Client(ClientBuilder builder) {
+        this.endpoint = builder.endpoint();
+        this.transport = builder.transport();
+        this.syncAppends = builder.syncsAppends();
     }
 
     /**
@@ -222,7 +219,7 @@ public final class Client implements AutoCloseable {
      */
     public List<byte[]> getMulti(String storagePrefix, String id, long[] offsets)
             throws GetMultiException {
-        return multi(storagePrefix, id, new Offsets(offsets)).call();
+        return multi(storagePrefix, id, new Offsets(offsets));
     }
 
     /**
@@ -248,7 +245,7 @@ public final class Client implements AutoCloseable {
      */
     public List<byte[]> getMulti(String storagePrefix, String id, byte[] encodedOffsets)
             throws GetMultiException {
-        return multi(storagePrefix, id, new Offsets(encodedOffsets)).call();
+        return multi(storagePrefix, id, new Offsets(encodedOffsets));
     }
 
     /**
@@ -272,7 +269,10 @@ public final class Client implements AutoCloseable {
      */
     public CompletableFuture<List<byte[]>> getMultiAsync(String storagePrefix, String id,
             long[] offsets) {
-        return multi(storagePrefix, id, new Offsets(offsets)).start();
+        Offsets view = new Offsets(offsets);
+        String target = endpoint.getMultiTarget(storagePrefix, id);
+        return view.count() == 0 ? CompletableFuture.completedFuture(new ArrayList<>())
+                : transport.start(new GetMultiCall(endpoint, target, view));
     }
 
     /**
@@ -300,8 +300,8 @@ public final class Client implements AutoCloseable {
      */
     public ValueIterator getMultiIterator(String storagePrefix, String id, long[] offsets)
             throws RochefortException {
-        return new ValueIterator(
-                transport, endpoint.getMulti(storagePrefix, id), new Offsets(offsets));
+        return new ValueIterator(transport, endpoint, endpoint.getMultiTarget(storagePrefix, id),
+                new Offsets(offsets));
     }
 
     /**
@@ -330,31 +330,40 @@ public final class Client implements AutoCloseable {
     /**
      * Closes this client; has no effect on the server's files. Further calls fail. Waits for calls
      * that are under way or queued for a connection, and ends open iterators. If this thread is
-     * interrupted while it waits, all calls are ended at once. Before Java 21 idle connections, and
-     * one thread, end only at a later garbage collection.
+     * interrupted while it waits, all calls are ended at once. Then all connections are closed.
      */
     @Override
     public void close() {
         transport.close();
     }
 
-    private Exchange<Long> appending(String storagePrefix, String id, byte[] data) {
-        return new SimpleExchange<>(endpoint.append(storagePrefix, id, syncAppends),
-                new OneShotBody(data), transport.timeout(), JSON, Json::offset);
+    private Call<Long> appending(String storagePrefix, String id, byte[] data) {
+        return new SimpleExchange<>(endpoint.append(storagePrefix, id, data, syncAppends),
+                Exchange.JSON, Json::offset);
     }
 
-    private Exchange<byte[]> getting(String storagePrefix, String id, long offset) {
-        return new SimpleExchange<>(endpoint.get(storagePrefix, id, offset), null,
-                transport.timeout(), VALUE, Client::notEmpty);
+    private Call<byte[]> getting(String storagePrefix, String id, long offset) {
+        return new SimpleExchange<>(endpoint.get(storagePrefix, id, offset), Exchange.VALUE,
+                Client::notEmpty);
     }
 
-    private Exchange<Void> closing(String storagePrefix) {
-        return new SimpleExchange<>(endpoint.close(storagePrefix), new OneShotBody(new byte[0]),
-                transport.timeout(), JSON, Json::success);
+    private Call<Void> closing(String storagePrefix) {
+        return new SimpleExchange<>(endpoint.close(storagePrefix), Exchange.JSON, Json::success);
     }
 
-    private GetMultiCall multi(String storagePrefix, String id, Offsets offsets) {
-        return new GetMultiCall(transport, endpoint.getMulti(storagePrefix, id), offsets);
+    private List<byte[]> multi(String storagePrefix, String id, Offsets offsets)
+            throws GetMultiException {
+        String target = endpoint.getMultiTarget(storagePrefix, id);
+        if (offsets.count() == 0) {
+            return new ArrayList<>();
+        }
+        try {
+            return transport.call(new GetMultiCall(endpoint, target, offsets));
+        } catch (GetMultiException e) {
+            throw e;
+        } catch (RochefortException e) {
+            throw new AssertionError("described as something else", e);
+        }
     }
 
     private static byte[] notEmpty(byte[] value) {

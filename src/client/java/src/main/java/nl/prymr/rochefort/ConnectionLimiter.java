@@ -1,60 +1,91 @@
 package nl.prymr.rochefort;
 
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
-import java.util.function.BooleanSupplier;
 
 /**
- * Limits how many requests are under way at a time. HTTP/1.1 has one request at a time on a
- * connection, so this is the number of connections too. Further requests are queued in order; a
- * queued request occupies no thread.
+ * Limits how many calls are under way at a time. HTTP/1.1 has one request at a time on a
+ * connection, so this is the number of connections too. Further calls are queued in order; a queued
+ * call occupies no thread. For any thread.
  */
 final class ConnectionLimiter {
-    private final Set<BooleanSupplier> waiting = new LinkedHashSet<>(); // in the order they came
-    private int free;
+    /** A queued call. */
+    interface Waiter {
+        /** It has a permit now. */
+        void granted();
 
-    ConnectionLimiter(int count) {
-        this.free = count;
+        /** It gets no permit because the client was closed. */
+        void refused(Throwable why);
+    }
+
+    private final Set<Waiter> waiting = new LinkedHashSet<>(); // in the order they came
+    private int free;
+    private Throwable closed;
+
+    ConnectionLimiter(int permits) {
+        this.free = permits;
+    }
+
+    /** Acquires a permit if one is free. */
+    synchronized boolean tryAcquire() {
+        if (free == 0 || closed != null) {
+            return false;
+        }
+        free--;
+        return true;
     }
 
     /**
-     * Acquires a connection if one is free. Otherwise {@code later} is queued: it is called when it
-     * has the connection, and returns false to decline it. It runs in the thread that released the
-     * connection, so it must be short.
+     * Acquires a permit if one is free; otherwise queues {@code waiter}, of which one method will
+     * be called unless it is cancelled.
      *
-     * @return true if the connection is acquired, false if {@code later} is queued
+     * @return true if the permit is acquired
      */
-    synchronized boolean acquire(BooleanSupplier later) {
-        if (free > 0) {
-            free--;
-            return true;
+    boolean acquire(Waiter waiter) {
+        Throwable refused;
+        synchronized (this) {
+            if (tryAcquire()) {
+                return true;
+            }
+            refused = closed;
+            if (refused == null) {
+                waiting.add(waiter);
+            }
         }
-        waiting.add(later);
+        if (refused != null) {
+            waiter.refused(refused);
+        }
         return false;
     }
 
-    /** Removes {@code later} from the queue, so that nothing refers to it any more. */
-    synchronized void cancel(BooleanSupplier later) {
-        waiting.remove(later);
+    /** Removes {@code waiter} from the queue. Returns false if it is not queued (any more). */
+    synchronized boolean cancel(Waiter waiter) {
+        return waiting.remove(waiter);
     }
 
-    /** Releases a connection: to the next in the queue, if there is one. */
-    void release() {
-        BooleanSupplier next = next();
-        while (next != null && !next.getAsBoolean()) {
-            next = next();
-        }
-    }
-
-    private synchronized BooleanSupplier next() {
-        Iterator<BooleanSupplier> first = waiting.iterator();
+    /** Passes a permit on to the first in the queue, and returns it: call its method granted. */
+    synchronized Waiter release() {
+        Iterator<Waiter> first = waiting.iterator();
         if (!first.hasNext()) {
             free++;
             return null;
         }
-        BooleanSupplier next = first.next();
+        Waiter next = first.next();
         first.remove();
         return next;
+    }
+
+    /** Refuses all that are queued, and all that come. */
+    void close(Throwable why) {
+        List<Waiter> refused;
+        synchronized (this) {
+            closed = why;
+            refused = new ArrayList<>(waiting);
+            waiting.clear();
+        }
+        refused.forEach(waiter -> waiter.refused(why));
     }
 }

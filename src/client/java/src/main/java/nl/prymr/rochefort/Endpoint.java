@@ -6,15 +6,47 @@ import java.net.URISyntaxException;
 import java.net.URL;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
+import java.util.Objects;
 
-/** The address of the server, and that of each request. */
+/** The address of the server, and the target of each request. */
 final class Endpoint {
-    private final String base; // ends without a slash
+    private static final byte[] NO_BODY = {};
+    private static final int HTTP_PORT = 80;
+    private static final int HTTPS_PORT = 443;
+
+    private final boolean tls;
+    private final String host; // without the brackets of an IPv6 address
+    private final int port;
+    private final String origin; // scheme, host and port
+    private final String path; // ends without a slash
+    private final byte[] headers;
 
     Endpoint(String url) {
+        this(parse(url), null);
+    }
+
+    private Endpoint(URI uri, String token) {
+        String bracketed = uri.getHost();
+        tls = "https".equalsIgnoreCase(uri.getScheme());
+        host = bracketed.startsWith("[") ? bracketed.substring(1, bracketed.length() - 1)
+                : bracketed;
+        port = uri.getPort() != -1 ? uri.getPort() : tls ? HTTPS_PORT : HTTP_PORT;
+        String authority = bracketed + (uri.getPort() == -1 ? "" : ":" + uri.getPort());
+        origin = uri.getScheme() + "://" + authority;
+        String rest = uri.getRawPath();
+        while (rest.endsWith("/")) {
+            rest = rest.substring(0, rest.length() - 1);
+        }
+        path = rest;
+        headers = (" HTTP/1.1\r\nHost: " + authority + "\r\n"
+                + (token == null ? "" : "Authorization: Bearer " + token + "\r\n"))
+                .getBytes(StandardCharsets.ISO_8859_1);
+    }
+
+    private static URI parse(String url) {
         URI uri;
         try {
-            uri = new URL(url).toURI();
+            uri = new URL(Objects.requireNonNull(url, "url")).toURI();
         } catch (MalformedURLException | URISyntaxException e) {
             throw new IllegalArgumentException("not a URL: " + url, e);
         }
@@ -29,43 +61,109 @@ final class Endpoint {
                 || uri.getRawFragment() != null) {
             throw new IllegalArgumentException("more than scheme, host, port and path: " + url);
         }
-        String path = uri.getRawPath();
-        while (path.endsWith("/")) {
-            path = path.substring(0, path.length() - 1);
+        if (!uri.toString().chars().allMatch(c -> c > ' ' && c < 0x7f)) {
+            throw new IllegalArgumentException("not ASCII: " + url);
         }
-        String port = uri.getPort() == -1 ? "" : ":" + uri.getPort();
-        base = scheme + "://" + uri.getHost() + port + path;
+        return uri;
     }
 
-    URI append(String storagePrefix, String id, boolean sync) {
-        return URI.create(base + "/append?id=" + encode(id) + prefix(storagePrefix)
-                + (sync ? "&sync=1" : ""));
+    /** The same server, with a token in each request. */
+    Endpoint withToken(String token) {
+        if (token.isEmpty() || !token.chars().allMatch(c -> c > ' ' && c < 0x7f)) {
+            throw new IllegalArgumentException("a token has only visible ASCII characters");
+        }
+        return new Endpoint(URI.create(origin + path), token);
     }
 
-    URI get(String storagePrefix, String id, long offset) {
-        return URI.create(
-                base + "/get?id=" + encode(id) + "&offset=" + offset + prefix(storagePrefix));
+    boolean tls() {
+        return tls;
     }
 
-    URI getMulti(String storagePrefix, String id) {
-        return URI.create(base + "/getMulti?id=" + encode(id) + prefix(storagePrefix));
+    String host() {
+        return host;
     }
 
-    URI close(String storagePrefix) {
-        return URI.create(base + "/close" + prefix(storagePrefix).replaceFirst("&", "?"));
+    int port() {
+        return port;
     }
 
-    private static String prefix(String storagePrefix) {
-        boolean absent = storagePrefix == null || storagePrefix.isEmpty();
-        return absent ? "" : "&storagePrefix=" + encode(storagePrefix);
+    String origin() {
+        return origin;
+    }
+
+    /** What follows the target in each request. Not to be changed. */
+    byte[] headers() {
+        return headers;
+    }
+
+    Request append(String storagePrefix, String id, byte[] data, boolean sync) {
+        StringBuilder target = target("/append?id=");
+        encode(target, Objects.requireNonNull(id, "id"));
+        prefix(target, "&storagePrefix=", storagePrefix);
+        if (sync) {
+            target.append("&sync=1");
+        }
+        Objects.requireNonNull(data, "data");
+        return Request.post(this, target.toString(), data, false);
+    }
+
+    Request get(String storagePrefix, String id, long offset) {
+        StringBuilder target = target("/get?id=");
+        encode(target, Objects.requireNonNull(id, "id"));
+        target.append("&offset=").append(offset);
+        prefix(target, "&storagePrefix=", storagePrefix);
+        return Request.get(this, target.toString());
+    }
+
+    /** The target of a getMulti, for {@link #getMulti(String, byte[])}. */
+    String getMultiTarget(String storagePrefix, String id) {
+        StringBuilder target = target("/getMulti?id=");
+        encode(target, Objects.requireNonNull(id, "id"));
+        prefix(target, "&storagePrefix=", storagePrefix);
+        return target.toString();
+    }
+
+    Request getMulti(String target, byte[] encodedOffsets) {
+        return Request.post(this, target, encodedOffsets, true);
+    }
+
+    Request close(String storagePrefix) {
+        StringBuilder target = target("/close");
+        prefix(target, "?storagePrefix=", storagePrefix);
+        return Request.post(this, target.toString(), NO_BODY, false);
+    }
+
+    private StringBuilder target(String endpoint) {
+        return new StringBuilder(path.length() + 64).append(path).append(endpoint);
+    }
+
+    private static void prefix(StringBuilder target, String name, String storagePrefix) {
+        if (storagePrefix != null && !storagePrefix.isEmpty()) {
+            encode(target.append(name), storagePrefix);
+        }
     }
 
     /** Encodes as in a form: the server decodes {@code +} as a space. */
-    private static String encode(String text) {
+    private static void encode(StringBuilder target, String text) {
+        for (int i = 0; i < text.length(); i++) {
+            if (!unreserved(text.charAt(i))) {
+                encodeAll(target, text);
+                return;
+            }
+        }
+        target.append(text);
+    }
+
+    private static boolean unreserved(char c) {
+        return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+                || c == '-' || c == '_' || c == '.' || c == '*';
+    }
+
+    private static void encodeAll(StringBuilder target, String text) {
         // URLEncoder would replace it by a question mark, and two ids would become one.
         if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
             throw new IllegalArgumentException("unpaired surrogate in: " + text);
         }
-        return URLEncoder.encode(text, StandardCharsets.UTF_8);
+        target.append(URLEncoder.encode(text, StandardCharsets.UTF_8));
     }
 }

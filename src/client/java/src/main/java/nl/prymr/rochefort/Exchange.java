@@ -1,90 +1,64 @@
 package nl.prymr.rochefort;
 
 import java.io.IOException;
-import java.net.ConnectException;
-import java.net.URI;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.net.http.HttpTimeoutException;
-import java.nio.ByteBuffer;
-import java.nio.channels.UnresolvedAddressException;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
-import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Flow;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * One request and its result. Processes the reply as it is received, and ends exactly once, with a
- * value or with an exception; the first of the reply, a time-out and a cancellation wins.
+ * One request and its result. Its owner, the thread that runs it, does all input and output. Any
+ * thread may {@link #fail} it, which closes the connection, and the owner then gets the exception.
  *
  * <p>Replies with another status than 200 are handled here. A subclass sees only the body of a 200,
- * and returns its value from {@link #finish}.
+ * and returns its value from {@link #receive}.
  */
-abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
+abstract class Exchange<T> implements Call<T> {
+    static final String VALUE = "application/octet-stream";
+    static final String JSON = "application/json";
+    static final String TEXT = "text/plain";
+
     private static final int ERROR_TEXT_BYTES_MAX = 8 * 1024;
+    private static final int ERROR_TEXT_FIRST_BYTES = 256;
 
-    /** Before, an interrupt ends only the waiting for a request (JDK-8245462). */
-    private static final int JAVA_THAT_CANCELS = 16;
+    /** In place of a failure: the exchange has ended with a value. */
+    private static final Throwable NONE = new Throwable("no failure", null, false, false) {
+        private static final long serialVersionUID = 1L;
+    };
 
-    /** If the JDK words it differently one day, nothing is sent again, which is safe. */
-    private static final String NO_BYTE = "received no bytes";
-
-    private enum State { WAITING, SENT, ENDED }
-
-    private final HttpRequest request;
-    private final Duration timeout;
-    private final OneShotBody body;
+    private final Request request;
     private final String mediaType;
-    private final AtomicReference<State> state = new AtomicReference<>(State.WAITING);
-    private final CompletableFuture<Void> ended = new CompletableFuture<>();
-    private final GrowableBuffer errorText = new GrowableBuffer(ERROR_TEXT_BYTES_MAX, 256);
-    private volatile boolean sent;
-    private volatile Flow.Subscription subscription;
-    private volatile long lastHeardNanos;
-    private volatile boolean refused; // set before status
-    private volatile int status;
-    private T value;
-    private RochefortException failure;
+    private final AtomicReference<Throwable> why = new AtomicReference<>(); // the first is kept
+    private final AtomicBoolean decided = new AtomicBoolean(); // whether it will be sent or not
+    private volatile boolean sending;
+    private volatile Connection connection;
+    private ReplyHead head; // of the final reply
+    private ReplyBody body;
+    private GrowableBuffer errorText;
+    private boolean intact; // the reply was received as far as its framing goes
 
-    /** {@code body}: null for a GET. {@code mediaType}: the required type of a 200. */
-    Exchange(URI uri, OneShotBody body, Duration timeout, String mediaType) {
-        this.request = request(uri, body, timeout);
-        this.timeout = timeout;
-        this.body = body;
+    /** {@code mediaType}: the required type of a 200. */
+    Exchange(Request request, String mediaType) {
+        this.request = request;
         this.mediaType = mediaType;
     }
 
-    private static HttpRequest request(URI uri, OneShotBody body, Duration timeout) {
-        HttpRequest.Builder builder = HttpRequest.newBuilder(uri);
-        if (Runtime.version().feature() < JAVA_THAT_CANCELS) {
-            builder.timeout(timeout); // the only way there to close a connection before the reply
-        } // else endIfIdle is enough, and from Java 26 on this would limit the whole reply
-        return (body == null ? builder.GET() : builder.POST(body)).build();
-    }
+    /**
+     * Reads the body of a 200 to its end and returns its value.
+     *
+     * @throws RochefortException if it is invalid
+     */
+    abstract T receive(ReplyBody body) throws IOException;
 
-    /** Called when a 200 has begun. {@code bytes} is its length, -1 if unknown. */
-    abstract void start(long bytes) throws RochefortException;
-
-    /** Called with the next bytes of a 200. */
-    abstract void take(ByteBuffer bytes) throws RochefortException;
-
-    /** Called at the end of a 200. Returns its value. */
-    abstract T finish() throws RochefortException;
-
-    /** Whether to pause before the next bytes of a 200. If true, {@link #resume} must follow. */
-    boolean pause() {
-        return false;
+    /**
+     * Whether a body shows itself that it is complete, so that the end of the connection may end
+     * it.
+     */
+    boolean selfDelimiting() {
+        return true;
     }
 
     /** Whether it continues only when the caller takes what was received. */
     boolean waitsForCaller() {
-        return false;
-    }
-
-    /** Whether it may be sent twice. A get may be, too, but the JDK repeats that by itself. */
-    boolean repeatable() {
         return false;
     }
 
@@ -93,203 +67,197 @@ abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
         return plain;
     }
 
-    final HttpRequest request() {
-        return request;
-    }
-
-    /** Call before sending: the time-out begins. Returns false if the exchange has ended. */
-    final boolean sending() {
-        lastHeardNanos = System.nanoTime();
-        return state.compareAndSet(State.WAITING, State.SENT);
+    @Override
+    public final T run(ConnectionPool pool) throws RochefortException {
+        try {
+            T value = receive(open(pool));
+            if (!finish(pool)) {
+                throw new IOException("it has ended");
+            }
+            return value;
+        } catch (IOException | RuntimeException | Error e) {
+            throw failure(pool, e);
+        }
     }
 
     /**
-     * Call when sending failed because of {@code why}. Returns the request to send once more, whose
-     * time-out begins now, or null. It is not null only if the exchange is {@link #repeatable} and
-     * the connection was lost before the first byte of the reply.
+     * Sends the request and receives the head of a 200. If the connection is lost before any byte
+     * of the reply, the request is sent a second time, provided that the server may process it
+     * twice or has not received any of it.
      */
-    final HttpRequest again(IOException why) {
-        if (!repeatable() || begun() || over() || !lostBeforeReply(why)) {
-            return null;
+    final ReplyBody open(ConnectionPool pool) throws IOException {
+        if (!sending()) {
+            throw new IOException("it has ended");
         }
-        lastHeardNanos = System.nanoTime();
-        return request(request.uri(), body.copy(), timeout);
-    }
-
-    /** The JDK shows it by its message, or by asking for the body a second time. */
-    private boolean lostBeforeReply(IOException why) {
-        return body.refused() || why.getMessage() != null && why.getMessage().contains(NO_BYTE);
-    }
-
-    /** After the end: whether it had been sent. */
-    final boolean sent() {
-        return sent;
-    }
-
-    /** Whether the head of the reply has been received. */
-    final boolean begun() {
-        return status != 0;
-    }
-
-    /** Whether nothing of it has been sent. */
-    final boolean waiting() {
-        return state.get() == State.WAITING;
-    }
-
-    final boolean over() {
-        return state.get() == State.ENDED;
-    }
-
-    /** Completes, never exceptionally, when the exchange has ended. */
-    final CompletableFuture<Void> ended() {
-        return ended;
-    }
-
-    /** The result, after {@link #ended} is complete: the failure, or the {@link #value}. */
-    final RochefortException failure() {
-        return failure;
-    }
-
-    final T value() {
-        return value;
-    }
-
-    final HttpResponse.BodySubscriber<Void> begin(HttpResponse.ResponseInfo info) {
-        lastHeardNanos = System.nanoTime();
-        refused = ReplyHead.refuses(info.statusCode(), info.headers());
-        status = info.statusCode();
-        if (status == 200) {
-            try {
-                start(ReplyHead.bodyBytes(this, info.headers(), mediaType));
-            } catch (RochefortException e) {
-                fail(e);
+        if (Thread.currentThread().isInterrupted()) {
+            throw new IOException("interrupted");
+        }
+        Connection first = pool.take(this, request.repeatable());
+        try {
+            attempt(first);
+        } catch (IOException e) {
+            if (why.get() != null || !first.isOpen() || first.heard()
+                    || !request.repeatable() && (request.anySent() || !first.reused())) {
+                throw e;
             }
+            pool.discard(first);
+            attempt(pool.connect(this));
         }
-        return this;
+        if (head.status() != 200) {
+            throw refused();
+        }
+        body = head.body(connection);
+        check();
+        return body;
     }
 
-    @Override
-    public final void onSubscribe(Flow.Subscription subscription) {
-        this.subscription = subscription;
-        if (over()) {
-            subscription.cancel();
+    private void attempt(Connection connection) throws IOException {
+        IOException unsent = null;
+        try {
+            connection.send(request);
+        } catch (IOException e) {
+            if (!request.anySent()) {
+                throw e;
+            }
+            unsent = e; // the server may have replied before it closed
+        }
+        try {
+            head = ReplyHead.read(connection);
+        } catch (IOException e) {
+            throw unsent == null || connection.heard() ? e : unsent;
+        }
+        if (head.keepAliveSeconds() >= 0) {
+            connection.keepAlive(head.keepAliveSeconds());
+        }
+    }
+
+    private RochefortException refused() {
+        errorText = new GrowableBuffer(ERROR_TEXT_BYTES_MAX, ERROR_TEXT_FIRST_BYTES);
+        try {
+            body = head.body(connection);
+            errorText.receive(body);
+            intact = true;
+            return refusal(null);
+        } catch (IOException e) {
+            return refusal(e); // the received part of the text says more
+        }
+    }
+
+    private void check() throws RochefortException {
+        if (!head.mediaType().equalsIgnoreCase(mediaType)) {
+            throw malformed("the reply is "
+                    + (head.mediaType().isEmpty() ? "of no type" : head.mediaType())
+                    + ", not " + mediaType + ": is this a rochefort server?", null);
+        }
+        if (body.untilClose() && !selfDelimiting()) {
+            throw malformed("the reply does not say how long it is", null);
+        }
+    }
+
+    /** After {@link #receive}: gives the connection back. Returns false if it was failed before. */
+    final boolean finish(ConnectionPool pool) {
+        intact = why.compareAndSet(null, NONE);
+        giveBack(pool);
+        return intact;
+    }
+
+    /**
+     * Call when {@link #fail} has no effect any more: it would close the next user's connection.
+     */
+    private void giveBack(ConnectionPool pool) {
+        Connection used = connection;
+        connection = null;
+        if (used == null) {
+            return;
+        }
+        if (intact && head.persistent() && request.wholeSent() && body.ended()) {
+            pool.give(used);
         } else {
-            subscription.request(1);
+            pool.discard(used);
         }
     }
 
+    /** Call with a connection before it is used: from now on {@link #fail} closes it. */
+    final void uses(Connection next) {
+        connection = next;
+        if (why.get() != null) {
+            next.abort();
+        }
+    }
+
+    /** The connection that it uses; null if it has none. */
+    final Connection connection() {
+        return connection;
+    }
+
+    /** Call before sending. Returns false if the exchange has ended. */
+    final boolean sending() {
+        sending |= decided.compareAndSet(false, true);
+        return sending;
+    }
+
     @Override
-    public final void onNext(List<ByteBuffer> buffers) {
-        lastHeardNanos = System.nanoTime();
+    public final void fail(Throwable why) {
+        if (!this.why.compareAndSet(null, why)) {
+            return;
+        }
+        decided.set(true);
+        Connection used = connection;
+        if (used != null) {
+            used.abort();
+        }
+        failed();
+    }
+
+    /** Called by {@link #fail}, in its thread, after the connection was closed. */
+    void failed() {
+    }
+
+    /** Call in the owner when {@code e} was thrown: closes the connection. */
+    final RochefortException failure(ConnectionPool pool, Throwable e) {
+        Connection used = connection;
+        Throwable cause = e;
+        if (!(e instanceof RochefortException) && Thread.currentThread().isInterrupted()
+                && (used == null || !used.isOpen())) {
+            cause = new InterruptedException(e.getMessage()).initCause(e);
+        }
+        intact &= why.compareAndSet(null, cause);
+        giveBack(pool);
+        return failure();
+    }
+
+    @Override
+    public final RochefortException failure() {
+        RochefortException plain = exception(why.get());
         try {
-            for (ByteBuffer buffer : buffers) {
-                if (status == 200) {
-                    take(buffer);
-                } else {
-                    takeErrorText(buffer);
-                }
-            }
-        } catch (RochefortException e) {
-            fail(e);
-        }
-        if (!over() && !pause()) {
-            subscription.request(1);
-        }
-    }
-
-    private void takeErrorText(ByteBuffer bytes) throws RochefortException {
-        synchronized (errorText) {
-            errorText.take(bytes);
-        }
-        if (errorText.full()) {
-            throw refusal(null);
-        }
-    }
-
-    @Override
-    public final void onComplete() {
-        try {
-            if (status != 200) {
-                throw refusal(null);
-            }
-            end(finish());
-        } catch (RochefortException e) {
-            fail(e);
-        }
-    }
-
-    @Override
-    public final void onError(Throwable why) {
-        fail(why);
-    }
-
-    @Override
-    public final CompletableFuture<Void> getBody() {
-        return ended;
-    }
-
-    /** Call after a {@link #pause}. */
-    final void resume() {
-        subscription.request(1);
-    }
-
-    /** Call when the caller has taken a value: the time-out begins again. */
-    final void taken() {
-        lastHeardNanos = System.nanoTime();
-    }
-
-    /** Ends the exchange if for too long nothing was received, or nothing was taken. */
-    final void endIfIdle(Duration timeout) {
-        if (state.get() == State.SENT
-                && System.nanoTime() - lastHeardNanos > timeout.toNanos()) {
-            String what = begun() ? "nothing more was received" : "nothing was received";
-            fail(new HttpTimeoutException(what + " for " + timeout.toMillis() + " ms"
-                    + (begun() && waitsForCaller() ? ", or was not taken" : "")));
-        }
-    }
-
-    /** Ends the exchange because of {@code why}, unless it has ended. Closes the connection. */
-    final void fail(Throwable why) {
-        State before = state.getAndSet(State.ENDED);
-        if (before != State.ENDED) {
-            end(before, null, why);
-        }
-    }
-
-    private void end(T value) {
-        State before = state.getAndSet(State.ENDED);
-        if (before != State.ENDED) {
-            end(before, value, null);
+            return describe(plain);
+        } catch (OutOfMemoryError e) {
+            plain.addSuppressed(e); // no memory to copy what was received
+            return plain;
         }
     }
 
     /**
      * The one place that decides whether an append may have happened. It did not if the server said
-     * so, or if its value had not been sent when the exchange ended, and so never will be.
+     * so, or if not all of it had been sent when the exchange ended.
      */
-    private RochefortException exception(State before, Throwable why) {
+    private RochefortException exception(Throwable why) {
         if (why instanceof RochefortException) {
             return (RochefortException) why;
         }
-        if (begun() && status != 200) {
-            return refusal(why); // the received part of the text says more
+        if (errorText != null) {
+            return refusal(why);
         }
-        boolean neverSent = before == State.WAITING || body != null && body.withhold();
-        String what = neverSent ? "not sent" : begun() ? "no whole reply" : "no reply";
-        return exception(what + ": " + message(why), "", !neverSent, why);
+        String message = message(why);
+        boolean sent = sending && request.wholeSent();
+        return exception((head != null ? "no whole reply: " : sent ? "no reply: " : "not sent: ")
+                + message, "", sent, why);
     }
 
-    /** The JDK's exceptions often have no message, or one without context. */
     private static String message(Throwable why) {
         Throwable root = why;
         while (root.getCause() != null) {
             root = root.getCause();
-        }
-        if (root instanceof UnresolvedAddressException) {
-            return "no such host";
-        }
-        if (why instanceof ConnectException && why.getMessage() == null) {
-            return "cannot connect";
         }
         return why.getMessage() == null ? root.toString() : why.getMessage();
     }
@@ -299,48 +267,20 @@ abstract class Exchange<T> implements HttpResponse.BodySubscriber<Void> {
         return exception(message, "", true, cause);
     }
 
-    /** For a refusal by the server, with its text. */
+    /** For a refusal in a 200, with the server's text. */
     final RochefortException refused(String message, String text) {
+        intact = true;
         return exception(message, text, false, null);
     }
 
     private RochefortException refusal(Throwable cause) {
-        String text;
-        synchronized (errorText) {
-            text = new String(errorText.bytes(), StandardCharsets.UTF_8).stripTrailing();
-        }
-        return exception((status + " " + text).strip(), text, !refused, cause);
+        String text = new String(errorText.bytes(), StandardCharsets.UTF_8).stripTrailing();
+        return exception((head.status() + " " + text).strip(), text, !head.refuses(), cause);
     }
 
     private RochefortException exception(String message, String text, boolean mayHaveHappened,
             Throwable cause) {
-        return new RochefortException(message, request.method(), request.uri(), status, text,
-                mayHaveHappened, cause);
-    }
-
-    private void end(State before, T value, Throwable why) {
-        try {
-            this.sent = before == State.SENT;
-            this.value = value;
-            if (why != null) {
-                failure = exception(before, why);
-                Flow.Subscription open = subscription;
-                if (open != null) {
-                    open.cancel();
-                }
-                failure = described(failure);
-            }
-        } finally {
-            ended.complete(null);
-        }
-    }
-
-    private RochefortException described(RochefortException plain) {
-        try {
-            return describe(plain);
-        } catch (OutOfMemoryError e) {
-            plain.addSuppressed(e); // no memory to copy what was received
-            return plain;
-        }
+        return new RochefortException(message, request.method(), request.uri(),
+                head == null ? 0 : head.status(), text, mayHaveHappened, cause);
     }
 }

@@ -37,15 +37,19 @@ public final class GetMultiException extends RochefortException {
     private final long offset;
 
     GetMultiException(RochefortException why, List<byte[]> values, int index, long offset) {
-        super(position(index, offset) + bare(why), why.method(), why.uri(),
+        super(position(index, offset, why.serverText()) + bare(why), why.method(), why.uri(),
                 why.status(), why.serverText(), why.mayHaveHappened(), why.getCause());
         this.values = values.toArray(new byte[0][]);
         this.index = index;
         this.offset = offset;
     }
 
-    private static String position(int index, long offset) {
-        return offset < 0 ? "" : "offset " + offset + " (index " + index + "): ";
+    private static String position(int index, long offset, String text) {
+        if (offset < 0) {
+            return "";
+        }
+        return text.contains("offset " + offset + " ") ? "index " + index + ": "
+                : "offset " + offset + " (index " + index + "): ";
     }
 
     private static String bare(RochefortException why) {

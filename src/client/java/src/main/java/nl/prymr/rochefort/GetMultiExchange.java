@@ -1,155 +1,105 @@
 package nl.prymr.rochefort;
 
-import java.net.URI;
-import java.nio.ByteBuffer;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.List;
 
 /**
  * One getMulti request. Its reply is, for each offset in order, 4 bytes of length (little-endian)
  * and the value. At the first offset that cannot be read it is a length of 0 and the reason, and
- * ends. Each value is passed on as soon as it is complete.
+ * ends.
  */
-final class GetMultiExchange extends Exchange<Void> {
+class GetMultiExchange extends Exchange<Void> {
     private static final int LENGTH_BYTES = 4;
     private static final int REASON_BYTES_MAX = 8 * 1024;
-
-    /** Receives the values. Called by one thread at a time. */
-    interface Sink {
-        void value(byte[] value);
-
-        /** See {@link Exchange#pause}. */
-        default boolean pause() {
-            return false;
-        }
-
-        /** See {@link Exchange#waitsForCaller}. */
-        default boolean waitsForCaller() {
-            return false;
-        }
-
-        /** The values of this exchange and those before it, for the exception. */
-        default List<byte[]> soFar() {
-            return List.of();
-        }
-    }
+    private static final int REASON_FIRST_BYTES = 256;
 
     private final Offsets offsets;
     private final int first;
     private final int count;
-    private final Sink sink;
+    private final List<byte[]> values; // of this exchange and those before it
+    private final byte[] lengthBytes = new byte[LENGTH_BYTES];
     private int received;
-    private boolean closed; // bytes received after a failure are ignored
-    private long left; // of the whole reply, -1 if unknown
-    private GrowableBuffer length = new GrowableBuffer(LENGTH_BYTES);
-    private GrowableBuffer value;
-    private GrowableBuffer reason;
 
-    /** For {@code count} of the offsets, from index {@code first}. */
-    GetMultiExchange(URI uri, Offsets offsets, int first, int count, Duration timeout, Sink sink) {
-        super(uri, new OneShotBody(offsets.encode(first, count)), timeout,
-                "application/octet-stream");
+    /** For {@code count} of the offsets, from index {@code first}. Appends to {@code values}. */
+    GetMultiExchange(Endpoint endpoint, String target, Offsets offsets, int first, int count,
+            List<byte[]> values) {
+        super(endpoint.getMulti(target, offsets.encode(first, count)), VALUE);
         this.offsets = offsets;
         this.first = first;
         this.count = count;
-        this.sink = sink;
+        this.values = values;
     }
 
     @Override
-    void start(long bytes) {
-        left = bytes;
-    }
-
-    @Override
-    boolean pause() {
-        return sink.pause();
-    }
-
-    @Override
-    boolean repeatable() {
-        return true;
-    }
-
-    @Override
-    boolean waitsForCaller() {
-        return sink.waitsForCaller();
-    }
-
-    @Override
-    synchronized void take(ByteBuffer bytes) throws RochefortException {
-        while (bytes.hasRemaining() && !closed) {
-            int before = bytes.remaining();
-            if (reason != null) {
-                reason.take(bytes);
-                bytes.position(bytes.limit()); // drop the rest of a very long reason
-            } else if (value != null) {
-                takeValue(bytes);
-            } else {
-                takeLength(bytes);
-            }
-            left -= left >= 0 ? before - bytes.remaining() : 0;
-        }
-    }
-
-    private void takeLength(ByteBuffer bytes) throws RochefortException {
-        if (received == count) {
-            throw malformed("the reply goes on after the last value", null);
-        }
-        int missing = LENGTH_BYTES - length.filled();
-        length.take(bytes);
-        if (!length.full()) {
-            return;
-        }
-        long announced = littleEndian(length.bytes());
-        length = new GrowableBuffer(LENGTH_BYTES);
-        if (announced == 0) {
-            reason = new GrowableBuffer(REASON_BYTES_MAX, 256);
-        } else if (announced > GrowableBuffer.BYTES_MAX) {
-            throw malformed("a value of " + announced + " bytes is too long for an array", null);
-        } else if (left >= 0 && announced > left - missing) {
-            throw malformed("a value of " + announced + " bytes is announced, but only "
-                    + (left - missing) + " are left of the reply", null);
-        } else {
-            value = new GrowableBuffer((int) announced);
-        }
-    }
-
-    private void takeValue(ByteBuffer bytes) {
-        value.take(bytes);
-        if (value.full()) {
-            byte[] whole = value.bytes();
-            value = null;
-            received++;
-            sink.value(whole);
-        }
-    }
-
-    @Override
-    Void finish() throws RochefortException {
-        if (reason != null) {
-            String text = new String(reason.bytes(), StandardCharsets.UTF_8).stripTrailing();
-            throw refused(text.isEmpty() ? "the server gives no reason" : text, text);
-        }
-        if (received < count || value != null || length.filled() > 0) {
-            throw malformed("the reply ends after " + received + " of " + count + " values", null);
+    Void receive(ReplyBody body) throws IOException {
+        for (byte[] value = next(body); value != null; value = next(body)) {
+            values.add(value);
         }
         return null;
     }
 
+    /** Whether all values were received. */
+    final boolean complete() {
+        return received == count;
+    }
+
+    /** Receives the next value. Returns null after the last one, at the end of the body. */
+    final byte[] next(ReplyBody body) throws IOException {
+        int bytes = body.readFully(lengthBytes, 0, LENGTH_BYTES);
+        if (bytes == 0 && complete()) {
+            return null;
+        }
+        if (complete()) {
+            throw malformed("the reply goes on after the last value", null);
+        }
+        if (bytes < LENGTH_BYTES) {
+            throw endsEarly();
+        }
+        byte[] value = value(body, littleEndian(lengthBytes));
+        received++;
+        return value;
+    }
+
+    private byte[] value(ReplyBody body, long announced) throws IOException {
+        if (announced == 0) {
+            throw reason(body);
+        }
+        if (announced > GrowableBuffer.BYTES_MAX) {
+            throw malformed("a value of " + announced + " bytes is too long for an array", null);
+        }
+        if (body.left() >= 0 && announced > body.left()) {
+            throw malformed("a value of " + announced + " bytes is announced, but only "
+                    + body.left() + " are left of the reply", null);
+        }
+        GrowableBuffer value = new GrowableBuffer((int) announced);
+        value.receive(body);
+        if (value.filled() < announced) {
+            throw endsEarly();
+        }
+        return value.bytes();
+    }
+
+    private RochefortException reason(ReplyBody body) throws IOException {
+        GrowableBuffer reason = new GrowableBuffer(REASON_BYTES_MAX, REASON_FIRST_BYTES);
+        reason.receive(body);
+        String text = new String(reason.bytes(), StandardCharsets.UTF_8).stripTrailing();
+        return refused(text.isEmpty() ? "the server gives no reason" : text, text);
+    }
+
+    private RochefortException endsEarly() {
+        return malformed("the reply ends after " + received + " of " + count + " values", null);
+    }
+
     @Override
-    synchronized RochefortException describe(RochefortException plain) {
-        closed = true;
+    RochefortException describe(RochefortException plain) {
         int failed = first + received;
         long offset = received < count ? offsets.at(failed) : -1;
-        return new GetMultiException(plain, sink.soFar(), failed, offset);
+        return new GetMultiException(plain, values, failed, offset);
     }
 
     private static long littleEndian(byte[] bytes) {
-        long number = 0;
-        for (int i = LENGTH_BYTES - 1; i >= 0; i--) {
-            number = number << 8 | bytes[i] & 0xff;
-        }
-        return number;
+        return (bytes[0] & 0xff) | (bytes[1] & 0xff) << 8 | (bytes[2] & 0xff) << 16
+                | (bytes[3] & 0xffL) << 24;
     }
 }

@@ -1,6 +1,6 @@
 package nl.prymr.rochefort;
 
-import java.nio.ByteBuffer;
+import java.io.IOException;
 import java.util.Arrays;
 
 /**
@@ -19,27 +19,26 @@ final class GrowableBuffer {
 
     /** {@code limit}: the maximum number of bytes. */
     GrowableBuffer(int limit) {
-        this(limit, Math.min(limit, FIRST_BYTES));
+        this(limit, FIRST_BYTES);
     }
 
     GrowableBuffer(int limit, int first) {
         this.limit = limit;
-        this.bytes = new byte[first];
+        this.bytes = new byte[Math.min(limit, first)];
     }
 
-    /** Takes bytes until the limit is reached; the others remain in {@code from}. */
-    void take(ByteBuffer from) {
-        int count = Math.min(from.remaining(), limit - filled);
-        if (filled + count > bytes.length) {
-            long larger = Math.max(filled + (long) count, 2L * bytes.length);
-            bytes = Arrays.copyOf(bytes, (int) Math.min(limit, larger));
+    /** Receives until the end of {@code body}, or until the limit is reached. */
+    void receive(ReplyBody body) throws IOException {
+        while (filled < limit) {
+            if (filled == bytes.length) {
+                bytes = Arrays.copyOf(bytes, (int) Math.min(limit, 2L * filled));
+            }
+            int count = body.read(bytes, filled, bytes.length - filled);
+            if (count < 0) {
+                return;
+            }
+            filled += count;
         }
-        from.get(bytes, filled, count);
-        filled += count;
-    }
-
-    boolean full() {
-        return filled == limit;
     }
 
     int filled() {

@@ -3,6 +3,7 @@ package nl.prymr.rochefort;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.LongBuffer;
+import java.util.Objects;
 
 /** The offsets of a getMulti, as numbers or already encoded. A view: the array is not copied. */
 final class Offsets {
@@ -12,11 +13,12 @@ final class Offsets {
     private final LongBuffer offsets;
 
     Offsets(long[] offsets) {
-        this.offsets = LongBuffer.wrap(offsets);
+        this.offsets = LongBuffer.wrap(Objects.requireNonNull(offsets, "offsets"));
     }
 
     /** {@code encoded}: 8 bytes for each offset, little-endian. */
     Offsets(byte[] encoded) {
+        Objects.requireNonNull(encoded, "encodedOffsets");
         if (encoded.length % Long.BYTES != 0) {
             throw new IllegalArgumentException("encoded offsets of " + encoded.length
                     + " bytes, not a multiple of " + Long.BYTES);

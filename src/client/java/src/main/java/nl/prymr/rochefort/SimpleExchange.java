@@ -1,8 +1,6 @@
 package nl.prymr.rochefort;
 
-import java.net.URI;
-import java.nio.ByteBuffer;
-import java.time.Duration;
+import java.io.IOException;
 import java.util.function.Function;
 
 /** A request whose reply is processed as a whole: append, get, close. */
@@ -10,38 +8,41 @@ final class SimpleExchange<T> extends Exchange<T> {
     private static final int FIRST_BYTES = 16 * 1024;
 
     private final Function<byte[], T> parser;
-    private GrowableBuffer body;
+    private final boolean selfDelimiting;
 
     /** {@code parser} throws IllegalArgumentException if the reply is invalid. */
-    SimpleExchange(URI uri, OneShotBody body, Duration timeout, String mediaType,
-            Function<byte[], T> parser) {
-        super(uri, body, timeout, mediaType);
+    SimpleExchange(Request request, String mediaType, Function<byte[], T> parser) {
+        super(request, mediaType);
         this.parser = parser;
+        this.selfDelimiting = mediaType.equals(JSON);
     }
 
     @Override
-    void start(long bytes) throws RochefortException {
-        if (bytes > GrowableBuffer.BYTES_MAX) {
-            throw malformed("a reply of " + bytes + " bytes is too long for an array", null);
-        }
-        body = bytes >= 0 ? new GrowableBuffer((int) bytes)
-                : new GrowableBuffer(GrowableBuffer.BYTES_MAX, FIRST_BYTES);
+    boolean selfDelimiting() {
+        return selfDelimiting;
     }
 
     @Override
-    void take(ByteBuffer bytes) throws RochefortException {
-        body.take(bytes);
-        if (bytes.hasRemaining()) {
-            throw malformed("the reply is longer than " + body.filled() + " bytes", null);
-        }
-    }
-
-    @Override
-    T finish() throws RochefortException {
+    T receive(ReplyBody body) throws IOException {
+        byte[] bytes = receiveAll(body);
         try {
-            return parser.apply(body.bytes());
+            return parser.apply(bytes);
         } catch (IllegalArgumentException e) {
             throw malformed(e.getMessage(), e);
         }
+    }
+
+    private byte[] receiveAll(ReplyBody body) throws IOException {
+        long length = body.left();
+        if (length > GrowableBuffer.BYTES_MAX) {
+            throw malformed("a reply of " + length + " bytes is too long for an array", null);
+        }
+        GrowableBuffer buffer = length >= 0 ? new GrowableBuffer((int) length)
+                : new GrowableBuffer(GrowableBuffer.BYTES_MAX, FIRST_BYTES);
+        buffer.receive(body);
+        if (length < 0 && buffer.filled() == GrowableBuffer.BYTES_MAX) {
+            throw malformed("the reply is too long for an array", null);
+        }
+        return buffer.bytes();
     }
 }

@@ -1,129 +1,130 @@
 package nl.prymr.rochefort;
 
+import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.URI;
-import java.util.ArrayDeque;
 import java.util.Iterator;
+import java.util.List;
 import java.util.NoSuchElementException;
-import java.util.Queue;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * Iterates over the values of a getMulti in the order of the offsets, in bounded memory: about 300
- * KiB of values, and one more value if it is larger, are read ahead; then the server has to wait.
- * Returned by {@link Client#getMultiIterator(String, String, long[])}.
+ * Iterates over the values of a getMulti in the order of the offsets, in bounded memory: values are
+ * received as they are taken, and meanwhile the server waits. Returned by {@link
+ * Client#getMultiIterator(String, String, long[])}.
  *
  * <p>An iterator holds one of the client's connections until the last value has been read from it;
  * close it unless you take all values. A thread that holds as many iterators as the client has
- * connections and then makes another call waits forever. If no value is taken for longer than the
- * client's request time-out, the iterator fails; the server itself closes a connection on which it
- * cannot send for a minute.
+ * connections and then makes another call waits until one of them fails. If no value is taken for
+ * longer than the client's request time-out, the iterator fails; the server itself closes a
+ * connection on which it cannot send for a minute.
  *
  * <p>Not thread-safe.
  */
 public final class ValueIterator implements Iterator<byte[]>, AutoCloseable {
-    private static final int READ_AHEAD_BYTES = 256 * 1024;
-    private static final int OVERHEAD_BYTES = 64; // of a value in memory, about
-
     private final Transport transport;
-    private final URI uri;
+    private final Endpoint endpoint;
+    private final String target;
     private final Offsets offsets;
-    private GetMultiExchange exchange; // null: none left
+    private Part part; // null: none left
     private int nextFirst;
-    private byte[] next; // null: not fetched, or none left
+    private byte[] next; // null: not received, or none left
     private RochefortException failure;
 
-    /** The values that were read but not taken yet. */
-    private final class Buffer implements GetMultiExchange.Sink {
-        private final Queue<byte[]> values = new ArrayDeque<>();
-        private long bytes;
-        private boolean paused;
+    /** One request, and its permit. */
+    private final class Part extends GetMultiExchange {
+        private final AtomicBoolean permit = new AtomicBoolean(true);
+        private ReplyBody body;
+        private boolean finished;
 
-        @Override
-        public synchronized void value(byte[] value) {
-            values.add(value);
-            bytes += value.length + OVERHEAD_BYTES;
-            notifyAll();
+        Part(int first, int count) {
+            super(endpoint, target, offsets, first, count, List.of());
         }
 
         @Override
-        public synchronized boolean pause() {
-            paused = bytes >= READ_AHEAD_BYTES;
-            return paused;
-        }
-
-        @Override
-        public boolean waitsForCaller() {
+        boolean waitsForCaller() {
             return true;
         }
 
-        private synchronized void wake() {
-            notifyAll();
+        /** Nobody may be in a method of the iterator, and never be again. */
+        @Override
+        void failed() {
+            transport.pool().discard(connection());
+            release();
         }
 
-        /** The next value; null if {@code from} has ended and there is none. */
-        private byte[] take(GetMultiExchange from) throws InterruptedException {
-            byte[] value;
-            boolean resume;
-            synchronized (this) {
-                while (values.isEmpty() && !from.ended().isDone()) {
-                    wait();
+        void release() {
+            if (permit.compareAndSet(true, false)) {
+                transport.release();
+            }
+        }
+
+        void start() throws RochefortException {
+            try {
+                body = open(transport.pool());
+            } catch (IOException | RuntimeException | Error e) {
+                throw ended(e);
+            }
+        }
+
+        byte[] take() throws RochefortException {
+            try {
+                byte[] value = next(body);
+                connection().touch();
+                if (value == null || complete() && body.ended()) {
+                    finished = true;
+                    finish(transport.pool());
+                    release();
                 }
-                value = values.poll();
-                bytes -= value == null ? 0 : value.length + OVERHEAD_BYTES;
-                resume = paused && bytes < READ_AHEAD_BYTES;
-                paused &= !resume;
+                return value;
+            } catch (IOException | RuntimeException | Error e) {
+                throw ended(e);
             }
-            from.taken();
-            if (resume) {
-                from.resume();
-            }
-            return value;
+        }
+
+        private RochefortException ended(Throwable e) {
+            RochefortException why = failure(transport.pool(), e);
+            release();
+            return why;
         }
     }
 
-    private final Buffer buffer = new Buffer();
-
     /** Waits for the first value, so that a refusal is reported at once. */
-    ValueIterator(Transport transport, URI uri, Offsets offsets) throws RochefortException {
+    ValueIterator(Transport transport, Endpoint endpoint, String target, Offsets offsets)
+            throws RochefortException {
         this.transport = transport;
-        this.uri = uri;
+        this.endpoint = endpoint;
+        this.target = target;
         this.offsets = offsets;
         startNext();
         fetch();
     }
 
-    private void startNext() {
+    private void startNext() throws RochefortException {
         int first = nextFirst;
         int count = Math.min(Offsets.REQUEST_MAX, offsets.count() - first);
-        exchange = null;
+        part = null;
         if (count > 0) {
             nextFirst += count;
-            exchange = new GetMultiExchange(
-                    uri, offsets, first, count, transport.timeout(), buffer);
-            exchange.ended().thenRun(buffer::wake);
-            transport.start(exchange);
+            Part started = new Part(first, count);
+            transport.checkOpen(started);
+            transport.acquire(started);
+            started.start();
+            part = started;
         }
     }
 
     private void fetch() throws RochefortException {
-        while (next == null && exchange != null) {
+        while (next == null && part != null) {
             try {
-                next = buffer.take(exchange);
-            } catch (InterruptedException e) {
-                exchange.fail(e);
-                exchange.ended().join();
-                Thread.currentThread().interrupt();
-                continue; // with the values received before
-            }
-            if (next == null) {
-                RochefortException why = exchange.failure();
-                if (why != null) {
-                    exchange = null;
-                    why.fillInStackTrace(); // of the caller; the cause has the other one
-                    throw why;
+                if (part.finished) {
+                    startNext();
+                } else {
+                    next = part.take();
                 }
-                startNext();
+            } catch (RochefortException e) {
+                part = null;
+                throw e;
             }
         }
     }
@@ -170,10 +171,10 @@ public final class ValueIterator implements Iterator<byte[]>, AutoCloseable {
     /** Ends the request if it has not ended, and drops the values that were not taken. */
     @Override
     public void close() {
-        if (exchange != null) {
-            exchange.fail(new CancellationException("closed by the caller"));
+        if (part != null) {
+            part.fail(new CancellationException("closed by the caller"));
         }
-        exchange = null;
+        part = null;
         next = null;
         failure = null;
     }

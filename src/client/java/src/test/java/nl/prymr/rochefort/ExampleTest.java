@@ -14,18 +14,16 @@ import org.junit.jupiter.api.Test;
 class ExampleTest {
     @Test
     void prints() throws Exception {
-        LostConnections.scenario(() -> {
-            ByteArrayOutputStream printed = new ByteArrayOutputStream();
-            PrintStream before = System.out;
-            try (RealServer server = new RealServer();
-                    PrintStream out = new PrintStream(printed, true, UTF_8)) {
-                System.setOut(out);
-                Example.main(new String[] {server.url()});
-            } finally {
-                System.setOut(before);
-            }
-            assertEquals("some text\nsome other data\nsome text\nkept apart\n",
-                    printed.toString(UTF_8).replace(System.lineSeparator(), "\n"));
-        });
+        ByteArrayOutputStream printed = new ByteArrayOutputStream();
+        PrintStream before = System.out;
+        try (RealServer server = new RealServer();
+                PrintStream out = new PrintStream(printed, true, UTF_8)) {
+            System.setOut(out);
+            Example.main(new String[] {server.url()});
+        } finally {
+            System.setOut(before);
+        }
+        assertEquals("some text\nsome other data\nsome text\nkept apart\n",
+                printed.toString(UTF_8).replace(System.lineSeparator(), "\n"));
     }
 }

@@ -39,76 +39,70 @@ class LimitsTest {
 
     @Test
     void connectionsAreLimited() throws Exception {
-        LostConnections.scenario(() -> {
-            CountDownLatch gate = new CountDownLatch(1);
-            try (RogueServer rogue = numbering(gate);
-                    Client client = Client.builder(rogue.url()).maxConnections(3).build()) {
-                List<CompletableFuture<Long>> appends = new ArrayList<>();
-                for (int i = 0; i < 500; i++) {
-                    appends.add(client.appendAsync("id", VALUE));
-                }
-                Await.until("three are on their way", () -> rogue.requests.size() == 3);
-                long threads = Thread.getAllStackTraces().keySet().stream()
-                        .filter(thread -> thread.getName().startsWith("rochefort-client")).count();
-                assertTrue(threads < 50, threads + " threads for 500 calls");
-                gate.countDown();
-                for (CompletableFuture<Long> append : appends) {
-                    append.get();
-                }
-                assertEquals(3, rogue.openMax.get());
-                assertEquals(3, rogue.accepted.get());
+        CountDownLatch gate = new CountDownLatch(1);
+        try (RogueServer rogue = numbering(gate);
+                Client client = Client.builder(rogue.url()).maxConnections(3).build()) {
+            List<CompletableFuture<Long>> appends = new ArrayList<>();
+            for (int i = 0; i < 500; i++) {
+                appends.add(client.appendAsync("id", VALUE));
             }
-        });
+            Await.until("three are on their way", () -> rogue.requests.size() == 3);
+            long threads = Thread.getAllStackTraces().keySet().stream()
+                    .filter(thread -> thread.getName().startsWith("rochefort-client")).count();
+            assertTrue(threads < 50, threads + " threads for 500 calls");
+            gate.countDown();
+            for (CompletableFuture<Long> append : appends) {
+                append.get();
+            }
+            assertEquals(3, rogue.openMax.get());
+            assertEquals(3, rogue.accepted.get());
+        }
     }
 
     @Test
     void firstComeFirstServed() throws Exception {
-        LostConnections.scenario(() -> {
-            CountDownLatch gate = new CountDownLatch(1);
-            try (RogueServer rogue = numbering(gate);
-                    Client client = Client.builder(rogue.url()).maxConnections(1).build()) {
-                List<CompletableFuture<Long>> appends = new ArrayList<>();
-                for (int i = 0; i < 10; i++) {
-                    appends.add(client.appendAsync("id", VALUE));
-                }
-                AtomicReference<Object> synchronous = new AtomicReference<>();
-                Thread thread = new Thread(() -> {
-                    try {
-                        synchronous.set(client.append("id", VALUE));
-                    } catch (RochefortException e) {
-                        synchronous.set(e);
-                    }
-                });
-                thread.start();
-                Await.until("it waits", () -> thread.getState() == Thread.State.WAITING);
-                CompletableFuture<Long> last = client.appendAsync("id", VALUE);
-                gate.countDown();
-                for (int i = 0; i < 10; i++) {
-                    assertEquals(i, appends.get(i).get());
-                }
-                thread.join();
-                assertEquals(10L, synchronous.get());
-                assertEquals(11, last.get());
+        CountDownLatch gate = new CountDownLatch(1);
+        try (RogueServer rogue = numbering(gate);
+                Client client = Client.builder(rogue.url()).maxConnections(1).build()) {
+            List<CompletableFuture<Long>> appends = new ArrayList<>();
+            for (int i = 0; i < 10; i++) {
+                appends.add(client.appendAsync("id", VALUE));
             }
-        });
+            AtomicReference<Object> synchronous = new AtomicReference<>();
+            Thread thread = new Thread(() -> {
+                try {
+                    synchronous.set(client.append("id", VALUE));
+                } catch (RochefortException e) {
+                    synchronous.set(e);
+                }
+            });
+            thread.start();
+            Await.until("it waits", () -> thread.getState() == Thread.State.WAITING);
+            CompletableFuture<Long> last = client.appendAsync("id", VALUE);
+            gate.countDown();
+            for (int i = 0; i < 10; i++) {
+                assertEquals(i, appends.get(i).get());
+            }
+            thread.join();
+            assertEquals(10L, synchronous.get());
+            assertEquals(11, last.get());
+        }
     }
 
     /** With one connection, a callback that waits for another call must find it free. */
     @Test
     void callbacksMayCall() throws Exception {
-        LostConnections.scenario(() -> {
-            try (RogueServer rogue = numbering(new CountDownLatch(0));
-                    Client client = Client.builder(rogue.url()).maxConnections(1).build()) {
-                assertTimeoutPreemptively(Duration.ofSeconds(30), () -> {
-                    CompletableFuture<Long> last = CompletableFuture.completedFuture(-1L);
-                    for (int i = 0; i < 20; i++) {
-                        last = last.thenCompose(before -> client.appendAsync("id", VALUE))
-                                .thenApply(number -> client.appendAsync("id", VALUE).join());
-                    }
-                    assertEquals(39, last.get());
-                });
-            }
-        });
+        try (RogueServer rogue = numbering(new CountDownLatch(0));
+                Client client = Client.builder(rogue.url()).maxConnections(1).build()) {
+            assertTimeoutPreemptively(Duration.ofSeconds(30), () -> {
+                CompletableFuture<Long> last = CompletableFuture.completedFuture(-1L);
+                for (int i = 0; i < 20; i++) {
+                    last = last.thenCompose(before -> client.appendAsync("id", VALUE))
+                            .thenApply(number -> client.appendAsync("id", VALUE).join());
+                }
+                assertEquals(39, last.get());
+            });
+        }
     }
 
     private static void timesOut(RogueServer.Script script) throws Exception {
@@ -297,6 +291,27 @@ class LimitsTest {
             });
             assertTrue(e.getCause().getCause() instanceof HttpTimeoutException, e.toString());
             assertFalse(client.getMulti("id", new long[0]).iterator().hasNext());
+        }
+    }
+
+    /** An iterator that is neither used nor closed does not hold its connection for ever. */
+    @Test
+    void iteratorThatIsForgotten() throws Exception {
+        AtomicReference<RogueServer.Connection> first = new AtomicReference<>();
+        CountDownLatch over = new CountDownLatch(1);
+        try (RogueServer rogue = new RogueServer(connection -> {
+            connection.read();
+            if (first.compareAndSet(null, connection)) {
+                connection.write(HEAD + "\1\0\0\0a");
+                over.await(30, TimeUnit.SECONDS); // not reading: the next one does
+            } else {
+                connection.appended(first.get().ended() ? 7 : 8);
+            }
+        }); Client client = Client.builder(rogue.url()).maxConnections(1)
+                .requestTimeout(Duration.ofMillis(200)).build()) {
+            client.getMultiIterator("id", new long[10]);
+            assertEquals(7, client.appendAsync("id", VALUE).get(30, TimeUnit.SECONDS));
+            over.countDown();
         }
     }
 

@@ -40,7 +40,7 @@ class ManyValuesTest {
     }
 
     private static long append(String prefix, String id, byte[] value) throws Exception {
-        return LostConnections.call(() -> client.append(prefix, id, value));
+        return client.append(prefix, id, value);
     }
 
     @Test

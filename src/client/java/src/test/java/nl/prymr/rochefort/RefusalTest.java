@@ -33,22 +33,12 @@ class RefusalTest {
         server.close();
     }
 
-    /** As assertThrows, but not what has nothing to do with the server. */
-    private static <T extends Exception> T thrown(Class<T> type, Executable call) {
-        for (;;) {
-            T e = assertThrows(type, call);
-            if (!LostConnections.tolerates(e)) {
-                return e;
-            }
-        }
-    }
-
     private static long append(String prefix, byte[] value) throws Exception {
-        return LostConnections.call(() -> client.append(prefix, "id", value));
+        return client.append(prefix, "id", value);
     }
 
     private static RochefortException refused(int status, String word, Executable call) {
-        RochefortException e = thrown(RochefortException.class, call);
+        RochefortException e = assertThrows(RochefortException.class, call);
         assertEquals(status, e.status());
         assertTrue(e.serverText().contains(word), e.serverText());
         assertTrue(e.getMessage().endsWith(status + " " + e.serverText()), e.getMessage());
@@ -80,25 +70,27 @@ class RefusalTest {
     @Test
     void badPrefix() {
         for (String prefix : new String[] {"a/b", "..", ".a", "a\nb", "x".repeat(256)}) {
-            RochefortException e = thrown(RochefortException.class,
+            RochefortException e = assertThrows(RochefortException.class,
                     () -> client.append(prefix, "id", new byte[1]));
             assertEquals(400, e.status(), prefix);
-            thrown(RochefortException.class, () -> client.close(prefix));
+            assertThrows(RochefortException.class, () -> client.close(prefix));
         }
     }
 
     @Test
     void unknownPrefix() {
         RochefortException e =
-                thrown(RochefortException.class, () -> client.get("none", "id", 0));
+                assertThrows(RochefortException.class, () -> client.get("none", "id", 0));
         assertEquals(404, e.status());
         assertEquals("GET", e.method());
         assertEquals(URI.create(server.url() + "/get?id=id&offset=0&storagePrefix=none"), e.uri());
-        GetMultiException multi = thrown(GetMultiException.class,
+        GetMultiException multi = assertThrows(GetMultiException.class,
                 () -> client.getMulti("none", "id", new long[] {17, 4}));
         assertEquals(404, multi.status());
         assertEquals(0, multi.index());
         assertEquals(17, multi.offset());
+        assertTrue(multi.getMessage().endsWith(": offset 17 (index 0): 404 " + multi.serverText()),
+                multi.getMessage());
         assertTrue(multi.values().isEmpty());
     }
 
@@ -107,7 +99,7 @@ class RefusalTest {
         append("wrong", new byte[100]);
         String file = server.root() + "/wrong/";
         RochefortException e =
-                thrown(RochefortException.class, () -> client.get("wrong", "id", 7));
+                assertThrows(RochefortException.class, () -> client.get("wrong", "id", 7));
         assertEquals(404, e.status());
         assertTrue(e.serverText().contains("offset 7 of " + file), e.serverText());
         refused(400, "offset",
@@ -119,9 +111,9 @@ class RefusalTest {
         long a = append("third", "a".getBytes(UTF_8));
         long b = append("third", "bb".getBytes(UTF_8));
         long[] offsets = {b, a, b + 1, a};
-        check(thrown(GetMultiException.class,
+        check(assertThrows(GetMultiException.class,
                 () -> client.getMulti("third", "id", offsets)), b + 1);
-        ExecutionException e = thrown(ExecutionException.class,
+        ExecutionException e = assertThrows(ExecutionException.class,
                 () -> client.getMultiAsync("third", "id", offsets).get());
         check((GetMultiException) e.getCause(), b + 1);
     }
@@ -131,6 +123,8 @@ class RefusalTest {
         assertEquals(2, e.index());
         assertEquals(offset, e.offset());
         assertTrue(e.serverText().contains("offset " + offset + " of "), e.serverText());
+        assertTrue(e.getMessage().endsWith("index 2: " + e.serverText()), e.getMessage());
+        assertEquals(2, e.getMessage().split("offset " + offset).length, e.getMessage());
         assertEquals(2, e.values().size());
         assertArrayEquals("bb".getBytes(UTF_8), e.values().get(0));
         assertArrayEquals("a".getBytes(UTF_8), e.values().get(1));
@@ -141,11 +135,11 @@ class RefusalTest {
     void asynchronous() throws Exception {
         try (Client one = Client.builder(server.url()).maxConnections(1).build()) {
             for (int i = 0; i < 100; i++) {
-                ExecutionException e = thrown(ExecutionException.class,
+                ExecutionException e = assertThrows(ExecutionException.class,
                         () -> one.appendAsync("id", new byte[0]).get());
                 assertEquals(400, ((RochefortException) e.getCause()).status());
             }
-            LostConnections.call(() -> one.append("id", new byte[1]));
+            one.append("id", new byte[1]);
         }
     }
 

@@ -16,6 +16,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /** A server on a free port that runs the script of a test on each connection. */
 final class RogueServer implements AutoCloseable {
+    static final int BACKLOG = 200;
+
     private static final int TIMEOUT_MILLIS = 30_000;
 
     interface Script {
@@ -53,15 +55,10 @@ final class RogueServer implements AutoCloseable {
 
         /** Returns the next request, or null at the end. Records all, also truncated ones. */
         Request read() throws IOException {
-            ByteArrayOutputStream head = new ByteArrayOutputStream();
-            while (!head.toString(StandardCharsets.ISO_8859_1).endsWith("\r\n\r\n")) {
-                int c = in.read();
-                if (c < 0) {
-                    return null;
-                }
-                head.write(c);
+            String text = readHead();
+            if (text == null) {
+                return null;
             }
-            String text = head.toString(StandardCharsets.ISO_8859_1);
             int bytes = contentLength(text);
             byte[] body = in.readNBytes(bytes);
             Request request = new Request(text, body, body.length == bytes);
@@ -85,6 +82,35 @@ final class RogueServer implements AutoCloseable {
         void write(byte[] bytes) throws IOException {
             out.write(bytes);
             out.flush();
+        }
+
+        /** Reads the head of a request and nothing of its body. Records nothing. */
+        String readHead() throws IOException {
+            ByteArrayOutputStream head = new ByteArrayOutputStream();
+            while (!head.toString(StandardCharsets.ISO_8859_1).endsWith("\r\n\r\n")) {
+                int c = in.read();
+                if (c < 0) {
+                    return null;
+                }
+                head.write(c);
+            }
+            return head.toString(StandardCharsets.ISO_8859_1);
+        }
+
+        /** Reads that many bytes, or fewer at the end. Records nothing. */
+        byte[] readBytes(int count) throws IOException {
+            return in.readNBytes(count);
+        }
+
+        /** Closes so that the client gets a reset. */
+        void reset() throws IOException {
+            socket.setSoLinger(true, 0);
+            socket.close();
+        }
+
+        /** Tells the client that nothing comes any more. */
+        void endOutput() throws IOException {
+            socket.shutdownOutput();
         }
 
         /** Writes a whole reply. */
@@ -117,6 +143,20 @@ final class RogueServer implements AutoCloseable {
             listener.close();
         }
 
+        /** Reads until the client closes, also with a reset. Returns how many bytes there were. */
+        int awaitCut() {
+            int count = 0;
+            try {
+                byte[] bytes = new byte[65_536];
+                for (int read = in.read(bytes); read >= 0; read = in.read(bytes)) {
+                    count += read;
+                }
+            } catch (IOException e) {
+                return count;
+            }
+            return count;
+        }
+
         /** Reads until the client closes. */
         void awaitEnd() throws IOException {
             while (in.read() >= 0) {
@@ -134,8 +174,13 @@ final class RogueServer implements AutoCloseable {
     private final Script script;
 
     RogueServer(Script script) throws IOException {
+        this(new ServerSocket(0, BACKLOG, InetAddress.getByName("127.0.0.1")), script);
+    }
+
+    /** Closes {@code listener} with itself. */
+    RogueServer(ServerSocket listener, Script script) {
         this.script = script;
-        this.listener = new ServerSocket(0, 200, InetAddress.getLoopbackAddress());
+        this.listener = listener;
         background(this::accept);
     }
 
@@ -171,7 +216,11 @@ final class RogueServer implements AutoCloseable {
     }
 
     String url() {
-        return "http://127.0.0.1:" + listener.getLocalPort();
+        return "http://127.0.0.1:" + port();
+    }
+
+    int port() {
+        return listener.getLocalPort();
     }
 
     @Override

@@ -53,36 +53,32 @@ class RoundTripTest {
     @ValueSource(ints = {1, 2, 100, 4095, 16_383, 16_384, 16_385, 65_535, 65_536, 65_537, 1 << 20,
         (1 << 20) + 1, 16 << 20})
     void sizes(int bytes) throws Exception {
-        LostConnections.scenario(() -> {
-            byte[] value = random(bytes, bytes);
-            long offset = client.append("sizes", "id", value);
-            assertArrayEquals(value, client.get("sizes", "id", offset));
-            List<byte[]> twice = client.getMulti("sizes", "id", new long[] {offset, offset});
-            assertEquals(2, twice.size());
-            assertArrayEquals(value, twice.get(0));
-            assertArrayEquals(value, twice.get(1));
-            long again = client.appendAsync("sizes", "id", value).get();
-            assertEquals(offset + HEADER_BYTES + bytes, again);
-            assertArrayEquals(value, client.getAsync("sizes", "id", again).get());
-        });
+        byte[] value = random(bytes, bytes);
+        long offset = client.append("sizes", "id", value);
+        assertArrayEquals(value, client.get("sizes", "id", offset));
+        List<byte[]> twice = client.getMulti("sizes", "id", new long[] {offset, offset});
+        assertEquals(2, twice.size());
+        assertArrayEquals(value, twice.get(0));
+        assertArrayEquals(value, twice.get(1));
+        long again = client.appendAsync("sizes", "id", value).get();
+        assertEquals(offset + HEADER_BYTES + bytes, again);
+        assertArrayEquals(value, client.getAsync("sizes", "id", again).get());
     }
 
     @Test
     void defaultPrefix() throws Exception {
-        LostConnections.scenario(() -> {
-            byte[] value = random(1, 50);
-            long offset = client.append("id", value);
-            assertArrayEquals(value, client.get("id", offset));
-            assertArrayEquals(value, client.get("", "id", offset));
-            assertArrayEquals(value, client.get(null, "id", offset));
-            assertArrayEquals(value, client.get("default", "id", offset));
-            assertArrayEquals(value, client.getAsync("id", offset).get());
-            assertArrayEquals(value, client.getMulti("id", new long[] {offset}).get(0));
-            assertArrayEquals(value, client.getMultiAsync("id", new long[] {offset}).get().get(0));
-            assertArrayEquals(value, client.getMultiIterator("id", new long[] {offset}).next());
-            long next = client.appendAsync("id", value).get();
-            assertEquals(offset + HEADER_BYTES + value.length, next);
-        });
+        byte[] value = random(1, 50);
+        long offset = client.append("id", value);
+        assertArrayEquals(value, client.get("id", offset));
+        assertArrayEquals(value, client.get("", "id", offset));
+        assertArrayEquals(value, client.get(null, "id", offset));
+        assertArrayEquals(value, client.get("default", "id", offset));
+        assertArrayEquals(value, client.getAsync("id", offset).get());
+        assertArrayEquals(value, client.getMulti("id", new long[] {offset}).get(0));
+        assertArrayEquals(value, client.getMultiAsync("id", new long[] {offset}).get().get(0));
+        assertArrayEquals(value, client.getMultiIterator("id", new long[] {offset}).next());
+        long next = client.appendAsync("id", value).get();
+        assertEquals(offset + HEADER_BYTES + value.length, next);
     }
 
     @Test
@@ -95,53 +91,47 @@ class RoundTripTest {
 
     @Test
     void encodedOffsets() throws Exception {
-        LostConnections.scenario(() -> {
-            byte[] first = random(3, 10);
-            byte[] second = random(4, 20);
-            long[] offsets = {client.append("e", "id", first), client.append("e", "id", second)};
-            ByteBuffer encoded = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN);
-            encoded.putLong(offsets[1]).putLong(offsets[0]);
-            List<byte[]> values = client.getMulti("e", "id", encoded.array());
-            assertArrayEquals(second, values.get(0));
-            assertArrayEquals(first, values.get(1));
-            assertEquals(2, values.size());
-            assertEquals(2, client.getMulti("e", "id", offsets).size());
-            assertTrue(client.getMulti("id", new byte[0]).isEmpty());
-        });
+        byte[] first = random(3, 10);
+        byte[] second = random(4, 20);
+        long[] offsets = {client.append("e", "id", first), client.append("e", "id", second)};
+        ByteBuffer encoded = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN);
+        encoded.putLong(offsets[1]).putLong(offsets[0]);
+        List<byte[]> values = client.getMulti("e", "id", encoded.array());
+        assertArrayEquals(second, values.get(0));
+        assertArrayEquals(first, values.get(1));
+        assertEquals(2, values.size());
+        assertEquals(2, client.getMulti("e", "id", offsets).size());
+        assertTrue(client.getMulti("id", new byte[0]).isEmpty());
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"a b", "a&b", "a+b", "a%b", "a%20b", "äöü ß", "😀", "a=b", "a;b", "a#b",
         "a?b", "\"'<>\\", "a,b~*!()", "日本", "-", "~"})
     void names(String name) throws Exception {
-        LostConnections.scenario(() -> {
-            byte[] value = ("value of " + name).getBytes(UTF_8);
-            long offset = client.append(name, name, value);
-            assertArrayEquals(value, client.get(name, name, offset));
-            assertArrayEquals(value, client.getMulti(name, name, new long[] {offset}).get(0));
-            // The prefix is a directory, so its name says what has arrived.
-            assertTrue(Files.isDirectory(server.root().resolve(name)), name);
-            client.close(name);
-            client.closeAsync(name).get();
-            assertArrayEquals(value, client.get(name, name, offset));
-        });
+        byte[] value = ("value of " + name).getBytes(UTF_8);
+        long offset = client.append(name, name, value);
+        assertArrayEquals(value, client.get(name, name, offset));
+        assertArrayEquals(value, client.getMulti(name, name, new long[] {offset}).get(0));
+        // The prefix is a directory, so its name says what has arrived.
+        assertTrue(Files.isDirectory(server.root().resolve(name)), name);
+        client.close(name);
+        client.closeAsync(name).get();
+        assertArrayEquals(value, client.get(name, name, offset));
     }
 
     /** With so many buckets that each id has a file of its own, in which its value is the first. */
     @Test
     void idsThatOnlyLookAlike() throws Exception {
-        LostConnections.scenario(() -> {
-            List<String> ids = List.of("a b", "a+b", "a%20b", "a%2Bb", "a", " a b", "A B");
-            try (RealServer many = new RealServer("-buckets", "1024");
-                    Client other = new Client(many.url())) {
-                for (String id : ids) {
-                    assertEquals(0, other.append("p", id, id.getBytes(UTF_8)), id);
-                }
-                for (String id : ids) {
-                    assertEquals(id, new String(other.get("p", id, 0), UTF_8));
-                }
+        List<String> ids = List.of("a b", "a+b", "a%20b", "a%2Bb", "a", " a b", "A B");
+        try (RealServer many = new RealServer("-buckets", "1024");
+                Client other = new Client(many.url())) {
+            for (String id : ids) {
+                assertEquals(0, other.append("p", id, id.getBytes(UTF_8)), id);
             }
-        });
+            for (String id : ids) {
+                assertEquals(id, new String(other.get("p", id, 0), UTF_8));
+            }
+        }
     }
 
     @Test
@@ -168,7 +158,7 @@ class RoundTripTest {
         long[] offsets = new long[count];
         for (int i = 0; i < count; i++) {
             byte[] value = random(thread * 1000L + i, 1 + i * 97);
-            offsets[i] = LostConnections.call(() -> client.append(prefix, id, value));
+            offsets[i] = client.append(prefix, id, value);
         }
         List<byte[]> values = client.getMulti(prefix, id, offsets);
         for (int i = 0; i < count; i++) {
@@ -186,7 +176,7 @@ class RoundTripTest {
         for (int i = 0; i < count; i++) {
             String id = "id" + i % 7;
             byte[] value = random(i, 1 + i % 300);
-            roundTrips.add(LostConnections.callAsync(() -> client.appendAsync("async", id, value))
+            roundTrips.add(client.appendAsync("async", id, value)
                     .thenCompose(offset -> client.getAsync("async", id, offset)));
         }
         for (int i = 0; i < count; i++) {
@@ -196,16 +186,14 @@ class RoundTripTest {
 
     @Test
     void closedPrefixCanBeDeleted() throws Exception {
-        LostConnections.scenario(() -> {
-            byte[] value = random(5, 10);
-            client.append("gone", "id", value);
-            client.close("gone");
-            for (int bucket = 0; bucket < 3; bucket++) {
-                Files.delete(server.root().resolve("gone/append." + bucket + ".raw"));
-            }
-            Files.delete(server.root().resolve("gone"));
-            assertEquals(0, client.append("gone", "id", value));
-            assertArrayEquals(value, client.get("gone", "id", 0));
-        });
+        byte[] value = random(5, 10);
+        client.append("gone", "id", value);
+        client.close("gone");
+        for (int bucket = 0; bucket < 3; bucket++) {
+            Files.delete(server.root().resolve("gone/append." + bucket + ".raw"));
+        }
+        Files.delete(server.root().resolve("gone"));
+        assertEquals(0, client.append("gone", "id", value));
+        assertArrayEquals(value, client.get("gone", "id", 0));
     }
 }
