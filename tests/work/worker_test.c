@@ -1,7 +1,7 @@
 /*
- * Tests of work/worker: a job that does not get into a ring ends the program, in any build, instead
- * of leaving its request without a reply. This program brings its own sem_wait, which says when the
- * worker falls asleep.
+ * Tests of work/ on jobs that would be lost: the program ends, in any build, instead of leaving a
+ * request without a reply. This program brings its own sem_wait, which says when the worker falls
+ * asleep.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +21,8 @@
 #include "lib/temporary.h"
 #include "store/root.h"
 #include "work/open_prefix.h"
+#include "work/pool.h"
+#include "work/router.h"
 #include "work/worker.h"
 
 static atomic_uint sleeps;
@@ -39,16 +41,13 @@ static void await_sleep(void)
         continue; /* bounded by the time-out of the test */
 }
 
-/* In a process of its own. Each job is done at once: it closes no bucket. */
-static void overfill(const char *directory, bool wake)
+/* These run in a process of their own. Each job is done at once: it closes no bucket. */
+static void overfill(struct root *root, bool wake)
 {
     static struct open_prefix prefix;
     static struct sleeper loop;
     static struct job jobs[8];
-    struct root *root;
     struct worker *worker;
-    if (root_open(directory, &root) != 0)
-        _exit(1);
     sleeper_init(&loop);
     const struct worker_options options = {.root = root,
                                            .workers = 1,
@@ -72,7 +71,35 @@ static void overfill(const char *directory, bool wake)
         pause();
 }
 
-static void assert_aborts(const char *directory, bool wake)
+static void overfill_in(struct root *root)
+{
+    overfill(root, false);
+}
+
+static void overfill_out(struct root *root)
+{
+    overfill(root, true);
+}
+
+/* Its job is still parked: nobody has collected the reply that opens the prefix. */
+static void free_router_too_early(struct root *root)
+{
+    struct pool *pool;
+    static struct job job = {.kind = JOB_READ};
+    const struct pool_options options = {
+        .root = root, .workers = 1, .max_in_flight = 1, .buckets_if_new = 1, .sync_after_ms = -1};
+    if (pool_start(&options, &pool) != 0)
+        _exit(1);
+    struct router *router = router_new(pool);
+    if (router == NULL)
+        _exit(1);
+    router_submit(router, "p", &job);
+    pool_stop(pool);
+    router_free(router);
+    _exit(0);
+}
+
+static void assert_aborts(const char *directory, void (*run)(struct root *root), const char *line)
 {
     int out[2], status;
     char text[4096];
@@ -83,7 +110,10 @@ static void assert_aborts(const char *directory, bool wake)
     if (child == 0) {
         if (dup2(out[1], STDERR_FILENO) < 0 || close(out[0]) != 0 || close(out[1]) != 0)
             _exit(1);
-        overfill(directory, wake);
+        struct root *root;
+        if (root_open(directory, &root) != 0)
+            _exit(1);
+        run(root);
     }
     assert_int_equal(close(out[1]), 0);
     for (ssize_t got; (got = read(out[0], text + bytes, sizeof(text) - 1 - bytes)) > 0;)
@@ -93,17 +123,22 @@ static void assert_aborts(const char *directory, bool wake)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGABRT);
-    assert_non_null(strstr(text, "a ring between loop and worker is full"));
+    assert_non_null(strstr(text, line));
 }
 
 static void job_that_cannot_be_pushed_is_not_lost(void **state)
 {
-    assert_aborts(*state, false);
+    assert_aborts(*state, overfill_in, "a ring between loop and worker is full");
 }
 
 static void result_that_cannot_be_pushed_is_not_lost(void **state)
 {
-    assert_aborts(*state, true);
+    assert_aborts(*state, overfill_out, "a ring between loop and worker is full");
+}
+
+static void router_with_jobs_is_not_freed(void **state)
+{
+    assert_aborts(*state, free_router_too_early, "1 requests are still in flight");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, temporary_make, temporary_remove)
@@ -113,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(job_that_cannot_be_pushed_is_not_lost),
         TEST(result_that_cannot_be_pushed_is_not_lost),
+        TEST(router_with_jobs_is_not_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
