@@ -19,6 +19,12 @@
  * 7, 15 and at last 16 of them, until one has paid again. So a thread spins
  * after work only, and a client that is slow costs little.
  *
+ * What it costs is CPU time: while the client is busy both threads also use it
+ * while they wait for each other, and the worker while it waits for the client.
+ * Measured with wrk, one connection and values of 100 bytes, on a virtual machine
+ * with two cores that other programs used too: 17 to 37 us a request, that is 0.65
+ * to 1.2 cores, instead of 13 to 22 us and 0.3 to 0.65 cores without spinning.
+ *
  * Each thread has a struct of its own; only that thread touches it.
  */
 #ifndef ROCHEFORT_WORK_SINGLE_CLIENT_H
