@@ -60,8 +60,9 @@ static void write_file_member(const struct exchange *exchange, char out[FILE_BYT
 
 static void send_offset(struct exchange *exchange, const char *file_member)
 {
-    char body[sizeof(OFFSET_KEY) + DECIMAL_BYTES_MAX + FILE_BYTES_MAX] = OFFSET_KEY;
+    char body[sizeof(OFFSET_KEY) + DECIMAL_BYTES_MAX + FILE_BYTES_MAX];
     size_t bytes = strlen(OFFSET_KEY), member_bytes = strlen(file_member);
+    memcpy(body, OFFSET_KEY, bytes);
     bytes += decimal_write((uint64_t)exchange->job.offset, body + bytes);
     memcpy(body + bytes, file_member, member_bytes);
     response_whole(exchange, RESPONSE_JSON, body, bytes + member_bytes);
@@ -91,7 +92,7 @@ void append_handle(struct exchange *exchange)
     size_t bytes = evbuffer_get_length(value);
     uint64_t max = exchange->service->value_bytes_max;
     if (!exchange->query.has_id) {
-        response_text(exchange, 400, "id missing or empty");
+        response_text(exchange, 400, ENDPOINTS_ID_MISSING);
     } else if (bytes == 0) {
         response_text(exchange, 400, "the value is empty");
     } else if (bytes > max) {

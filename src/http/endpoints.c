@@ -1,12 +1,17 @@
 #include "http/endpoints.h"
 
 #include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "http/response.h"
 #include "http/service.h"
 
-static const struct {
+#define PATH_BYTES_SHOWN 200
+
+static const struct endpoint {
     const char *path;
     int methods; /* evhttp's bits */
     const char *allow;
@@ -18,22 +23,97 @@ static const struct {
     {"/close", EVHTTP_REQ_GET | EVHTTP_REQ_POST, "GET, POST", close_handle},
 };
 
+static const struct endpoint *find(const char *path, size_t bytes,
+                                   int (*compare)(const char *, const char *, size_t))
+{
+    for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
+        if (strlen(endpoints[i].path) == bytes && compare(endpoints[i].path, path, bytes) == 0)
+            return &endpoints[i];
+    return NULL;
+}
+
+/* One that differs in its slashes at both ends or in case. */
+static const struct endpoint *find_similar(const char *path, size_t bytes)
+{
+    while (bytes > 1 && path[0] == '/' && path[1] == '/') {
+        path++;
+        bytes--;
+    }
+    while (bytes > 1 && path[bytes - 1] == '/')
+        bytes--;
+    return find(path, bytes, strncasecmp);
+}
+
+static void no_such_path(struct exchange *exchange, const char *path, size_t bytes)
+{
+    const struct endpoint *similar = find_similar(path, bytes);
+    int shown = bytes < PATH_BYTES_SHOWN ? (int)bytes : PATH_BYTES_SHOWN;
+    if (similar != NULL)
+        response_text(exchange, 404, "no such path: %.*s; use %s", shown, path, similar->path);
+    else
+        response_text(exchange, 404,
+                      "no such path: %.*s; there are /append, /get, /getMulti and /close", shown,
+                      path);
+}
+
+/* False if the request was refused because of where it comes from. */
+static bool check_origin(struct exchange *exchange, const char *target, size_t path_bytes)
+{
+    char path[PATH_BYTES_SHOWN + 1];
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(exchange->request);
+    (void)snprintf(path, sizeof(path), "%.*s",
+                   path_bytes < PATH_BYTES_SHOWN ? (int)path_bytes : PATH_BYTES_SHOWN, target);
+    struct origin_request request = {.host = evhttp_find_header(headers, "Host"),
+                                     .origin = evhttp_find_header(headers, "Origin"),
+                                     .fetch_site = evhttp_find_header(headers, "Sec-Fetch-Site"),
+                                     .fetch_mode = evhttp_find_header(headers, "Sec-Fetch-Mode"),
+                                     .path = path};
+    switch (origin_check(&exchange->service->origins, &request)) {
+    case ORIGIN_OWN:
+        return true;
+    case ORIGIN_ALLOWED:
+        if (strlen(request.origin) > RESPONSE_ORIGIN_BYTES_MAX)
+            break;
+        exchange->origin = request.origin;
+        return true;
+    case ORIGIN_UNKNOWN_HOST:
+        response_text(exchange, 403, "not a host of this server; -allow-host lists them");
+        return false;
+    case ORIGIN_FOREIGN:
+        break;
+    }
+    response_text(exchange, 403,
+                  "sent by a page of another origin; -allow-origin lists those that may");
+    return false;
+}
+
 void endpoints_dispatch(struct exchange *exchange)
 {
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(exchange->request);
-    const char *path = evhttp_uri_get_path(uri);
-    size_t i = 0, count = sizeof(endpoints) / sizeof(endpoints[0]);
-    while (i < count && strcmp(endpoints[i].path, path) != 0)
-        i++;
-    if (i == count) {
-        response_text(exchange, 404, "no such path: %.200s", path);
+    /* not evhttp's parsed URI: it takes what follows two slashes for a host */
+    const char *target = evhttp_request_get_uri(exchange->request);
+    const char *question = strchr(target, '?');
+    size_t path_bytes = question != NULL ? (size_t)(question - target) : strlen(target);
+    const struct endpoint *endpoint = find(target, path_bytes, strncmp);
+    enum evhttp_cmd_type method = evhttp_request_get_command(exchange->request);
+    if (!check_origin(exchange, target, path_bytes))
+        return;
+    if (method == EVHTTP_REQ_OPTIONS && strcmp(target, "*") == 0) {
+        response_options(exchange, RESPONSE_METHODS);
         return;
     }
-    if ((endpoints[i].methods & (int)evhttp_request_get_command(exchange->request)) == 0) {
-        response_not_allowed(exchange, path, endpoints[i].allow);
+    if (endpoint == NULL) {
+        no_such_path(exchange, target, path_bytes);
         return;
     }
-    const char *wrong = query_parse(evhttp_uri_get_query(uri), &exchange->query);
+    if (method == EVHTTP_REQ_OPTIONS) {
+        response_options(exchange, endpoint->allow);
+        return;
+    }
+    if ((endpoint->methods & (int)method) == 0) {
+        response_not_allowed(exchange, endpoint->path, endpoint->allow);
+        return;
+    }
+    const char *wrong = query_parse(question != NULL ? question + 1 : NULL, &exchange->query);
     if (wrong != NULL) {
         response_text(exchange, 400, "%s", wrong);
         return;
@@ -44,5 +124,5 @@ void endpoints_dispatch(struct exchange *exchange)
     }
     exchange->job.id_hash = exchange->query.id_hash;
     exchange->job.offset = exchange->query.offset;
-    endpoints[i].handle(exchange);
+    endpoint->handle(exchange);
 }

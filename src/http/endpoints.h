@@ -14,6 +14,9 @@
 /* getMulti takes at most 1,048,576 offsets. */
 #define GET_MULTI_BODY_BYTES_MAX (8 * 1024 * 1024)
 
+/* For a client that has put it into the body, or nowhere. */
+#define ENDPOINTS_ID_MISSING "id missing or empty; give it in the query: ?id=X"
+
 /* The query is not parsed yet. Ends in a reply, now or later. */
 void endpoints_dispatch(struct exchange *exchange);
 

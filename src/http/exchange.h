@@ -27,6 +27,7 @@ struct exchange {
     struct evhttp_request *request;
     struct connection *connection;
     struct query query;
+    const char *origin; /* of an allowed foreign page, in the request's headers; NULL */
     void (*next)(struct exchange *exchange); /* a response in pieces: after the piece at hand */
     bool chunked;                            /* its pieces are chunks */
     bool head_lost;                          /* there was no memory for its head */

@@ -13,13 +13,8 @@ int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTE
     const struct job *job = &exchange->job;
     const char *meaning, *root = exchange->service->root, *prefix = exchange->query.prefix;
     int status = status_of_error(job->error, &meaning);
-    const char *what = "";
-    if (job->kind == JOB_APPEND && job->sync) {
-        /* not what the error means for a write; the record was taken out again */
-        status = 500;
-        what = "could not be synced: ";
-        meaning = store_error_text(job->error);
-    }
+    /* the record was taken out again; the status is that of what happened */
+    const char *what = job->kind == JOB_APPEND && job->sync ? "could not be synced: " : "";
     char file[BUCKET_FILE_NAME_BYTES];
     bucket_file_name(job->bucket, file);
     if (job->error == STORE_NO_PREFIX)

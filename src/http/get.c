@@ -41,9 +41,9 @@ static void get_done(struct job *job)
 void get_handle(struct exchange *exchange)
 {
     if (!exchange->query.has_id) {
-        response_text(exchange, 400, "id missing or empty");
+        response_text(exchange, 400, ENDPOINTS_ID_MISSING);
     } else if (!exchange->query.has_offset) {
-        response_text(exchange, 400, "offset missing");
+        response_text(exchange, 400, "offset missing; give it in the query: ?id=X&offset=N");
     } else {
         exchange->job.kind = JOB_READ;
         exchange->job.header_only =

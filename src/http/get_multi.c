@@ -92,7 +92,7 @@ void get_multi_handle(struct exchange *exchange)
     struct evbuffer *offsets = evhttp_request_get_input_buffer(exchange->request);
     size_t bytes = evbuffer_get_length(offsets);
     if (!exchange->query.has_id) {
-        response_text(exchange, 400, "id missing or empty");
+        response_text(exchange, 400, ENDPOINTS_ID_MISSING);
     } else if (bytes % JOB_OFFSET_BYTES != 0) {
         response_text(exchange, 400,
                       "the body has %zu bytes, not a multiple of 8 (one little-endian offset each)",

@@ -1,23 +1,25 @@
 #include "http/query.h"
 
 #include <string.h>
+#include <strings.h>
 #include <xxhash.h>
 
 #include "base/hex.h"
-#include "net/framing.h"
+#include "net/head.h"
 
 /* A query is part of a head, so nothing in it is longer than that. */
-#define DECODED_BYTES_MAX FRAMING_HEAD_BYTES_MAX
+#define DECODED_BYTES_MAX HEAD_BYTES_MAX
 
 enum parameter { ID, OFFSET, STORAGE_PREFIX, SYNC, PARAMETERS };
 
 static const struct {
-    const char *name, *twice;
+    const char *name, *twice, *misspelled;
 } parameters[PARAMETERS] = {
-    [ID] = {"id", "id given twice"},
-    [OFFSET] = {"offset", "offset given twice"},
-    [STORAGE_PREFIX] = {"storagePrefix", "storagePrefix given twice"},
-    [SYNC] = {"sync", "sync given twice"},
+    [ID] = {"id", "id given twice", "the parameter is spelled id"},
+    [OFFSET] = {"offset", "offset given twice", "the parameter is spelled offset"},
+    [STORAGE_PREFIX] = {"storagePrefix", "storagePrefix given twice",
+                        "the parameter is spelled storagePrefix"},
+    [SYNC] = {"sync", "sync given twice", "the parameter is spelled sync"},
 };
 
 struct decoded {
@@ -105,13 +107,22 @@ static const char *take(enum parameter parameter, const struct decoded *value, s
     return NULL;
 }
 
-static enum parameter find_parameter(const struct decoded *key)
+/* PARAMETERS if there is none of that name. */
+static enum parameter find_parameter(const struct decoded *key,
+                                     int (*compare)(const char *, const char *, size_t))
 {
     unsigned i = 0;
     while (i < PARAMETERS && (strlen(parameters[i].name) != key->bytes ||
-                              memcmp(parameters[i].name, key->text, key->bytes) != 0))
+                              compare(parameters[i].name, key->text, key->bytes) != 0))
         i++;
     return (enum parameter)i;
+}
+
+/* Others are ignored, but not one that differs only in case: its sender means ours. */
+static const char *check_spelling(const struct decoded *key)
+{
+    enum parameter parameter = find_parameter(key, strncasecmp);
+    return parameter == PARAMETERS ? NULL : parameters[parameter].misspelled;
 }
 
 const char *query_parse(const char *text, struct query *query)
@@ -128,7 +139,9 @@ const char *query_parse(const char *text, struct query *query)
         const char *wrong = decode(text, equals != NULL ? equals : end, &decoded);
         if (wrong != NULL)
             return wrong;
-        enum parameter parameter = find_parameter(&decoded);
+        enum parameter parameter = find_parameter(&decoded, strncmp);
+        if (parameter == PARAMETERS && (wrong = check_spelling(&decoded)) != NULL)
+            return wrong;
         wrong = decode(equals != NULL ? equals + 1 : end, end, &decoded);
         if (wrong == NULL && parameter != PARAMETERS) {
             wrong =

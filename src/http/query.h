@@ -27,7 +27,8 @@ struct query {
 
 /*
  * Parses `text` (NULL: no query). Unknown parameters are ignored. NULL if all is well, otherwise
- * what is wrong, one line for the client: a bad escape, %00, a known parameter given twice, an
+ * what is wrong, one line for the client: a bad escape, %00, a known parameter given twice or in
+ * other letters, an
  * offset that is no number, a prefix that is no valid name, a sync that is neither 0 nor 1.
  */
 const char *query_parse(const char *text, struct query *query);

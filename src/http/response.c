@@ -4,12 +4,9 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <event2/http_struct.h>
-#include <event2/keyvalq_struct.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -21,7 +18,12 @@
 
 #define TYPE_TEXT "text/plain"
 #define RETRY_AFTER_S 1
-#define METHODS_OF_ALL "GET, HEAD, POST" /* of all paths together */
+#define ALLOW_BYTES_MAX 64
+/* What an allowed foreign page may send beside what every page may. */
+#define PREFLIGHT_HEADERS "Content-Type"
+/* A value is what it was when it was read, but its prefix may be deleted and made anew. */
+#define CACHE_NEVER "no-store"
+#define CACHE_ASK_AGAIN "no-cache"
 /* Up to here head and body are copied into one buffer and added at once. */
 #define COPIED_BYTES_MAX 4096
 #define CHUNK_SIZE_BYTES_MAX 18
@@ -62,33 +64,51 @@ static bool is_head(const struct exchange *exchange)
     return evhttp_request_get_command(exchange->request) == EVHTTP_REQ_HEAD;
 }
 
-static bool wants_keep_alive(struct evhttp_request *request)
+/* The first response of a connection says how long it may be idle. */
+static unsigned keep_alive_of(const struct exchange *exchange)
 {
-    const char *value = evhttp_find_header(evhttp_request_get_input_headers(request), "Connection");
-    return value != NULL && strncasecmp(value, "keep-alive", strlen("keep-alive")) == 0;
+    const struct connection *connection = exchange->connection;
+    if (connection_requests(connection) != 1 || connection_wants_close(connection))
+        return 0;
+    return exchange->service->idle_s;
 }
 
-static enum response_connection connection_of(struct evhttp_request *request,
-                                              const struct connection *connection)
+/* With Keep-Alive it is said in HTTP/1.1 too: proxies must not pass on what is about one connection
+ * (RFC 9110, 7.6.1), and Java's HttpURLConnection only then looks at the time. */
+static enum response_connection connection_of(const struct exchange *exchange)
 {
+    const struct connection *connection = exchange->connection;
     if (connection_wants_close(connection))
         return RESPONSE_CONNECTION_CLOSE;
-    if (request->minor == 0 && wants_keep_alive(request))
-        return RESPONSE_CONNECTION_KEEP_ALIVE;
-    return RESPONSE_CONNECTION_DEFAULT;
+    return connection_http_1_0(connection) || keep_alive_of(exchange) > 0
+               ? RESPONSE_CONNECTION_KEEP_ALIVE
+               : RESPONSE_CONNECTION_DEFAULT;
 }
 
 static struct response_head head_of(struct exchange *exchange, int status, const char *type,
                                     uint64_t length)
 {
-    return (struct response_head){.minor_version = exchange->request->minor == 0 ? 0 : 1,
+    return (struct response_head){.minor_version =
+                                      connection_http_1_0(exchange->connection) ? 0 : 1,
                                   .status = status,
                                   .type = type,
                                   .date = date_now(exchange->service),
                                   .length = length,
+                                  .cache_control = CACHE_NEVER,
+                                  .origin = exchange->origin,
                                   .retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
-                                  .connection =
-                                      connection_of(exchange->request, exchange->connection)};
+                                  .keep_alive_s = keep_alive_of(exchange),
+                                  .connection = connection_of(exchange)};
+}
+
+/* The head of a value: 200. */
+static struct response_head value_head_of(struct exchange *exchange, const char *type,
+                                          uint64_t length)
+{
+    struct response_head head = head_of(exchange, 200, type, length);
+    if (exchange->job.kind == JOB_READ)
+        head.cache_control = CACHE_ASK_AGAIN;
+    return head;
 }
 
 /* Adds head and body to the output: all of it or nothing. False: no memory. */
@@ -106,17 +126,10 @@ static bool add(struct evbuffer *output, const struct response_head *head, const
            evbuffer_add(output, copied, head_bytes) == 0 && evbuffer_add(output, body, bytes) == 0;
 }
 
-/* The response is in the output as a whole, and evhttp must know. */
-static void end_request(struct evhttp_request *request)
-{
-    request->chunked =
-        0; /* the request was; evhttp would end the response with a chunk of its own */
-    evhttp_send_reply_end(request);
-}
-
+/* The response is in the output as a whole: evhttp must know, and the exchange ends. */
 static void finish(struct exchange *exchange)
 {
-    end_request(exchange->request);
+    evhttp_send_reply_end(exchange->request);
     exchange_free(&exchange->service->free_exchanges, exchange);
 }
 
@@ -142,7 +155,7 @@ static void send_bytes(struct exchange *exchange, const struct response_head *he
 
 void response_whole(struct exchange *exchange, const char *type, const void *body, size_t bytes)
 {
-    struct response_head head = head_of(exchange, 200, type, bytes);
+    struct response_head head = value_head_of(exchange, type, bytes);
     send_bytes(exchange, &head, body, bytes);
 }
 
@@ -150,7 +163,7 @@ void response_buffer(struct exchange *exchange, const char *type, struct evbuffe
                      uint64_t bytes)
 {
     struct evbuffer *output = connection_output(exchange->connection);
-    struct response_head head = head_of(exchange, 200, type, bytes);
+    struct response_head head = value_head_of(exchange, type, bytes);
     if (!add(output, &head, NULL, 0) ||
         (body != NULL && !is_head(exchange) && evbuffer_add_buffer(output, body) != 0)) {
         response_abort(exchange);
@@ -188,8 +201,23 @@ void response_not_allowed(struct exchange *exchange, const char *path, const cha
     char text[RESPONSE_HEAD_BYTES_MAX];
     struct response_head head = head_of(exchange, 405, TYPE_TEXT, 0);
     head.allow = allow;
-    int length = snprintf(text, sizeof(text) - 1, "%s takes %s", path, allow);
+    int length =
+        snprintf(text, sizeof(text) - 1, "%s takes %s; use one of these methods", path, allow);
     send_line(exchange, &head, text, (size_t)length);
+}
+
+void response_options(struct exchange *exchange, const char *allow)
+{
+    char methods[ALLOW_BYTES_MAX];
+    struct response_head head = head_of(exchange, 204, NULL, RESPONSE_NO_BODY);
+    (void)snprintf(methods, sizeof(methods), "%s%s", allow,
+                   strstr(allow, "OPTIONS") == NULL ? ", OPTIONS" : "");
+    head.allow = methods;
+    if (exchange->origin != NULL) {
+        head.methods = methods;
+        head.headers = PREFLIGHT_HEADERS;
+    }
+    send_bytes(exchange, &head, NULL, 0);
 }
 
 void response_failure(struct exchange *exchange)
@@ -201,12 +229,12 @@ void response_failure(struct exchange *exchange)
 
 void response_begin(struct exchange *exchange, const char *type, uint64_t bytes)
 {
-    struct evhttp_request *request = exchange->request;
-    if (bytes == RESPONSE_LENGTH_UNKNOWN && request->minor == 0)
-        /* HTTP/1.0 has no chunks: only the end of the connection ends the body */
-        (void)evhttp_remove_header(evhttp_request_get_input_headers(request), "Connection");
-    struct response_head head = head_of(exchange, 200, type, bytes);
-    exchange->chunked = bytes == RESPONSE_LENGTH_UNKNOWN && request->minor != 0;
+    bool http_1_0 = connection_http_1_0(exchange->connection);
+    if (bytes == RESPONSE_LENGTH_UNKNOWN && http_1_0)
+        /* there are no chunks: only the end of the connection ends the body */
+        connection_close_after_reply(exchange->connection);
+    struct response_head head = value_head_of(exchange, type, bytes);
+    exchange->chunked = bytes == RESPONSE_LENGTH_UNKNOWN && !http_1_0;
     exchange->head_lost = !add(connection_output(exchange->connection), &head, NULL, 0);
 }
 
@@ -292,7 +320,8 @@ static size_t write_refusal(struct service *service, int status, const char *why
                                  .type = TYPE_TEXT,
                                  .date = date_now(service),
                                  .length = strlen(why) + 1,
-                                 .allow = status == 405 ? METHODS_OF_ALL : NULL,
+                                 .cache_control = CACHE_NEVER,
+                                 .allow = status == 405 ? RESPONSE_METHODS : NULL,
                                  .retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
                                  .connection = RESPONSE_CONNECTION_CLOSE};
     size_t bytes = response_head_write(&head, out);
@@ -325,14 +354,14 @@ void response_out_of_memory(struct service *service, struct evhttp_request *requ
         connection != NULL ? connection_output(connection) : bufferevent_get_output(bev);
     bool added = evbuffer_add(output, bytes, length) == 0;
     if (connection == NULL) {
-        end_request(request); /* evhttp's own socket: it writes, and closes */
+        evhttp_send_reply_end(request); /* evhttp's own socket: it writes, and closes */
         (void)bufferevent_enable(bev, EV_WRITE);
         return;
     }
     if (!added)
         connection_abort(connection);
     connection_close_after_reply(connection);
-    end_request(request);
+    evhttp_send_reply_end(request);
     if (added)
         connection_send(connection);
 }

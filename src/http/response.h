@@ -6,8 +6,8 @@
  * is complete.
  *
  * Loop thread. response_whole, response_buffer, response_text,
- * response_not_allowed, response_failure, response_last and response_abort are
- * final: the exchange is gone after them.
+ * response_options, response_not_allowed, response_failure, response_last and
+ * response_abort are final: the exchange is gone after them.
  */
 #ifndef ROCHEFORT_HTTP_RESPONSE_H
 #define ROCHEFORT_HTTP_RESPONSE_H
@@ -24,6 +24,8 @@ struct evbuffer;
 
 #define RESPONSE_JSON "application/json"
 #define RESPONSE_VALUE "application/octet-stream"
+/* The methods of all paths together. */
+#define RESPONSE_METHODS "GET, HEAD, POST, OPTIONS"
 
 /* 200. `bytes` bytes at `body` are copied. With HEAD only the head is sent. */
 void response_whole(struct exchange *exchange, const char *type, const void *body, size_t bytes);
@@ -39,6 +41,9 @@ void response_text(struct exchange *exchange, int status, const char *format, ..
 
 /* 405; `allow` are the methods that the path takes. */
 void response_not_allowed(struct exchange *exchange, const char *path, const char *allow);
+
+/* 204; `allow` are the methods that the path takes beside OPTIONS. */
+void response_options(struct exchange *exchange, const char *allow);
 
 /* What went wrong with the job, and with which file. */
 void response_failure(struct exchange *exchange);

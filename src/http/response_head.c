@@ -31,23 +31,38 @@ static char *put_status_line(char *at, const struct response_head *head)
 
 static char *put_length(char *at, const struct response_head *head)
 {
+    if (head->length == RESPONSE_NO_BODY)
+        return at;
     if (head->length != RESPONSE_LENGTH_UNKNOWN)
         return put(put_number(put(at, "Content-Length: "), head->length), "\r\n");
     return head->minor_version == 0 ? at : put(at, "Transfer-Encoding: chunked\r\n");
 }
 
-/* All texts but the date are ours, and short: the sum of their lengths is far below the maximum. */
+/* All texts but the date and the origin, whose length is limited, are ours and short: the sum of
+ * their lengths is far below the maximum. */
 size_t response_head_write(const struct response_head *head, char out[RESPONSE_HEAD_BYTES_MAX])
 {
     char *at = put_status_line(out, head);
-    at = put_line(at, "Content-Type: ", head->type);
+    if (head->type != NULL)
+        at = put_line(at, "Content-Type: ", head->type);
     at = put_length(at, head);
     if (head->date[0] != '\0')
         at = put_line(at, "Date: ", head->date);
+    at = put_line(at, "Cache-Control: ", head->cache_control);
     if (head->allow != NULL)
         at = put_line(at, "Allow: ", head->allow);
     if (head->retry_after_s > 0)
         at = put(put_number(put(at, "Retry-After: "), head->retry_after_s), "\r\n");
+    if (head->origin != NULL) {
+        at = put_line(at, "Access-Control-Allow-Origin: ", head->origin);
+        at = put(at, "Vary: Origin\r\n");
+    }
+    if (head->methods != NULL) {
+        at = put_line(at, "Access-Control-Allow-Methods: ", head->methods);
+        at = put_line(at, "Access-Control-Allow-Headers: ", head->headers);
+    }
+    if (head->keep_alive_s > 0)
+        at = put(put_number(put(at, "Keep-Alive: timeout="), head->keep_alive_s), "\r\n");
     if (head->connection == RESPONSE_CONNECTION_CLOSE)
         at = put(at, "Connection: close\r\n");
     else if (head->connection == RESPONSE_CONNECTION_KEEP_ALIVE)

@@ -9,24 +9,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RESPONSE_HEAD_BYTES_MAX 512
+#define RESPONSE_HEAD_BYTES_MAX 2048
+#define RESPONSE_ORIGIN_BYTES_MAX 256
 #define RESPONSE_LENGTH_UNKNOWN UINT64_MAX
+#define RESPONSE_NO_BODY (UINT64_MAX - 1) /* of a status that has none: no length is told */
 
 enum response_connection {
     RESPONSE_CONNECTION_DEFAULT,    /* of its HTTP version: nothing is said */
     RESPONSE_CONNECTION_CLOSE,      /* the last response of the connection */
-    RESPONSE_CONNECTION_KEEP_ALIVE, /* for a client of HTTP/1.0 that asked for it */
+    RESPONSE_CONNECTION_KEEP_ALIVE, /* to a client of HTTP/1.0 that asked for it; with Keep-Alive */
 };
 
 struct response_head {
     unsigned minor_version; /* of HTTP/1: 0 or 1 */
     int status;
-    const char *type; /* Content-Type */
+    const char *type; /* Content-Type; NULL: no such line */
     const char *date; /* Date; no such line if it is "" */
     /* Of the body. If unknown it is chunked, or with HTTP/1.0 ends with the connection. */
     uint64_t length;
-    const char *allow;      /* Allow; NULL: no such line */
-    unsigned retry_after_s; /* Retry-After; 0: no such line */
+    const char *cache_control; /* Cache-Control */
+    const char *allow;         /* Allow; NULL: no such line */
+    /* Access-Control-Allow-Origin, of at most RESPONSE_ORIGIN_BYTES_MAX bytes, and Vary; NULL: no
+     * such lines */
+    const char *origin;
+    const char *methods, *headers; /* what a preflight is told, together; NULL: no such lines */
+    unsigned retry_after_s;        /* Retry-After; 0: no such line */
+    unsigned keep_alive_s;         /* Keep-Alive: timeout; 0: no such line */
     enum response_connection connection;
 };
 

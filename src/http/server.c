@@ -19,6 +19,7 @@
 #include "http/service.h"
 #include "net/connections.h"
 #include "net/framing.h"
+#include "net/head.h"
 #include "net/listener.h"
 #include "work/router.h"
 
@@ -38,6 +39,7 @@ struct server {
     struct pool *pool;
     struct event *woken, *terminate, *interrupt, *deadline;
     bool gave_up;
+    struct framing_rules rules;
     struct framing_limit limits[3];
     char limit_texts[3][LIMIT_TEXT_BYTES];
     char *root_json;
@@ -54,11 +56,10 @@ static void on_request(struct evhttp_request *request, void *argument)
         response_out_of_memory(&server->service, request, connection);
         return;
     }
-    if (request->minor > 1)
-        request->minor = 1; /* the highest that we speak */
     exchange->service = &server->service;
     exchange->request = request;
     exchange->connection = connection;
+    exchange->origin = NULL;
     exchange->begun_ns = server->options.log_slower_ms >= 0 ? clock_monotonic_ns() : 0;
     endpoints_dispatch(exchange);
 }
@@ -141,6 +142,9 @@ static struct event_base *make_base(void)
     return base;
 }
 
+/* The header lines that handlers read. */
+static const char *const forwarded[] = {"Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", NULL};
+
 /* Bodies that no endpoint takes are read as well, so that the reply can say what is wrong. */
 static void set_limits(struct server *server)
 {
@@ -155,6 +159,7 @@ static void set_limits(struct server *server)
                        server->limits[i].body_bytes_max);
         server->limits[i].why = server->limit_texts[i];
     }
+    server->rules = (struct framing_rules){.limits = server->limits, .forwarded = forwarded};
 }
 
 static int make_http(struct server *server)
@@ -162,7 +167,7 @@ static int make_http(struct server *server)
     set_limits(server);
     struct connections_options options = {
         .base = server->base,
-        .limits = server->limits,
+        .rules = &server->rules,
         .timeouts = server->options.timeouts,
         .buffered_bytes_max = server->options.max_buffered_bytes,
         .reply_bytes_max = JOB_PIECE_BYTES_MAX,
@@ -176,7 +181,7 @@ static int make_http(struct server *server)
     if (server->connections == NULL || server->http == NULL)
         return -ENOMEM;
     /* framing.c keeps the limits; this is the last line, and never reached */
-    evhttp_set_max_headers_size(server->http, 2 * FRAMING_HEAD_BYTES_MAX);
+    evhttp_set_max_headers_size(server->http, 2 * HEAD_BYTES_MAX);
     evhttp_set_max_body_size(server->http, (ev_ssize_t)server->limits[2].body_bytes_max);
     evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
                                                  EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
@@ -263,6 +268,8 @@ int server_start(const struct server_options *options, struct server **out)
     server->options = *options;
     server->service.value_bytes_max = options->max_value_bytes;
     server->service.log_slower_ms = options->log_slower_ms;
+    server->service.origins = options->origins;
+    server->service.idle_s = options->timeouts.idle_s;
     event_set_log_callback(on_libevent_log);
     int error = make_all(server, &step);
     if (error != 0) {
@@ -284,7 +291,7 @@ static bool finished(const struct server *server)
 
 void server_iterate(struct server *server, bool may_sleep)
 {
-    may_sleep = may_sleep && connections_may_sleep(server->connections) &&
+    may_sleep = connections_may_sleep(server->connections) && may_sleep &&
                 router_may_sleep(server->service.router) && pool_may_sleep(server->pool);
     int result = event_base_loop(server->base, EVLOOP_ONCE | (may_sleep ? 0 : EVLOOP_NONBLOCK));
     pool_awake(server->pool);

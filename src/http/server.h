@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "http/origin.h"
 #include "net/timeouts.h"
 #include "store/root.h"
 
@@ -22,7 +23,8 @@ struct server_options {
     uint64_t max_value_bytes, max_buffered_bytes;
     struct timeouts timeouts;
     int64_t log_slower_ms; /* -1: no request is logged */
-    int sync_after_ms;     /* an append is on the disk by then; 0: before its reply, -1: never */
+    struct origin_rules origins;
+    int sync_after_ms; /* an append is on the disk by then; 0: before its reply, -1: never */
 };
 
 /* Binds, starts the workers, writes the start line to the log. On failure the log says why. */

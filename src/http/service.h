@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "http/exchange.h"
+#include "http/origin.h"
 
 struct router;
 
@@ -18,8 +19,10 @@ struct service {
     const char *root;      /* the path of the data directory */
     const char *root_json; /* the same, escaped */
     uint64_t value_bytes_max;
+    unsigned idle_s;       /* a connection without a request is closed after so long; 0: never */
     int64_t log_slower_ms; /* a request that took longer is logged; -1: none is */
-    bool stopping;         /* no new requests are served */
+    struct origin_rules origins;
+    bool stopping; /* no new requests are served */
     struct exchange_list free_exchanges;
     char date[32]; /* the Date header of the second `date_s`; see response.c */
     int64_t date_s;

@@ -11,7 +11,9 @@ static const struct {
     const char *reason;
 } reasons[] = {
     {200, "OK"},
+    {204, "No Content"},
     {400, "Bad Request"},
+    {403, "Forbidden"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {408, "Request Timeout"},

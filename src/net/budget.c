@@ -1,48 +1,104 @@
 #include "net/budget.h"
 
-#define SMALL_PART 8 /* one part of so many is for small requests only */
+#define PART 8 /* one part of so many is left to each smaller size */
 
-static bool is_large(uint64_t body_bytes)
+enum budget_size_kind budget_size(uint64_t body_bytes)
 {
-    return body_bytes >= BUDGET_LARGE_BYTES;
+    if (body_bytes < BUDGET_MEDIUM_BYTES)
+        return BUDGET_SMALL;
+    return body_bytes < BUDGET_LARGE_BYTES ? BUDGET_MEDIUM : BUDGET_LARGE;
 }
 
-/* Of the budget, for requests of this kind. */
-static uint64_t limit_for(const struct budget *budget, bool large)
+/* What requests of this size leave to smaller ones. */
+static uint64_t left_by(const struct budget *budget, enum budget_size_kind size)
 {
-    const uint64_t limit = budget->limit_bytes,
-                   one_small = BUDGET_LARGE_BYTES + budget->reply_bytes;
-    uint64_t for_small = limit / SMALL_PART;
-    if (!large)
-        return limit;
-    if (for_small < one_small)
-        for_small = one_small;
-    return limit > for_small ? limit - for_small : 0;
+    static const uint64_t longest[BUDGET_LARGE] = {BUDGET_MEDIUM_BYTES, BUDGET_LARGE_BYTES};
+    uint64_t parts = 0;
+    for (unsigned smaller = 0; smaller < size; smaller++) {
+        uint64_t part = budget->limit_bytes / PART, one = longest[smaller] + budget->reply_bytes;
+        parts += part > one ? part : one;
+    }
+    return parts;
+}
+
+/* Of the budget, for requests of this size. */
+static uint64_t limit_for(const struct budget *budget, enum budget_size_kind size)
+{
+    uint64_t left = left_by(budget, size);
+    return budget->limit_bytes > left ? budget->limit_bytes - left : 0;
+}
+
+/* The same less what is kept; but what large requests leave is there all the same, beside what the
+ * oldest that grows has. */
+static uint64_t limit_now(const struct budget *budget, enum budget_size_kind size)
+{
+    uint64_t limit = limit_for(budget, size);
+    uint64_t rest = limit > budget->kept_bytes ? limit - budget->kept_bytes : 0;
+    uint64_t parts = left_by(budget, BUDGET_LARGE) - left_by(budget, size) + budget->oldest_bytes;
+    if (rest < parts)
+        rest = parts;
+    return rest < limit ? rest : limit;
 }
 
 /* What a request counts: one that does not fit as all that there is. */
-static uint64_t counted_bytes(const struct budget *budget, uint64_t body_bytes)
+static uint64_t counted_bytes(const struct budget *budget, struct budget_body body)
 {
-    uint64_t bytes = body_bytes + budget->reply_bytes;
-    uint64_t limit = limit_for(budget, is_large(body_bytes));
+    uint64_t bytes = body.bytes + budget->reply_bytes;
+    uint64_t limit = limit_for(budget, budget_size(body.bytes_max));
     return bytes < limit ? bytes : limit;
 }
 
-bool budget_reserve(struct budget *budget, uint64_t body_bytes)
+/* No other request of its size or larger. */
+static bool is_alone(const struct budget *budget, enum budget_size_kind size)
 {
-    bool large = is_large(body_bytes);
-    uint64_t limit = limit_for(budget, large), bytes = counted_bytes(budget, body_bytes);
-    bool fits = body_bytes + budget->reply_bytes <= limit;
-    bool alone = large ? budget->large == 0 : budget->used_bytes == 0;
-    if (fits ? budget->used_bytes > limit - bytes : !alone)
-        return false;
-    budget->used_bytes += bytes;
-    budget->large += large;
+    if (size == BUDGET_SMALL)
+        return budget->used_bytes == 0;
+    for (unsigned other = size; other < BUDGET_SIZES; other++)
+        if (budget->count[other] > 0)
+            return false;
     return true;
 }
 
-void budget_release(struct budget *budget, uint64_t body_bytes)
+static void count(struct budget *budget, struct budget_body body)
 {
-    budget->used_bytes -= counted_bytes(budget, body_bytes);
-    budget->large -= is_large(body_bytes);
+    budget->used_bytes += counted_bytes(budget, body);
+    budget->count[budget_size(body.bytes_max)]++;
+}
+
+bool budget_reserve(struct budget *budget, struct budget_body body)
+{
+    enum budget_size_kind size = budget_size(body.bytes_max);
+    bool fits = body.bytes + budget->reply_bytes <= limit_for(budget, size);
+    if (fits ? budget->used_bytes + counted_bytes(budget, body) > limit_now(budget, size)
+             : !is_alone(budget, size))
+        return false;
+    count(budget, body);
+    return true;
+}
+
+void budget_release(struct budget *budget, struct budget_body body)
+{
+    budget->used_bytes -= counted_bytes(budget, body);
+    budget->count[budget_size(body.bytes_max)]--;
+}
+
+bool budget_grow(struct budget *budget, struct budget_body body, uint64_t bytes, bool oldest)
+{
+    struct budget_body grown = {bytes, body.bytes_max};
+    budget_release(budget, body);
+    if (!oldest && budget_reserve(budget, grown))
+        return true;
+    count(budget, oldest ? grown : body);
+    return oldest;
+}
+
+void budget_keep(struct budget *budget, struct budget_body oldest)
+{
+    budget->kept_bytes = oldest.bytes_max - oldest.bytes;
+    budget->oldest_bytes = counted_bytes(budget, oldest);
+}
+
+void budget_keep_nothing(struct budget *budget)
+{
+    budget->kept_bytes = budget->oldest_bytes = 0;
 }

@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
+#include "net/reservations.h"
 #include "net/stream.h"
 
 /* So many steps of one client in a row, then it is the turn of other connections. */
@@ -21,9 +22,10 @@ struct connection {
     struct stream stream;
     struct evbuffer *inbox;
     struct framing framing;
-    struct framing_verdict held; /* released by framing, but there is no memory for the request */
+    bool complete; /* a whole request is in evhttp's input, and not served yet */
     enum state state;
     enum memory memory;
+    uint64_t granted_bytes; /* or wanted, of body */
 
     bool running; /* connection_run is on the stack */
     bool draining, ending, close_after_reply;
@@ -33,7 +35,7 @@ struct connection {
     void *piece_argument;
 };
 
-struct connection *connection_new(struct event_base *base, const struct framing_limit *limits,
+struct connection *connection_new(struct event_base *base, const struct framing_rules *rules,
                                   const struct connection_owner *owner, void *context)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
@@ -54,12 +56,13 @@ struct connection *connection_new(struct event_base *base, const struct framing_
     connection->owner = owner;
     connection->context = context;
     connection->stream.fd = -1;
-    framing_init(&connection->framing, limits);
+    framing_init(&connection->framing, rules);
     return connection;
 }
 
 void connection_free(struct connection *connection)
 {
+    framing_free(&connection->framing);
     if (connection->inbox != NULL)
         evbuffer_free(connection->inbox);
     if (connection->bev != NULL)
@@ -85,19 +88,28 @@ static void release_memory(struct connection *connection)
     if (connection->memory == MEMORY_NONE)
         return;
     connection->memory = MEMORY_NONE;
+    connection->granted_bytes = 0;
     connection->owner->memory_released(connection->context);
 }
 
-/* True if the request at hand may be in memory as a whole. */
+/* True if the request at hand may be in memory, as far as it is known. */
 static bool has_memory(struct connection *connection)
 {
-    if (connection->memory == MEMORY_NONE) {
-        uint64_t body_bytes = framing_body_bytes(&connection->framing);
-        connection->memory = connection->owner->memory_wanted(connection->context, body_bytes)
-                                 ? MEMORY_GRANTED
-                                 : MEMORY_WANTED;
+    if (connection->memory == MEMORY_WANTED)
+        return false;
+    if (connection->memory == MEMORY_GRANTED &&
+        framing_body_bytes(&connection->framing) <= connection->granted_bytes)
+        return true;
+    const struct framing *framing = &connection->framing;
+    uint64_t bytes = framing_body_bytes(framing), most = bytes;
+    if (framing->chunked && !connection->complete) {
+        most = framing->limit->body_bytes_max;
+        bytes = reservations_step(bytes, connection->granted_bytes, most);
     }
-    return connection->memory == MEMORY_GRANTED;
+    connection->granted_bytes = bytes;
+    bool granted = connection->owner->memory_wanted(connection->context, bytes, most);
+    connection->memory = granted ? MEMORY_GRANTED : MEMORY_WANTED;
+    return granted;
 }
 
 void connection_close(struct connection *connection)
@@ -138,7 +150,10 @@ static void linger(struct connection *connection)
         return;
     }
     connection->state = LINGERING;
-    (void)evbuffer_drain(connection->inbox, evbuffer_get_length(connection->inbox));
+    /* of a refused request much may be there, and its reservation ends now */
+    (void)evbuffer_drain(connection->inbox, SIZE_MAX);
+    (void)evbuffer_drain(bufferevent_get_input(connection->bev), SIZE_MAX);
+    framing_free(&connection->framing);
     release_memory(connection);
     stream_end_writing(&connection->stream);
     connection->owner->unfinished(connection->context);
@@ -168,9 +183,10 @@ static void linger_on(struct connection *connection)
 
 void connection_leave(struct connection *connection)
 {
-    /* the end of the last reply may still be in the kernel */
-    bool unsent =
-        stream_unsent_bytes(&connection->stream) > 0 && !stream_is_gone(&connection->stream);
+    /* The end of the last reply may still be in the kernel. When the server stops it is left there:
+     * a client that acknowledges late would hold up the stop. */
+    bool unsent = !connection->draining && stream_unsent_bytes(&connection->stream) > 0 &&
+                  !stream_is_gone(&connection->stream);
     detach_evhttp(connection);
     if (unsent)
         linger(connection);
@@ -234,15 +250,17 @@ static bool write_on(struct connection *connection)
     enum stream_result result =
         stream_write(&connection->stream, bufferevent_get_output(connection->bev));
     if (result != STREAM_DONE) {
-        if (result == STREAM_FAILED || connection->ending)
+        if (result == STREAM_FAILED)
             drop(connection);
+        else if (connection->ending)
+            connection_abort(connection);
         return false;
     }
     void (*piece_sent)(void *, bool) = connection->piece_sent;
     if (piece_sent == NULL) {
         finish_request(connection);
     } else if (connection->ending) {
-        drop(connection);
+        connection_abort(connection);
     } else {
         connection->piece_sent = NULL;
         connection->state = SERVING;
@@ -265,21 +283,16 @@ static void send_continue(struct connection *connection)
         drop(connection); /* a part of it cannot be taken back */
 }
 
-/* Hands the first `bytes` bytes of the inbox to evhttp and lets it work. */
-static void feed(struct connection *connection, size_t bytes, bool complete)
+/* A whole request is in evhttp's input: lets evhttp read it. */
+static void serve_request(struct connection *connection)
 {
-    if (complete)
-        stream_request_received(&connection->stream);
-    connection->requests += complete;
-    (void)evbuffer_remove_buffer(connection->inbox, bufferevent_get_input(connection->bev), bytes);
+    connection->complete = false;
+    connection->requests++;
+    stream_request_received(&connection->stream);
     connection->owner->request_ready(connection->context);
-    if (is_detached(connection)) {
+    if (is_detached(connection))
         connection_close(connection);
-        return;
-    }
-    /* evhttp disagrees with framing.c, or has an error page ready of a kind that we do not send */
-    struct evbuffer *output = bufferevent_get_output(connection->bev);
-    if (connection->state == READING && (complete || evbuffer_get_length(output) > 0))
+    else if (connection->state == READING) /* evhttp disagrees with framing.c */
         connection->owner->request_refused(connection->context, 400,
                                            "the request was not understood");
 }
@@ -288,21 +301,20 @@ static void feed(struct connection *connection, size_t bytes, bool complete)
 static bool read_on(struct connection *connection)
 {
     struct framing *framing = &connection->framing;
-    struct framing_verdict verdict = connection->held;
-    if (verdict.ready_bytes == 0)
-        verdict = framing_scan(framing, connection->inbox);
-    if (verdict.refused != 0) {
-        connection->owner->request_refused(connection->context, verdict.refused, verdict.why);
-        return false;
+    if (!connection->complete) {
+        struct framing_verdict verdict =
+            framing_scan(framing, connection->inbox, bufferevent_get_input(connection->bev));
+        if (verdict.refused != 0) {
+            connection->owner->request_refused(connection->context, verdict.refused, verdict.why);
+            return false;
+        }
+        connection->complete = verdict.complete;
     }
-    bool head_is_in = verdict.ready_bytes > 0 || framing->state != FRAMING_HEAD;
-    connection->held = (struct framing_verdict){0};
-    if (head_is_in && !has_memory(connection)) {
-        connection->held = verdict;
+    bool has_head = connection->complete || framing->state != FRAMING_HEAD;
+    if (has_head && !has_memory(connection))
         return false;
-    }
-    if (verdict.ready_bytes > 0) {
-        feed(connection, verdict.ready_bytes, verdict.complete);
+    if (connection->complete) {
+        serve_request(connection);
         return true;
     }
     if (framing->owes_continue) {
@@ -390,6 +402,8 @@ void connection_end(struct connection *connection)
     connection->ending = true;
     if (connection->state == LINGERING)
         connection_close(connection);
+    else if (connection->state == WRITING)
+        connection_abort(connection); /* it may be that only the end tells the client */
     else if (connection->state != SERVING)
         drop(connection);
 }
@@ -406,7 +420,12 @@ void connection_serve(struct connection *connection)
 
 bool connection_wants_close(const struct connection *connection)
 {
-    return connection->framing.wants_close || connection->draining;
+    return connection->framing.wants_close || connection->draining || connection->close_after_reply;
+}
+
+bool connection_http_1_0(const struct connection *connection)
+{
+    return connection->framing.http_1_0;
 }
 
 void connection_close_after_reply(struct connection *connection)
@@ -469,10 +488,16 @@ uint64_t connection_unsent_bytes(const struct connection *connection)
     return stream_unsent_bytes(&connection->stream);
 }
 
+uint64_t connection_received_bytes(const struct connection *connection)
+{
+    return connection->stream.received_bytes;
+}
+
 uint64_t connection_moved_bytes(const struct connection *connection)
 {
-    uint64_t unsent_bytes = 0;
+    const struct stream *stream = &connection->stream;
     if (connection->state == WRITING || connection->state == LINGERING)
-        unsent_bytes = connection_unsent_bytes(connection);
-    return connection->stream.received_bytes + connection->stream.written_bytes - unsent_bytes;
+        /* what is thrown away must not pass for a reply that is taken */
+        return stream->written_bytes - stream_unsent_bytes(stream);
+    return stream->received_bytes + stream->written_bytes;
 }

@@ -4,9 +4,9 @@
  * evhttp wants to own the socket; it gets a bufferevent without one, a passive
  * pair of buffers. The socket belongs to this module: it is registered once,
  * edge-triggered, and read and written when we choose. What arrives goes to
- * the inbox, is framed (framing.h) and handed to evhttp one whole request, or
- * one chunk of a body, at a time. While a request is served nothing is read,
- * so a client that sends ahead fills its own socket's buffer and not our memory.
+ * the inbox, is framed (framing.h) and handed to evhttp one whole request at a
+ * time. While a request is served nothing is read, so a client that sends ahead
+ * fills its own socket's buffer and not our memory.
  *
  *   socket -> inbox -> framing -> evhttp -> the handler of the request
  *   socket <-------------------- output <- connection_send
@@ -49,14 +49,14 @@ struct event_base;
 
 /* What a connection reports. `context` is that of connection_new. */
 struct connection_owner {
-    /* evhttp's input has a whole request or a part of one: call connection_feed_evhttp. Whoever
-     * then serves the request calls connection_serve. */
+    /* evhttp's input has a whole request: call connection_feed_evhttp. Whoever then serves the
+     * request calls connection_serve. */
     void (*request_ready)(void *context);
     /* The request will not be read: answer with connection_refuse. */
     void (*request_refused)(void *context, int status, const char *why);
-    /* May a request with a body of at most so many bytes be read? False: not now,
-     * connection_memory_granted says when. */
-    bool (*memory_wanted)(void *context, uint64_t body_bytes);
+    /* May a body of so many bytes be in memory? If its length is not known it is asked again for
+     * more, up to `body_bytes_max`. False: not now, connection_memory_granted says when. */
+    bool (*memory_wanted)(void *context, uint64_t body_bytes, uint64_t body_bytes_max);
     /* It is over, or will never be: no memory is held or waited for any more. */
     void (*memory_released)(void *context);
     /* There is more to do than fits into one loop iteration: call connection_run in the next. */
@@ -67,8 +67,8 @@ struct connection_owner {
     void (*closed)(void *context);
 };
 
-/* NULL when out of memory. `owner` and `limits` are constant and outlive it. */
-struct connection *connection_new(struct event_base *base, const struct framing_limit *limits,
+/* NULL when out of memory. `owner` and `rules` are constant and outlive it. */
+struct connection *connection_new(struct event_base *base, const struct framing_rules *rules,
                                   const struct connection_owner *owner, void *context);
 void connection_free(struct connection *connection);
 
@@ -114,6 +114,9 @@ void connection_serve(struct connection *connection);
 /* The reply must say "Connection: close", and the connection is closed after it. */
 bool connection_wants_close(const struct connection *connection);
 
+/* The request is of HTTP/1.0. */
+bool connection_http_1_0(const struct connection *connection);
+
 /* Has the connection closed after this reply. */
 void connection_close_after_reply(struct connection *connection);
 
@@ -141,7 +144,11 @@ void *connection_piece(const struct connection *connection);
 /* How many requests were complete so far. */
 unsigned connection_requests(const struct connection *connection);
 
-/* Received, and sent and acknowledged, in all. */
+/* Received in all. */
+uint64_t connection_received_bytes(const struct connection *connection);
+
+/* In all: sent and acknowledged, and, unless a reply is under way or the last one was written,
+ * received. */
 uint64_t connection_moved_bytes(const struct connection *connection);
 
 /* Written to the socket and not acknowledged. */

@@ -1,11 +1,12 @@
 #include "net/connections.h"
 
 #include <event2/event.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 
 #include "base/clock.h"
-#include "net/budget.h"
+#include "net/reservations.h"
 
 /* The lists of connections to check, by length of time. In each the first is due first. */
 enum timer_list { TIMER_IDLE, TIMER_HEAD, TIMER_SECOND, TIMER_LISTS };
@@ -16,19 +17,18 @@ struct timer {
     uint64_t begun_ms, due_ms;
     bool measuring; /* an interval has begun */
     uint64_t interval_begun_ms, interval_moved_bytes;
+    uint64_t begun_received_bytes, checked_received_bytes; /* so far, at these times */
 };
 
 TAILQ_HEAD(client_list, client);
 
 struct client {
-    TAILQ_ENTRY(client) entry, ready_entry, waiting_entry, timer_entry;
+    TAILQ_ENTRY(client) entry, ready_entry, timer_entry;
     struct connections *connections;
     struct connection *connection;
-    bool ready;                  /* on the ready list */
-    struct client_list *waiting; /* for memory, in this list; NULL if not */
-    struct client_list *timed;   /* in this list; NULL if no limit runs */
-    bool reserved;
-    uint64_t body_bytes, reserved_ms; /* of the reservation, and when it was made */
+    bool ready;                /* on the ready list */
+    struct client_list *timed; /* in this list; NULL if no limit runs */
+    struct reservation reservation;
     struct timer timer;
 };
 
@@ -36,10 +36,8 @@ struct connections {
     struct connections_options options;
     struct client_list pending; /* accepted by evhttp, their sockets not taken over yet */
     struct client_list open, closed, ready;
-    struct client_list small_waiting, large_waiting; /* for memory, in order */
     struct client_list timers[TIMER_LISTS];
-    struct budget budget;
-    bool released;      /* memory, since the last iteration and while others wait for it */
+    struct reservations reservations;
     struct event *tick; /* pending while there are connections */
     uint64_t now_ms;    /* of this loop iteration; 0 if not read yet */
     unsigned count, ready_count;
@@ -87,8 +85,12 @@ static void on_settled(void *context)
     unsigned requests = connection_requests(client->connection);
     if (phase == timer->phase && requests == timer->requests)
         return;
-    *timer = (struct timer){
-        .phase = phase, .requests = requests, .begun_ms = now_ms(client->connections)};
+    uint64_t received_bytes = connection_received_bytes(client->connection);
+    *timer = (struct timer){.phase = phase,
+                            .requests = requests,
+                            .begun_ms = now_ms(client->connections),
+                            .begun_received_bytes = received_bytes,
+                            .checked_received_bytes = received_bytes};
     set_timer(client);
 }
 
@@ -117,9 +119,16 @@ static void begin_interval(struct client *client)
 
 static struct timeouts_input timeouts_input_of(struct client *client)
 {
-    const struct timer *timer = &client->timer;
-    uint64_t now = now_ms(client->connections);
-    struct timeouts_input input = {.phase = timer->phase, .phase_ms = now - timer->begun_ms};
+    struct timer *timer = &client->timer;
+    uint64_t now = now_ms(client->connections),
+             received_bytes = connection_received_bytes(client->connection);
+    struct timeouts_input input = {.phase = timer->phase,
+                                   .phase_ms = now - timer->begun_ms,
+                                   .arrived_bytes = received_bytes - timer->begun_received_bytes,
+                                   .arriving = received_bytes > timer->checked_received_bytes,
+                                   .memory_wanted =
+                                       reservations_wanted(&client->connections->reservations)};
+    timer->checked_received_bytes = received_bytes;
     if (timer->measuring) {
         input.interval_ms = now - timer->interval_begun_ms;
         input.moved_bytes =
@@ -127,10 +136,9 @@ static struct timeouts_input timeouts_input_of(struct client *client)
     }
     if (timer->phase == TIMEOUTS_LINGER)
         input.unsent_bytes = connection_unsent_bytes(client->connection);
-    if (client->reserved) {
-        input.reserved_bytes = client->body_bytes;
-        input.reserved_ms = now - client->reserved_ms;
-    }
+    input.reserved_bytes =
+        reservations_bytes(&client->connections->reservations, &client->reservation);
+    input.reserved_ms = now - client->reservation.since_ms;
     return input;
 }
 
@@ -184,46 +192,25 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
         (void)event_del(connections->tick);
 }
 
-static struct client_list *waiting_list(struct connections *connections, uint64_t body_bytes)
-{
-    return body_bytes < BUDGET_LARGE_BYTES ? &connections->small_waiting
-                                           : &connections->large_waiting;
-}
-
-static bool reserve_memory(struct client *client)
-{
-    struct connections *connections = client->connections;
-    client->reserved = budget_reserve(&connections->budget, client->body_bytes);
-    if (client->reserved)
-        client->reserved_ms = now_ms(connections);
-    return client->reserved;
-}
-
-static bool on_memory_wanted(void *context, uint64_t body_bytes)
+static bool on_memory_wanted(void *context, uint64_t body_bytes, uint64_t body_bytes_max)
 {
     struct client *client = context;
-    struct client_list *list = waiting_list(client->connections, body_bytes);
-    client->body_bytes = body_bytes;
-    if (TAILQ_EMPTY(list) && reserve_memory(client))
-        return true;
-    client->waiting = list;
-    TAILQ_INSERT_TAIL(list, client, waiting_entry);
-    return false;
+    struct connections *connections = client->connections;
+    return reservations_want(&connections->reservations, &client->reservation, body_bytes,
+                             body_bytes_max, now_ms(connections));
 }
 
 static void on_memory_released(void *context)
 {
     struct client *client = context;
-    struct connections *connections = client->connections;
-    if (client->waiting != NULL)
-        TAILQ_REMOVE(client->waiting, client, waiting_entry);
-    client->waiting = NULL;
-    if (!client->reserved)
-        return;
-    client->reserved = false;
-    budget_release(&connections->budget, client->body_bytes);
-    connections->released =
-        !TAILQ_EMPTY(&connections->small_waiting) || !TAILQ_EMPTY(&connections->large_waiting);
+    reservations_release(&client->connections->reservations, &client->reservation);
+}
+
+static void on_memory_granted(struct reservation *reservation)
+{
+    struct client *client =
+        (struct client *)((char *)reservation - offsetof(struct client, reservation));
+    connection_memory_granted(client->connection);
 }
 
 static void on_unfinished(void *context)
@@ -283,12 +270,10 @@ struct connections *connections_new(const struct connections_options *options)
     TAILQ_INIT(&connections->open);
     TAILQ_INIT(&connections->closed);
     TAILQ_INIT(&connections->ready);
-    TAILQ_INIT(&connections->small_waiting);
-    TAILQ_INIT(&connections->large_waiting);
     for (unsigned list = 0; list < TIMER_LISTS; list++)
         TAILQ_INIT(&connections->timers[list]);
-    connections->budget.limit_bytes = options->buffered_bytes_max;
-    connections->budget.reply_bytes = options->reply_bytes_max;
+    reservations_init(&connections->reservations, options->buffered_bytes_max,
+                      options->reply_bytes_max);
     connections->tick = event_new(options->base, -1, EV_PERSIST, on_tick, connections);
     if (connections->tick == NULL) {
         free(connections);
@@ -304,7 +289,8 @@ struct bufferevent *connections_accept(struct event_base *base, void *argument)
     if (client == NULL)
         return NULL;
     client->connections = connections;
-    client->connection = connection_new(base, connections->options.limits, &owner, client);
+    client->reservation.granted = on_memory_granted;
+    client->connection = connection_new(base, connections->options.rules, &owner, client);
     if (client->connection == NULL) {
         free(client);
         return NULL;
@@ -349,24 +335,6 @@ static void run_ready(struct connections *connections)
     }
 }
 
-/*
- * The first goes on as soon as there is memory for it. Each of them once: one that has another
- * request by then waits again, behind `last`, and its turn is in the next loop iteration. That
- * comes before the loop sleeps, since it has released memory while others waited. None goes on but
- * the one at hand, so `last` stays where it is until it is reached.
- */
-static void grant_memory(struct client_list *list)
-{
-    struct client *client, *last = TAILQ_LAST(list, client_list);
-    bool more = last != NULL;
-    while (more && (client = TAILQ_FIRST(list)) != NULL && reserve_memory(client)) {
-        TAILQ_REMOVE(list, client, waiting_entry);
-        client->waiting = NULL;
-        more = client != last;
-        connection_memory_granted(client->connection);
-    }
-}
-
 static void reap(struct connections *connections)
 {
     struct client *client;
@@ -381,16 +349,15 @@ void connections_run(struct connections *connections)
 {
     start_pending(connections);
     run_ready(connections);
-    connections->released = false; /* what is released from here on is for the next iteration */
-    grant_memory(&connections->small_waiting);
-    grant_memory(&connections->large_waiting);
+    if (reservations_wanted(&connections->reservations))
+        reservations_grant(&connections->reservations, now_ms(connections));
     reap(connections);
-    connections->now_ms = 0;
 }
 
-bool connections_may_sleep(const struct connections *connections)
+bool connections_may_sleep(struct connections *connections)
 {
-    return TAILQ_EMPTY(&connections->ready) && !connections->released;
+    connections->now_ms = 0; /* it will be another time */
+    return TAILQ_EMPTY(&connections->ready) && !reservations_released(&connections->reservations);
 }
 
 unsigned connections_count(const struct connections *connections)

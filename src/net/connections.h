@@ -3,9 +3,9 @@
  *
  * Gives evhttp its bufferevents and takes over the sockets that it accepts;
  * keeps count; schedules those that have more to do than fits into one loop
- * iteration; keeps all together within the memory budget (budget.h); and acts
- * on what timeouts.h says. Connections that are due for a check are in lists by
- * length of time, so those that are not due cost nothing.
+ * iteration; keeps all together within the memory budget (budget.h), with a queue
+ * for each size of request; and acts on what timeouts.h says. Connections that are due for a check
+ * are in lists by length of time, so those that are not due cost nothing.
  *
  * Owns the connections. What they report is handled here; refusals go on to
  * `refused`, which answers them.
@@ -35,7 +35,7 @@ struct connections_refusal {
 
 struct connections_options {
     struct event_base *base;
-    const struct framing_limit *limits; /* outlives the connections */
+    const struct framing_rules *rules; /* outlive the connections */
     struct timeouts timeouts;
     uint64_t buffered_bytes_max; /* of all requests and replies */
     uint64_t reply_bytes_max;    /* of one reply, or of a piece of it, in memory */
@@ -63,8 +63,9 @@ struct bufferevent *connections_accept(struct event_base *base, void *connection
  */
 void connections_run(struct connections *connections);
 
-/* False if connections_run must be called again before the loop sleeps. */
-bool connections_may_sleep(const struct connections *connections);
+/* At the end of each loop iteration, before the loop waits for events. False if connections_run
+ * must be called again first, so that the loop may only look for events and not sleep. */
+bool connections_may_sleep(struct connections *connections);
 
 unsigned connections_count(const struct connections *connections);
 

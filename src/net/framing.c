@@ -2,20 +2,29 @@
 
 #include <event2/buffer.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/decimal.h"
 #include "base/hex.h"
 #include "net/head.h"
 
 #define CHUNK_SIZE_DIGITS_MAX 16
 #define CHUNK_SIZE_LINE_BYTES_MAX (CHUNK_SIZE_DIGITS_MAX + 2)
+#define OUT_OF_MEMORY "out of memory"
+#define LENGTH_NAME "Content-Length: "
 
-void framing_init(struct framing *framing, const struct framing_limit *limits)
+void framing_init(struct framing *framing, const struct framing_rules *rules)
 {
-    *framing = (struct framing){.state = FRAMING_HEAD, .limits = limits};
+    *framing = (struct framing){.state = FRAMING_HEAD, .rules = rules};
 }
 
-/* False, as what every step answers that cannot go on. */
+void framing_free(struct framing *framing)
+{
+    if (framing->chunks != NULL)
+        evbuffer_free(framing->chunks);
+    framing->chunks = NULL;
+}
+
+/* False, as every step answers that cannot go on. */
 static bool refuse(struct framing_verdict *verdict, int status, const char *why)
 {
     verdict->refused = status;
@@ -23,102 +32,166 @@ static bool refuse(struct framing_verdict *verdict, int status, const char *why)
     return false;
 }
 
-static const struct framing_limit *limit_of(const struct framing_limit *limit, const char *path,
-                                            size_t path_bytes)
+static bool has_path(const struct framing_limit *limit, struct head_span path)
 {
-    while (limit->path != NULL &&
-           (strlen(limit->path) != path_bytes || memcmp(limit->path, path, path_bytes) != 0))
+    return strlen(limit->path) == path.bytes && memcmp(limit->path, path.at, path.bytes) == 0;
+}
+
+static const struct framing_limit *find_limit(const struct framing_limit *limit,
+                                              struct head_span path)
+{
+    while (limit->path != NULL && !has_path(limit, path))
         limit++;
     return limit;
 }
 
-/* All that was checked may go to evhttp. */
-static bool release(const struct framing *framing, struct framing_verdict *verdict, bool complete)
+/* Ends the head of a request with `body_bytes` bytes of body. False: no memory. */
+static bool end_head(struct evbuffer *output, uint64_t body_bytes)
 {
-    verdict->ready_bytes = framing->checked_bytes;
-    verdict->complete = complete;
+    char end[sizeof(LENGTH_NAME) + DECIMAL_BYTES_MAX + 4];
+    size_t bytes = 0;
+    if (body_bytes > 0) {
+        memcpy(end, LENGTH_NAME, strlen(LENGTH_NAME));
+        bytes = strlen(LENGTH_NAME);
+        bytes += decimal_write(body_bytes, end + bytes);
+        memcpy(end + bytes, "\r\n", 2);
+        bytes += 2;
+    }
+    memcpy(end + bytes, "\r\n", 2);
+    return evbuffer_add(output, end, bytes + 2) == 0;
+}
+
+/* The request is whole; the next one begins. */
+static bool finish(struct framing *framing, struct framing_verdict *verdict)
+{
+    framing->state = FRAMING_HEAD;
+    framing->skipped_line = false;
+    verdict->complete = true;
     return true;
 }
 
-enum head_search { HEAD_FOUND, HEAD_INCOMPLETE, HEAD_BAD };
+/* Moves `bytes` bytes from the inbox, by pointer but for the last of them. False: no memory. */
+static bool move(struct evbuffer *inbox, struct evbuffer *output, size_t bytes)
+{
+    size_t before = evbuffer_get_length(output);
+    (void)evbuffer_remove_buffer(inbox, output, bytes); /* its result is too narrow for 4 GiB */
+    return evbuffer_get_length(output) - before == bytes;
+}
+
+enum search { FOUND, INCOMPLETE, BAD_LINE };
 
 /* Looks for the empty line that ends the head; `*head_bytes` includes it. Bare line feeds are bad.
  */
-static enum head_search find_head(struct framing *framing, const char *bytes, size_t length,
-                                  size_t *head_bytes)
+static enum search find_head(struct framing *framing, const char *bytes, size_t length,
+                             size_t *head_bytes)
 {
     const char *from = bytes + framing->searched_bytes, *end = bytes + length, *feed;
     while ((feed = memchr(from, '\n', (size_t)(end - from))) != NULL) {
         if (feed == bytes || feed[-1] != '\r')
-            return HEAD_BAD;
+            return BAD_LINE;
         if (feed - bytes >= 3 && feed[-2] == '\n') {
             framing->searched_bytes = 0;
             *head_bytes = (size_t)(feed - bytes) + 1;
-            return HEAD_FOUND;
+            return FOUND;
         }
         from = feed + 1;
     }
     framing->searched_bytes = length;
-    return HEAD_INCOMPLETE;
+    return INCOMPLETE;
 }
 
-static bool step_head(struct framing *framing, struct evbuffer *inbox,
+/* One empty line before a request is skipped (RFC 9112, 2.2). True if there was one. */
+static bool skip_empty_line(struct framing *framing, struct evbuffer *inbox)
+{
+    char line[2];
+    if (framing->skipped_line || framing->searched_bytes > 0 ||
+        evbuffer_copyout(inbox, line, sizeof(line)) != sizeof(line) ||
+        memcmp(line, "\r\n", sizeof(line)) != 0)
+        return false;
+    framing->skipped_line = true;
+    return evbuffer_drain(inbox, sizeof(line)) == 0;
+}
+
+/* The head at the front of the inbox is well-formed. */
+static bool take_head(struct framing *framing, const struct head *head, size_t head_bytes,
+                      struct evbuffer *inbox, struct evbuffer *output,
                       struct framing_verdict *verdict)
 {
+    char written[HEAD_WRITTEN_BYTES_MAX];
+    framing->limit = find_limit(framing->rules->limits, head->path);
+    if (head->content_length > framing->limit->body_bytes_max)
+        return refuse(verdict, 413, framing->limit->why);
+    framing->http_1_0 = head->http_1_0;
+    framing->wants_close = head->says_close || (head->http_1_0 && !head->says_keep_alive);
+    framing->chunked = head->chunked;
+    framing->body_allowed = head->body_allowed;
+    framing->body_bytes = framing->remaining_bytes = head->content_length;
+    /* a client that did not wait is not told to go on */
+    framing->owes_continue = head->expects_continue &&
+                             (head->chunked || head->content_length > 0) &&
+                             evbuffer_get_length(inbox) == head_bytes;
+    size_t written_bytes = head_write(head, written); /* the head's spans end here */
+    if (evbuffer_drain(inbox, head_bytes) != 0 ||
+        evbuffer_add(output, written, written_bytes) != 0 ||
+        (!head->chunked && !end_head(output, head->content_length)))
+        return refuse(verdict, 503, OUT_OF_MEMORY);
+    if (head->chunked)
+        framing->state = FRAMING_CHUNK_SIZE;
+    else if (head->content_length > 0)
+        framing->state = FRAMING_BODY;
+    else
+        return finish(framing, verdict);
+    return true;
+}
+
+static bool step_head(struct framing *framing, struct evbuffer *inbox, struct evbuffer *output,
+                      struct framing_verdict *verdict)
+{
+    if (skip_empty_line(framing, inbox))
+        return true;
     size_t length = evbuffer_get_length(inbox);
-    if (length > FRAMING_HEAD_BYTES_MAX)
-        length = FRAMING_HEAD_BYTES_MAX;
+    if (length > HEAD_BYTES_MAX)
+        length = HEAD_BYTES_MAX;
     if (length == 0)
         return false;
     const char *bytes = (const char *)evbuffer_pullup(inbox, (ev_ssize_t)length);
     if (bytes == NULL)
-        return refuse(verdict, 503, "out of memory");
+        return refuse(verdict, 503, OUT_OF_MEMORY);
+    if (bytes[0] == '\r') {
+        if (length == 1 && !framing->skipped_line)
+            return false; /* it may be the beginning of the empty line */
+        return refuse(verdict, 400, "bad request line");
+    }
     size_t head_bytes = 0;
-    enum head_search search = find_head(framing, bytes, length, &head_bytes);
-    if (search == HEAD_BAD)
+    enum search search = find_head(framing, bytes, length, &head_bytes);
+    if (search == BAD_LINE)
         return refuse(verdict, 400, "a line does not end in CR LF");
-    if (search == HEAD_INCOMPLETE && length == FRAMING_HEAD_BYTES_MAX)
+    if (search == INCOMPLETE && length == HEAD_BYTES_MAX)
         return refuse(verdict, 400, "request line and headers are over 16384 bytes");
-    if (search == HEAD_INCOMPLETE)
+    if (search == INCOMPLETE)
         return false;
     struct head head;
-    if (!head_parse(bytes, head_bytes, FRAMING_HEADERS_MAX, &head))
+    if (!head_parse(bytes, head_bytes, framing->rules->forwarded, &head))
         return refuse(verdict, head.refused, head.why);
-    framing->limit = limit_of(framing->limits, head.path, head.path_bytes);
-    if (head.content_length > framing->limit->body_bytes_max)
-        return refuse(verdict, 413, framing->limit->why);
-    framing->checked_bytes = head_bytes;
-    framing->wants_close = head.wants_close;
-    framing->chunked = head.chunked;
-    framing->body_bytes = head.content_length;
-    framing->remaining_bytes = head.content_length;
-    if (head.chunked)
-        framing->state = FRAMING_CHUNK_SIZE;
-    else if (head.content_length > 0)
-        framing->state = FRAMING_BODY;
-    else
-        return release(framing, verdict, true);
-    /* a client that did not wait is not told to go on */
-    framing->owes_continue = head.expects_continue && evbuffer_get_length(inbox) == head_bytes;
-    return true;
+    return take_head(framing, &head, head_bytes, inbox, output, verdict);
 }
 
-/* Copies up to `bytes` bytes from position `from` of the inbox. */
-static size_t peek(struct evbuffer *inbox, size_t from, char *out, size_t bytes)
+static bool step_body(struct framing *framing, struct evbuffer *inbox, struct evbuffer *output,
+                      struct framing_verdict *verdict)
 {
-    struct evbuffer_ptr at;
-    if (from >= evbuffer_get_length(inbox) ||
-        evbuffer_ptr_set(inbox, &at, from, EVBUFFER_PTR_SET) != 0)
-        return 0;
-    ev_ssize_t copied = evbuffer_copyout_from(inbox, &at, out, bytes);
-    return copied > 0 ? (size_t)copied : 0;
+    if (evbuffer_get_length(inbox) < framing->remaining_bytes)
+        return false;
+    if (!move(inbox, output, (size_t)framing->remaining_bytes))
+        return refuse(verdict, 503, OUT_OF_MEMORY);
+    return finish(framing, verdict);
 }
 
 static bool step_chunk_size(struct framing *framing, struct evbuffer *inbox,
                             struct framing_verdict *verdict)
 {
     char line[CHUNK_SIZE_LINE_BYTES_MAX];
-    size_t length = peek(inbox, framing->checked_bytes, line, sizeof(line)), digits = 0;
+    ev_ssize_t copied = evbuffer_copyout(inbox, line, sizeof(line));
+    size_t length = copied > 0 ? (size_t)copied : 0, digits = 0;
     uint64_t size = 0;
     for (; digits < length && hex_digit_value(line[digits]) >= 0; digits++) {
         if (digits == CHUNK_SIZE_DIGITS_MAX)
@@ -133,72 +206,103 @@ static bool step_chunk_size(struct framing *framing, struct evbuffer *inbox,
         return false;
     if (size > framing->limit->body_bytes_max - framing->body_bytes)
         return refuse(verdict, 413, framing->limit->why);
-    framing->checked_bytes += digits + 2;
+    if (size > 0 && !framing->body_allowed)
+        return refuse(verdict, 400, HEAD_NO_BODY);
+    if (evbuffer_drain(inbox, digits + 2) != 0)
+        return refuse(verdict, 503, OUT_OF_MEMORY);
     framing->body_bytes += size;
     framing->remaining_bytes = size;
-    framing->state = size == 0 ? FRAMING_LAST_CHUNK : FRAMING_CHUNK;
+    framing->trailer_bytes = 0;
+    framing->state = size == 0 ? FRAMING_TRAILERS : FRAMING_CHUNK;
     return true;
 }
 
-/* A chunk's data and the CR LF after it, or the CR LF that ends the body. */
 static bool step_chunk(struct framing *framing, struct evbuffer *inbox,
                        struct framing_verdict *verdict)
 {
-    bool last = framing->state == FRAMING_LAST_CHUNK;
-    if (evbuffer_get_length(inbox) - framing->checked_bytes < framing->remaining_bytes)
+    size_t size = (size_t)framing->remaining_bytes, length = evbuffer_get_length(inbox);
+    struct evbuffer_ptr at;
+    char end[2] = {'\r', '\n'};
+    if (length <= size)
         return false;
-    char end[2];
-    size_t end_at = framing->checked_bytes + (size_t)framing->remaining_bytes;
-    size_t length = peek(inbox, end_at, end, sizeof(end));
-    if ((length > 0 && end[0] != '\r') || (length > 1 && end[1] != '\n'))
-        return refuse(verdict, 400, last ? "trailers are not taken" : "chunk longer than its size");
-    if (length < sizeof(end))
+    if (evbuffer_ptr_set(inbox, &at, size, EVBUFFER_PTR_SET) != 0 ||
+        evbuffer_copyout_from(inbox, &at, end, sizeof(end)) < 1)
+        return refuse(verdict, 503, OUT_OF_MEMORY);
+    if (end[0] != '\r' || end[1] != '\n')
+        return refuse(verdict, 400, "chunk longer than its size");
+    if (length < size + sizeof(end))
         return false;
-    framing->checked_bytes = end_at + sizeof(end);
-    framing->state = last ? FRAMING_HEAD : FRAMING_CHUNK_SIZE;
-    return release(framing, verdict, last);
+    if (framing->chunks == NULL)
+        framing->chunks = evbuffer_new();
+    if (framing->chunks == NULL || !move(inbox, framing->chunks, size) ||
+        evbuffer_drain(inbox, sizeof(end)) != 0)
+        return refuse(verdict, 503, OUT_OF_MEMORY);
+    framing->state = FRAMING_CHUNK_SIZE;
+    return true;
 }
 
-static bool step_body(struct framing *framing, struct evbuffer *inbox,
-                      struct framing_verdict *verdict)
+/* After the last chunk: header lines, which are dropped, and an empty line. */
+static bool step_trailers(struct framing *framing, struct evbuffer *inbox, struct evbuffer *output,
+                          struct framing_verdict *verdict)
 {
-    if (evbuffer_get_length(inbox) - framing->checked_bytes < framing->remaining_bytes)
+    size_t length = evbuffer_get_length(inbox), left = HEAD_BYTES_MAX - framing->trailer_bytes;
+    if (length > left)
+        length = left;
+    const char *bytes = (const char *)evbuffer_pullup(inbox, (ev_ssize_t)length);
+    if (length > 0 && bytes == NULL)
+        return refuse(verdict, 503, OUT_OF_MEMORY);
+    const char *feed = length > 0 ? memchr(bytes, '\n', length) : NULL;
+    if (feed == NULL && length > 1 && bytes[0] == '\r')
+        return refuse(verdict, 400, "bad trailer");
+    if (feed == NULL && length == left)
+        return refuse(verdict, 400, "the trailers are over 16384 bytes");
+    if (feed == NULL)
         return false;
-    framing->checked_bytes += (size_t)framing->remaining_bytes;
-    framing->state = FRAMING_HEAD;
-    return release(framing, verdict, true);
+    size_t line_bytes = (size_t)(feed - bytes) + 1;
+    if (line_bytes < 2 || feed[-1] != '\r' ||
+        (line_bytes > 2 && !head_trailer_valid(bytes, line_bytes - 2)))
+        return refuse(verdict, 400, "bad trailer");
+    framing->trailer_bytes += line_bytes;
+    if (evbuffer_drain(inbox, line_bytes) != 0)
+        return refuse(verdict, 503, OUT_OF_MEMORY);
+    if (line_bytes > 2)
+        return true;
+    if (!end_head(output, framing->body_bytes) ||
+        (framing->chunks != NULL && evbuffer_add_buffer(output, framing->chunks) != 0))
+        return refuse(verdict, 503, OUT_OF_MEMORY);
+    return finish(framing, verdict);
 }
 
 /* True if it got on. */
-static bool step(struct framing *framing, struct evbuffer *inbox, struct framing_verdict *verdict)
+static bool step(struct framing *framing, struct evbuffer *inbox, struct evbuffer *output,
+                 struct framing_verdict *verdict)
 {
     switch (framing->state) {
     case FRAMING_HEAD:
-        return step_head(framing, inbox, verdict);
+        return step_head(framing, inbox, output, verdict);
     case FRAMING_BODY:
-        return step_body(framing, inbox, verdict);
+        return step_body(framing, inbox, output, verdict);
     case FRAMING_CHUNK_SIZE:
         return step_chunk_size(framing, inbox, verdict);
     case FRAMING_CHUNK:
-    case FRAMING_LAST_CHUNK:
+        return step_chunk(framing, inbox, verdict);
+    case FRAMING_TRAILERS:
         break;
     }
-    return step_chunk(framing, inbox, verdict);
+    return step_trailers(framing, inbox, output, verdict);
 }
 
-struct framing_verdict framing_scan(struct framing *framing, struct evbuffer *inbox)
+struct framing_verdict framing_scan(struct framing *framing, struct evbuffer *inbox,
+                                    struct evbuffer *output)
 {
     struct framing_verdict verdict = {0};
-    while (!verdict.complete && step(framing, inbox, &verdict))
+    while (!verdict.complete && step(framing, inbox, output, &verdict))
         ;
-    framing->checked_bytes -= verdict.ready_bytes;
     return verdict;
 }
 
 uint64_t framing_body_bytes(const struct framing *framing)
 {
-    if (framing->chunked && framing->state != FRAMING_HEAD)
-        return framing->limit->body_bytes_max;
     return framing->body_bytes;
 }
 
@@ -209,7 +313,7 @@ bool framing_midway(const struct framing *framing, const struct evbuffer *inbox)
 
 uint64_t framing_missing(const struct framing *framing, const struct evbuffer *inbox)
 {
-    uint64_t there = evbuffer_get_length(inbox) - framing->checked_bytes, needed = 0;
+    uint64_t there = evbuffer_get_length(inbox), needed = 0;
     if (framing->state == FRAMING_BODY)
         needed = framing->remaining_bytes;
     else if (framing->state == FRAMING_CHUNK)

@@ -4,11 +4,13 @@
  *
  * evhttp is lenient: it takes "Content-Length: +5", a chunk size of "0x5", a
  * NUL in a header, two lengths, a body on HEAD. Each of these can make two
- * parties disagree on where the next request starts. So whatever is not
- * plainly well-formed is refused here, and evhttp is handed exactly the bytes
- * of one request at a time; what a client sends ahead stays in the inbox.
+ * parties disagree on where the next request starts. So what is not plainly
+ * well-formed is refused here, and evhttp is handed one whole request at a time
+ * in one plain form (head.h): chunks are joined, trailers dropped, the target
+ * is a path, and the body, if there is one, has a Content-Length. What a client
+ * sends ahead stays in the inbox.
  *
- * Loop thread. Looks at the inbox, never changes its content.
+ * Loop thread.
  */
 #ifndef ROCHEFORT_NET_FRAMING_H
 #define ROCHEFORT_NET_FRAMING_H
@@ -19,9 +21,6 @@
 
 struct evbuffer;
 
-#define FRAMING_HEAD_BYTES_MAX (16 * 1024) /* request line and headers */
-#define FRAMING_HEADERS_MAX 64
-
 /* How large a body may be, by path. */
 struct framing_limit {
     const char *path; /* NULL: all others, and the end of the table */
@@ -29,51 +28,55 @@ struct framing_limit {
     const char *why; /* one line for a client whose body is larger */
 };
 
+/* Constant, and outlives the framing. */
+struct framing_rules {
+    const struct framing_limit *limits;
+    const char *const *forwarded; /* names of header lines that evhttp is to see; ends with NULL */
+};
+
 struct framing {
-    enum {
-        FRAMING_HEAD,
-        FRAMING_BODY,
-        FRAMING_CHUNK_SIZE,
-        FRAMING_CHUNK,
-        FRAMING_LAST_CHUNK
-    } state;
-    const struct framing_limit *limits, *limit;
-    size_t searched_bytes;    /* of the inbox, for the end of the head */
-    size_t checked_bytes;     /* of the inbox, found well-formed and still there */
-    uint64_t remaining_bytes; /* of the body or the chunk */
-    uint64_t body_bytes;      /* of the whole body, or of all chunks so far */
-    bool chunked;
-    bool wants_close;   /* the request at hand says so */
+    enum { FRAMING_HEAD, FRAMING_BODY, FRAMING_CHUNK_SIZE, FRAMING_CHUNK, FRAMING_TRAILERS } state;
+    const struct framing_rules *rules;
+    const struct framing_limit *limit; /* of the request at hand */
+    size_t searched_bytes;             /* of the inbox, for the end of a line */
+    size_t trailer_bytes;              /* so far */
+    uint64_t remaining_bytes;          /* of the body or the chunk */
+    uint64_t body_bytes;               /* of the whole body, or of all chunks so far */
+    struct evbuffer *chunks;           /* joined; NULL until there are some */
+    bool chunked, body_allowed;
+    bool skipped_line;  /* an empty line before the request was skipped */
+    bool http_1_0;      /* so is the request at hand */
+    bool wants_close;   /* the connection is to be closed after it */
     bool owes_continue; /* its client waits for "100 Continue"; whoever sends it clears this */
 };
 
 struct framing_verdict {
-    size_t ready_bytes; /* so many bytes at the front of the inbox may go to evhttp */
-    bool complete;      /* they end the request */
-    int refused;        /* 0, or the HTTP status to refuse with */
-    const char *why;    /* one line for the client */
+    bool complete;   /* a whole request is in the output */
+    int refused;     /* 0, or the HTTP status to refuse with */
+    const char *why; /* one line for the client */
 };
 
-/* `limits` must stay where it is. */
-void framing_init(struct framing *framing, const struct framing_limit *limits);
+void framing_init(struct framing *framing, const struct framing_rules *rules);
+void framing_free(struct framing *framing);
 
 /*
- * Looks at the bytes that arrived since; the caller removes `ready_bytes` before it calls again.
- * Bytes are released when they end a request or a chunk, never before: what arrives slowly is then
- * packed densely in the inbox. After a refusal the connection is of no more use.
+ * Takes from the inbox what makes up the request at hand, and puts it into `output` as evhttp is to
+ * see it; until a request is complete there may be a part of it. After a refusal the connection is
+ * of no more use.
  */
-struct framing_verdict framing_scan(struct framing *framing, struct evbuffer *inbox);
+struct framing_verdict framing_scan(struct framing *framing, struct evbuffer *inbox,
+                                    struct evbuffer *output);
 
 /*
- * How long the body of the request at hand may still become; that of the last one once it is
- * complete. Not before its head is.
+ * How many bytes the body of the request at hand has, if its length is known; otherwise so far,
+ * with the chunk at hand. Those of the last one once it is complete. Not before its head is there.
  */
 uint64_t framing_body_bytes(const struct framing *framing);
 
 /* True if a request has begun and is not complete. */
 bool framing_midway(const struct framing *framing, const struct evbuffer *inbox);
 
-/* How many bytes are still needed before anything can be released; 0 if that is not known. */
+/* How many bytes are still needed before there is something to take; 0 if that is not known. */
 uint64_t framing_missing(const struct framing *framing, const struct evbuffer *inbox);
 
 #endif

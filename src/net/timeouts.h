@@ -9,8 +9,13 @@
  *   head       from the first byte of a request to the end of its head: 408 after head_s
  *   body       has to arrive at the minimum rate: 408
  *   reply      has to be taken at the minimum rate: reset
- *   linger     the last reply is written. At least TIMEOUTS_LINGER_MS, then until the client has
- *              acknowledged all of it, which it must do at the minimum rate: reset
+ *   linger     the last reply is written. It has to be taken at the minimum rate: reset. When all
+ *              of it is acknowledged the connection is closed: after TIMEOUTS_LINGER_MS if the
+ *              client sends nothing more, otherwise after TIMEOUTS_LINGER_MS_MAX. One that sends
+ *              TIMEOUTS_LINGER_BYTES_MAX is waited for no longer
+ *
+ * While requests wait for memory the rate that is demanded of a body grows with the memory that is
+ * reserved for it and with how long that has been so.
  *
  * A rate is measured over intervals of interval_s. Of a reply those bytes count that the client's
  * machine has acknowledged: what waits in the kernel is not taken.
@@ -20,9 +25,15 @@
 #ifndef ROCHEFORT_NET_TIMEOUTS_H
 #define ROCHEFORT_NET_TIMEOUTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TIMEOUTS_LINGER_MS 2000
+#define TIMEOUTS_LINGER_MS_MAX 30000
+#define TIMEOUTS_LINGER_BYTES_MAX (256ULL * 1024 * 1024)
+/* A body that others wait for must arrive at reserved_bytes * reserved_ms / this^2 a millisecond.
+ */
+#define TIMEOUTS_RESERVED_MS 30000
 #define TIMEOUTS_NEVER UINT64_MAX
 
 enum timeouts_phase {
@@ -46,10 +57,13 @@ struct timeouts_input {
     enum timeouts_phase phase;
     uint64_t phase_ms;       /* since the phase began */
     uint64_t interval_ms;    /* since the measuring interval began */
-    uint64_t moved_bytes;    /* in this interval: received, and sent and acknowledged */
+    uint64_t moved_bytes;    /* in this interval: received (but not in linger), acknowledged */
     uint64_t unsent_bytes;   /* written to the socket and not acknowledged */
+    uint64_t arrived_bytes;  /* since the phase began */
+    bool arriving;           /* some of them since the last check */
     uint64_t reserved_bytes; /* of the memory budget, for the request at hand */
     uint64_t reserved_ms;    /* for how long */
+    bool memory_wanted;      /* requests wait for memory */
 };
 
 enum timeouts_action {

@@ -72,11 +72,21 @@ class Order(synced.TestCase):
         self.assertEqual((0, 0), (server.seen("fdatasync"), server.seen("fsync")))
 
 
+# The status and the words are those of what happened, as without a sync.
+SYNC_ERRORS = {
+    errno.EIO: (500, os.strerror(errno.EIO)),
+    errno.EINTR: (500, os.strerror(errno.EINTR)),
+    errno.ENOSPC: (507, "disk full"),
+    errno.EDQUOT: (507, "disk quota used up"),
+    errno.ENOMEM: (503, "out of memory"),
+}
+
+
 class Failure(synced.TestCase):
     def test_every_sync_fails_once(self):
         """fdatasync, and each fsync: of the prefix's directory and the root."""
         for call, times in (("fdatasync", 3), ("fsync", 2)):
-            for error in (errno.EIO, errno.EINTR, errno.ENOSPC):
+            for error in SYNC_ERRORS:
                 nth = 0
                 while True:
                     nth += 1
@@ -96,9 +106,10 @@ class Failure(synced.TestCase):
                     offsets.append(reply)
                     continue
                 failed = True
-                self.assertEqual(500, status)
+                wanted, meaning = SYNC_ERRORS[error]
+                self.assertEqual(wanted, status)
                 text = "could not be synced: %s: %s/default/append.0.raw\n" % (
-                    os.strerror(error), server.root)
+                    meaning, server.root)
                 self.assertEqual(text.encode(), reply)
                 break
             self.check_file(server, offsets)  # without the append that failed
@@ -124,7 +135,7 @@ class Failure(synced.TestCase):
             status, reply = self.append(client, 1)
             if call == "fsync" and nth > 1:
                 # a failed sync of the root is remembered until a restart
-                self.assertEqual(500, status)
+                self.assertEqual(wanted, status)
                 self.assertIn(b"could not be synced", reply)
             else:
                 self.assertEqual((200, len(offsets) * RECORD_BYTES), (status, reply))

@@ -133,7 +133,11 @@ size_t reply_read(char *bytes, size_t length, bool to_head, bool ended, struct r
     if (*wrong != NULL)
         return 0;
     reply->body = bytes + head_bytes;
-    if (to_head || reply->status < 200)
+    if (reply->status == 204 && (frame.chunked || frame.length != LENGTH_UNKNOWN))
+        *wrong = "a 204 with a length";
+    if (*wrong != NULL)
+        return 0;
+    if (to_head || reply->status < 200 || reply->status == 204)
         return head_bytes;
     if (frame.chunked) {
         size_t taken = read_chunks(bytes + head_bytes, length - head_bytes, reply, wrong);

@@ -6,13 +6,15 @@
 
 #include "http/endpoints.h"
 #include "net/framing.h"
+#include "net/head.h"
 
-/* As server.c has them. */
 static const struct framing_limit limits[] = {
     {"/append", REQUESTS_VALUE_BYTES_MAX, "too large"},
     {"/getMulti", GET_MULTI_BODY_BYTES_MAX, "too large"},
     {NULL, GET_MULTI_BODY_BYTES_MAX, "too large"},
 };
+static const char *const forwarded[] = {"Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", NULL};
+const struct framing_rules requests_rules = {limits, forwarded};
 
 /* Framing has found it well-formed, so only the size lines are of interest. */
 static void join_chunks(struct requests *requests, struct request *request, const uint8_t *at)
@@ -31,46 +33,55 @@ static void join_chunks(struct requests *requests, struct request *request, cons
     } while (size > 0);
 }
 
+static bool begins_with(const uint8_t *bytes, size_t length, const char *text)
+{
+    return length >= strlen(text) && memcmp(bytes, text, strlen(text)) == 0;
+}
+
 static void add(struct requests *requests, const uint8_t *bytes, size_t length)
 {
+    if (begins_with(bytes, length, "\r\n")) { /* framing skips it */
+        bytes += 2;
+        length -= 2;
+    }
     const uint8_t *end = memmem(bytes, length, "\r\n\r\n", 4);
     struct request *request = &requests->list[requests->count++];
     if (end == NULL || requests->count == REQUESTS_MAX)
         abort();
     size_t head_bytes = (size_t)(end - bytes) + 4;
-    request->is_head = memcmp(bytes, "HEAD ", 5) == 0;
+    request->is_head = begins_with(bytes, length, "HEAD ");
+    request->is_options = begins_with(bytes, length, "OPTIONS ");
     request->body = bytes + head_bytes;
     request->body_bytes = length - head_bytes;
-    char head[FRAMING_HEAD_BYTES_MAX + 1];
+    char head[HEAD_BYTES_MAX + 1];
     memcpy(head, bytes, head_bytes);
     head[head_bytes] = '\0';
     if (strcasestr(head, "\r\nTransfer-Encoding:") != NULL)
         join_chunks(requests, request, request->body);
 }
 
-void requests_split(struct requests *requests, const uint8_t *bytes, size_t length)
+void requests_split(struct requests *requests, const struct framing_rules *rules,
+                    const uint8_t *bytes, size_t length)
 {
     struct framing framing;
     struct framing_verdict verdict;
-    struct evbuffer *inbox = evbuffer_new();
+    struct evbuffer *inbox = evbuffer_new(), *output = evbuffer_new();
     /* a NUL after the bytes ends the last number, whatever it is */
     uint8_t *bodies = realloc(requests->bodies, length + 1);
-    if (inbox == NULL || bodies == NULL || evbuffer_add(inbox, bytes, length) != 0)
+    if (inbox == NULL || output == NULL || bodies == NULL ||
+        evbuffer_add(inbox, bytes, length) != 0)
         abort();
     requests->bodies = bodies;
     requests->bodies_bytes = requests->count = 0;
-    framing_init(&framing, limits);
-    const uint8_t *from = bytes, *to = bytes;
-    do {
-        verdict = framing_scan(&framing, inbox);
-        if (evbuffer_drain(inbox, verdict.ready_bytes) != 0)
-            abort();
-        to += verdict.ready_bytes;
-        if (verdict.complete) {
-            add(requests, from, (size_t)(to - from));
-            from = to;
-        }
-    } while (verdict.ready_bytes > 0);
+    framing_init(&framing, rules);
+    const uint8_t *from = bytes;
+    while ((verdict = framing_scan(&framing, inbox, output)).complete) {
+        const uint8_t *to = bytes + length - evbuffer_get_length(inbox);
+        add(requests, from, (size_t)(to - from));
+        from = to;
+    }
     requests->refused = verdict.refused != 0;
+    framing_free(&framing);
     evbuffer_free(inbox);
+    evbuffer_free(output);
 }

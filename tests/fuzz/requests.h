@@ -3,7 +3,8 @@
  *
  * The server gets the same bytes in pieces, so this also checks that the
  * pieces make no difference. Framing finds where a request ends; its method
- * and its body are read here.
+ * and its body are read here, in the bytes that the client sends and not in
+ * those that evhttp gets.
  */
 #ifndef ROCHEFORT_TESTS_FUZZ_REQUESTS_H
 #define ROCHEFORT_TESTS_FUZZ_REQUESTS_H
@@ -16,7 +17,7 @@
 #define REQUESTS_VALUE_BYTES_MAX 1024 /* the server's -max-value */
 
 struct request {
-    bool is_head;
+    bool is_head, is_options;
     const uint8_t *body; /* chunks are put together */
     size_t body_bytes;
 };
@@ -29,7 +30,13 @@ struct requests {
     size_t bodies_bytes;
 };
 
+struct framing_rules;
+
+/* As server.c has them. */
+extern const struct framing_rules requests_rules;
+
 /* `requests` must be empty, {0}, or used before. The bytes must stay. */
-void requests_split(struct requests *requests, const uint8_t *bytes, size_t length);
+void requests_split(struct requests *requests, const struct framing_rules *rules,
+                    const uint8_t *bytes, size_t length);
 
 #endif

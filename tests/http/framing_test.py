@@ -160,6 +160,7 @@ class Versions(unittest.TestCase):
                         get(GET.replace(b"1.1", b"1.0"))):
             head, _, body = self.exchange(request + SMUGGLED).partition(b"\r\n\r\n")
             self.assertEqual(b"a value", body)
+            self.assertIn(b"Connection: close", head.split(b"\r\n"))
             self.assertNotIn(b"keep-alive", head.lower())
         self.assertFalse(os.path.exists(os.path.join(self.server.root, "smuggled")))
 

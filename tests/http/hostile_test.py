@@ -38,6 +38,9 @@ def split_replies(data, heads=0):
         status = int(match.group(2))
         if status == 100:
             continue
+        if status == 204:
+            assert not {"Content-Length", "Content-Type", "Transfer-Encoding"} & set(headers), head
+            headers["Content-Length"] = "0"
         if "Content-Length" not in headers:  # HTTP/1.0: until the end
             assert match.group(1) == "0", head
         length = int(headers.get("Content-Length", len(data))) if len(replies) >= heads else 0
@@ -60,6 +63,7 @@ class Table(unittest.TestCase):
         self.witness = self.enterContext(self.server.connect())
         self.witnessed = 0  # bytes in the witness's file
         self.number = 0
+        self.asked = set()  # connections that had a reply
 
     def path(self, prefix):
         return self.server.bucket(prefix)
@@ -69,7 +73,10 @@ class Table(unittest.TestCase):
         sock.sendall(harness.request_bytes(method, target, body))
         status, headers, body = harness.receive_reply(sock)
         self.assertEqual(200, status, body)
-        self.assertEqual({"content-type", "content-length", "date"}, set(headers))
+        first = {"keep-alive", "connection"} if sock not in self.asked else set()
+        self.asked.add(sock)
+        self.assertEqual({"content-type", "content-length", "date", "cache-control"} | first,
+                         set(headers))
         return body
 
     def check_others(self):
@@ -124,6 +131,25 @@ class Table(unittest.TestCase):
             for other in re.findall(rb"[RS](\d{4})", body):
                 self.assertEqual(self.number, int(other), "a reply to another connection")
 
+    def check_caching(self, replies):
+        """No cache may keep anything but a value, and that only if it asks each time."""
+        for status, headers, _ in replies:
+            value = headers.get("Content-Type") == "application/octet-stream"
+            self.assertEqual("no-cache" if value and status == 200 else "no-store",
+                             headers["Cache-Control"])
+
+    def check_keep_alive(self, replies, closes):
+        """Of those that are no refusals: only the last may end the connection, and the first says
+        how long it may be idle."""
+        for number, (_, headers, _) in enumerate(replies):
+            last = closes and number == len(replies) - 1
+            first = number == 0 and not last
+            self.assertEqual("timeout=75" if first else None, headers.get("Keep-Alive"))
+            connection = headers.get("Connection")
+            self.assertEqual(last, connection == "close")
+            self.assertTrue(connection == "keep-alive" if first
+                            else connection in ("close", "keep-alive", None))
+
     def exchange(self, row, behind, byte_by_byte, half_close):
         """All replies to the row with `behind` after it."""
         with self.server.connect() as sock:
@@ -145,12 +171,14 @@ class Table(unittest.TestCase):
         if not row.refused and behind == BEHIND:
             wanted.append((200, STORED))
         replies = self.exchange(row, behind, byte_by_byte, half_close)
+        self.check_caching(replies)
         refused = row.refused and (row.decisive or behind)
         self.assertEqual(len(wanted) + bool(refused), len(replies), replies)
         if refused:
             self.check_refusal(replies.pop(), row.refused)
         elif row.closes:
-            self.assertNotEqual("keep-alive", replies[-1][1].get("Connection", "").lower())
+            self.assertEqual("close", replies[-1][1].get("Connection"))
+        self.check_keep_alive(replies, row.closes)
         if row.head:
             self.assertEqual(str(len(STORED)), replies[0][1]["Content-Length"])
         self.check_served(replies, wanted, row.stored)
@@ -159,7 +187,7 @@ class Table(unittest.TestCase):
 
     def test_the_table_is_large_and_its_names_differ(self):
         self.assertEqual(len(table.ROWS), len({row.name for row in table.ROWS}))
-        self.assertGreaterEqual(len(table.ROWS), 150)
+        self.assertGreaterEqual(len(table.ROWS), 400)
         self.assertEqual((5, 5), (len(VALUE), len(self.named(VALUE))))
 
     def test_a_request_behind_a_refused_one_is_not_served(self):
@@ -185,7 +213,8 @@ class Table(unittest.TestCase):
         for row in table.ROWS:
             if row.refused and row.decisive:
                 with self.subTest(row.name, why=row.why):
-                    self.play(row._replace(raw=get() + row.raw, replies=((200, STORED),)),
+                    self.play(row._replace(raw=get() + row.raw,
+                                           replies=((200, STORED), *row.replies)),
                               behind=SMUGGLED)
 
     def test_odd_but_valid_requests_are_served_and_the_next_one_too(self):

@@ -61,11 +61,11 @@ class Upload:
 
 
 class Budget(unittest.TestCase):
-    def peak(self, server, limit):
+    def peak(self, server, limit, clients=CLIENTS):
         if harness.SANITIZE == "none":
             peak = server.memory_bytes("VmHWM")
             print("%d clients, values of %d MiB, budget %d MiB: peak of %.1f MiB" %
-                  (CLIENTS, VALUE_BYTES // MIB, limit // MIB, peak / MIB))
+                  (clients, VALUE_BYTES // MIB, limit // MIB, peak / MIB))
             self.assertLess(peak, limit + OVERHEAD_BYTES)
 
     def test_many_large_uploads_at_once_all_succeed(self):
@@ -155,6 +155,36 @@ class Budget(unittest.TestCase):
                 sock.close()
             harness.wait_for(lambda: server.sockets() == 1, "all connections to end")
 
+    def refuse_many(self, head, body, bad):
+        """Each sends a body, of half the budget, whose request is refused in the end, and goes on
+        sending a little, so that the server lingers."""
+        limit = 2 * VALUE_BYTES
+        with harness.Server("-max-buffered", str(limit), "-max-value", str(VALUE_BYTES),
+                            "-min-rate", "0") as server:
+            refused = []
+            for _ in range(20):
+                for other in refused:
+                    other.sendall(b"x")
+                sock = self.enterContext(server.connect())
+                sock.sendall(head)
+                for _ in range(VALUE_BYTES // MIB):
+                    sock.sendall(body)
+                sock.sendall(bad)
+                self.assertEqual(400, harness.receive_reply(sock)[0])
+                refused.append(sock)
+            self.assertGreater(server.sockets() - 1, len(refused) // 2)
+            self.peak(server, limit, len(refused))
+
+    def test_bodies_of_refused_requests_are_not_kept_while_the_connections_linger(self):
+        block = value_of(1)[:MIB]
+        with self.subTest("chunks"):
+            self.refuse_many(b"POST /append?id=a HTTP/1.1\r\nHost: x\r\n"
+                             b"Transfer-Encoding: chunked\r\n\r\n",
+                             b"%x\r\n%s\r\n" % (MIB, block), b"x\r\n")
+        with self.subTest("a target that evhttp does not understand"):
+            self.refuse_many(b"POST //x:y/append?id=a HTTP/1.1\r\nHost: x\r\n"
+                             b"Content-Length: %d\r\n\r\n" % VALUE_BYTES, block, b"")
+
     def test_a_value_larger_than_the_budget_is_taken_one_at_a_time(self):
         with harness.Server("-max-buffered", "1MiB", "-max-value", "4MiB",
                             "-min-rate", "0") as server:
@@ -190,10 +220,10 @@ class Budget(unittest.TestCase):
                 self.assertEqual(200, harness.receive_reply(slow)[0])
 
     def reserve_all(self, server):
-        """A client that has reserved all memory for large values, and sends nothing."""
+        """A client that has reserved all memory for values of its size, and sends nothing."""
         slow = self.enterContext(server.connect())
         slow.sendall(harness.request_bytes("POST", "/append?id=slow", headers=(
-            "Content-Length: %d" % (4 * MIB), "Expect: 100-continue")))
+            "Content-Length: %d" % MIB, "Expect: 100-continue")))
         self.assertEqual(100, harness.receive_head(slow)[0])
         return slow
 
@@ -225,7 +255,7 @@ class Budget(unittest.TestCase):
             self.assertEqual(b"small", harness.receive_reply(new)[2])
             harness.wait_for(lambda: server.sockets() == 1 + 4, "the closed connections to end")
             self.assertFalse(harness.is_readable(half, 0))
-            slow.sendall(b"v" * 4 * MIB)
+            slow.sendall(b"v" * MIB)
             self.assertEqual(200, harness.receive_reply(slow)[0])
             self.assertEqual(200, harness.receive_reply(half)[0])
 

@@ -63,7 +63,7 @@ class Query(Raw):
                            ("&&id=hello&&", "x=%61&id=hello&y=%20+"), ("id=a=b", "id=a%3Db"),
                            ("id=hello&storagePrefix=", "id=hello"),
                            ("id=hello&storagePrefix=default", "id=hello"),
-                           ("id=hello&id2=a&ID=b&Id=c", "id=hello"),
+                           ("id=hello&id2=a&ids=b&_id=c", "id=hello"),
                            ("id=%F0%9F%A6%80", "id=\xf0\x9f\xa6\x80"),
                            ("id=a%26b%23", "id=%61%26%62%23"), ("id=a/b?c", "id=a%2Fb%3Fc")):
             file, offset = self.append(one)
@@ -78,6 +78,19 @@ class Query(Raw):
                       "id=a&sync=true"):
             self.bad("POST", "/append?" + query, b"x")
         self.bad("POST", "/append", b"x")
+        self.assertEqual([".rochefort.lock"], os.listdir(self.server.root))
+
+    def test_a_parameter_in_other_letters_is_refused_and_the_right_ones_said(self):
+        """Ignored, it would silently put the value somewhere else."""
+        for query, right in (("ID=a", b"id"), ("id=a&Id=a", b"id"), ("%49d=a", b"id"),
+                             ("id=a&storageprefix=p", b"storagePrefix"),
+                             ("id=a&StoragePrefix=", b"storagePrefix"),
+                             ("id=a&STORAGEPREFIX", b"storagePrefix"),
+                             ("id=a&SYNC=1", b"sync"), ("id=a&Offset=0", b"offset")):
+            for method, path, body in (("POST", "/append", b"x"), ("GET", "/get", None),
+                                       ("POST", "/getMulti", bytes(8)), ("GET", "/close", None)):
+                self.assertEqual(b"the parameter is spelled %s\n" % right,
+                                 self.bad(method, path + "?" + query, body))
         self.assertEqual([".rochefort.lock"], os.listdir(self.server.root))
 
     def test_bad_offsets(self):
@@ -100,20 +113,58 @@ class Query(Raw):
             self.bad("POST", "/getMulti?id=a", bytes(length))
 
     def test_unknown_paths(self):
-        for target in ("/", "/appendx?id=a", "/append/?id=a", "/Append?id=a", "/get/multi", "/.",
-                       "/a/../append?id=a", "/%61ppend?id=a", "/append;x?id=a", "/x%0d%0aY:z"):
-            self.bad("POST", target, b"x", status=404)
+        for target in ("/", "/appendx?id=a", "/get/multi", "/.", "//", "///", "/append/x",
+                       "/a/../append?id=a", "/%61ppend?id=a", "/append;x?id=a", "/x%0d%0aY:z",
+                       "//x/append?id=a", "/append//get", "/?id=a", "/appen", "//appen/"):
+            path = target.partition("?")[0]
+            self.assertEqual(("no such path: %s; there are /append, /get, /getMulti and /close\n"
+                              % path).encode(), self.bad("POST", target, b"x", status=404))
+        self.assertEqual([".rochefort.lock"], os.listdir(self.server.root))
+
+    def test_paths_that_are_nearly_right_are_told_the_right_one(self):
+        for target, right in (("//append?id=a", "/append"), ("/append/?id=a", "/append"),
+                              ("/Append?id=a", "/append"), ("/APPEND", "/append"),
+                              ("///append///", "/append"), ("/Get/?id=a&offset=0", "/get"),
+                              ("//get", "/get"), ("/getmulti", "/getMulti"),
+                              ("/GETMULTI/", "/getMulti"), ("/close/", "/close"),
+                              ("//CLOSE//?storagePrefix=p", "/close")):
+            path = target.partition("?")[0]
+            for method in ("GET", "POST", "PUT", "OPTIONS"):
+                text = self.bad(method, target, b"x" if method[0] == "P" else None, status=404)
+                self.assertEqual(("no such path: %s; use %s\n" % (path, right)).encode(), text)
+        self.assertEqual([".rochefort.lock"], os.listdir(self.server.root))
+
+    def test_a_long_path_is_shown_in_part(self):
+        self.assertEqual(b"no such path: /%s; there are /append, /get, /getMulti and /close\n"
+                         % (b"x" * 199), self.bad("GET", "/" + "x" * 10000, status=404))
 
     def test_methods(self):
         for path, allowed in (("/append", {"POST"}), ("/get", {"GET", "HEAD"}),
                               ("/getMulti", {"POST"}), ("/close", {"GET", "POST"})):
-            for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+            for method in ("GET", "POST", "PUT", "DELETE", "PATCH"):
                 if method in allowed:
                     continue
                 status, headers, text = self.ask(method, path + "?id=a&offset=0")
                 self.assertEqual(405, status, (method, path))
                 self.assertEqual(allowed, set(headers["allow"].split(", ")))
-                self.assertRegex(text, rb"\A[^\r\n]+\n\Z")
+                self.assertEqual("%s takes %s; use one of these methods\n"
+                                 % (path, headers["allow"]), text.decode())
+        self.assertEqual([".rochefort.lock"], os.listdir(self.server.root))
+
+    def test_options_says_the_methods_and_does_nothing(self):
+        for target, allowed in (("/append", "POST, OPTIONS"), ("/get", "GET, HEAD, OPTIONS"),
+                                ("/getMulti", "POST, OPTIONS"), ("/close", "GET, POST, OPTIONS"),
+                                ("*", "GET, HEAD, POST, OPTIONS"),
+                                ("http://test", "GET, HEAD, POST, OPTIONS"),
+                                ("http://test/close?storagePrefix=p", "GET, POST, OPTIONS"),
+                                ("/append?id=a&storagePrefix=p", "POST, OPTIONS"),
+                                ("/append?id=%", "POST, OPTIONS")):  # is not looked at
+            status, headers, body = self.ask("OPTIONS", target)
+            self.assertEqual((204, b"", allowed), (status, body, headers["allow"]), target)
+            self.assertLessEqual(set(headers), {"allow", "cache-control", "date", "keep-alive",
+                                               "connection"})
+        for target in ("/", "/x", "/append/", "http://test/"):
+            self.bad("OPTIONS", target, status=404)
         self.assertEqual([".rochefort.lock"], os.listdir(self.server.root))
 
     def test_reads_create_nothing(self):

@@ -48,6 +48,7 @@ static int set_up(void **state)
                                            .max_value_bytes = VALUE_BYTES_MAX,
                                            .max_buffered_bytes = 1, /* one request at a time */
                                            .log_slower_ms = -1,
+                                           .origins = {.origins = "none", .hosts = "any"},
                                            .sync_after_ms = -1};
     if (server_start(&options, &fixture.server) != 0)
         return -1;

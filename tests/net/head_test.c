@@ -1,6 +1,7 @@
 /*
- * Tests of http/head: what is plainly well-formed is taken, anything else is
- * refused, because two parties could disagree on where the request ends.
+ * Tests of net/head: what is plainly well-formed is taken, anything else is
+ * refused, because two parties could disagree on where the request ends. What
+ * is written for evhttp is checked byte by byte in head_write_test.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,18 +14,21 @@
 
 #include "net/head.h"
 
-#define HEADERS_MAX 8
 #define GET "GET / HTTP/1.1\r\nHost: h\r\n"
 #define POST "POST /append?id=1 HTTP/1.1\r\nHost: h\r\n"
 
 /* The text may hold NULs. */
 #define TEXT(text) text, sizeof(text) - 1
+/* A request with this target. */
+#define TARGET(target) TEXT("GET " target " HTTP/1.1\r\nHost: h\r\n\r\n")
+
+static const char *const nothing_forwarded[] = {NULL};
 
 struct taken {
     const char *text;
     size_t bytes;
     uint64_t content_length;
-    bool chunked, wants_close;
+    bool chunked, says_close;
 };
 
 static const struct taken taken[] = {
@@ -32,12 +36,16 @@ static const struct taken taken[] = {
     {TEXT("GET /get?id=a&offset=25 HTTP/1.1\r\nHost: h\r\n\r\n"), 0, false, false},
     {TEXT("HEAD /get?id=%41 HTTP/1.1\r\nhOST: h\r\n\r\n"), 0, false, false},
     {TEXT("OPTIONS / HTTP/1.1\r\nHost:\r\n\r\n"), 0, false, false},
+    {TEXT("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"), 0, false, false},
     {TEXT("GET / HTTP/1.1\r\nHost: a-b.example:80\r\n\r\n"), 0, false, false},
     {TEXT("GET / HTTP/1.1\r\nHost: [fe80::1%25lo]:80\r\n\r\n"), 0, false, false},
     {TEXT("GET / HTTP/1.0\r\n\r\n"), 0, false, false}, /* Host is of HTTP/1.1 */
     {TEXT("GET / HTTP/1.9\r\nHost: h\r\n\r\n"), 0, false, false},
     {TEXT("GET /\x80\xff HTTP/1.1\r\nHost: h\r\n\r\n"), 0, false, false},
-    {TEXT("GET /a//b HTTP/1.1\r\nHost: h\r\n\r\n"), 0, false, false},
+    {TARGET("/a//b"), 0, false, false},
+    {TARGET("//h/"), 0, false, false},
+    {TARGET("//"), 0, false, false},
+    {TARGET("/?http://user@h/"), 0, false, false}, /* a query is not looked into */
 
     {TEXT(POST "\r\n"), 0, false, false}, /* no length: no body */
     {TEXT(POST "Content-Length: 0\r\n\r\n"), 0, false, false},
@@ -52,6 +60,10 @@ static const struct taken taken[] = {
     {TEXT("DELETE / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n"), 3, false, false},
     {TEXT("POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\n"), 3, false, false},
     {TEXT(GET "Content-Length: 0\r\n\r\n"), 0, false, false}, /* an empty body is none */
+    /* whether these are empty their first chunk tells */
+    {TEXT(GET "Transfer-Encoding: chunked\r\n\r\n"), 0, true, false},
+    {TEXT("HEAD / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"), 0, true, false},
+    {TEXT("OPTIONS * HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"), 0, true, false},
 
     {TEXT(POST "Transfer-Encoding: chunked\r\n\r\n"), 0, true, false},
     {TEXT(POST "transfer-encoding:CHUNKED\r\n\r\n"), 0, true, false},
@@ -83,38 +95,109 @@ static void well_formed_heads_are_taken(void **state)
     for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
         struct head head;
         memset(&head, 0xff, sizeof(head)); /* whatever was there before must not matter */
-        if (!head_parse(taken[i].text, taken[i].bytes, HEADERS_MAX, &head))
+        if (!head_parse(taken[i].text, taken[i].bytes, nothing_forwarded, &head))
             fail_msg("refused (%s): %s", head.why, taken[i].text);
         if (head.content_length != taken[i].content_length || head.chunked != taken[i].chunked ||
-            head.wants_close != taken[i].wants_close)
+            head.says_close != taken[i].says_close)
             fail_msg("misread: %s", taken[i].text);
         assert_int_equal(head.refused, 0);
     }
 }
 
-static void path_is_the_target_before_its_query(void **state)
+static void assert_span(struct head_span span, const char *text)
+{
+    assert_int_equal(span.bytes, strlen(text));
+    assert_memory_equal(span.at, text, span.bytes);
+}
+
+/* Of a request whose Host line says "h". */
+static void target_is_cut_into_its_parts(void **state)
 {
     (void)state;
     static const struct {
-        const char *target, *path;
+        const char *given, *authority, *target, *path;
     } table[] = {
-        {"/", "/"},
-        {"/append", "/append"},
-        {"/append?", "/append"},
-        {"/append?id=1", "/append"},
-        {"/a?b?/c", "/a"},
-        {"/a/b/?c", "/a/b/"},
-        {"/?", "/"},
-        {"/%3f?x", "/%3f"}, /* not decoded */
+        {"/", "h", "/", "/"},
+        {"/append", "h", "/append", "/append"},
+        {"/append?", "h", "/append?", "/append"},
+        {"/append?id=1", "h", "/append?id=1", "/append"},
+        {"/a?b?/c", "h", "/a?b?/c", "/a"},
+        {"/a/b/?c", "h", "/a/b/?c", "/a/b/"},
+        {"/?", "h", "/?", "/"},
+        {"/%3f?x", "h", "/%3f?x", "/%3f"}, /* not decoded */
+        {"//x/append?id=1", "h", "//x/append?id=1", "//x/append"},
+        {"/http://x/get", "h", "/http://x/get", "/http://x/get"},
+        /* absolute-form: its authority counts, Host does not */
+        {"http://x/append", "x", "/append", "/append"},
+        {"https://x/append?id=1", "x", "/append?id=1", "/append"},
+        {"HTTP://X/Append", "X", "/Append", "/Append"},
+        {"hTtPs://x/", "x", "/", "/"},
+        {"http://x:8001/get?id=1", "x:8001", "/get?id=1", "/get"},
+        {"http://x:/get", "x:", "/get", "/get"},
+        {"http://[::1]:80/get", "[::1]:80", "/get", "/get"},
+        {"http://x?id=1", "x", "?id=1", ""},
+        {"http://x?id=/get", "x", "?id=/get", ""},
+        {"http://x?user@y/", "x", "?user@y/", ""},
+        {"http://x", "x", "", ""},
+        {"http://x//append", "x", "//append", "//append"},
+        {"http://x/http://y/", "x", "/http://y/", "/http://y/"},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         char text[128];
-        (void)snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", table[i].target);
+        (void)snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", table[i].given);
         struct head head;
-        assert_true(head_parse(text, strlen(text), HEADERS_MAX, &head));
-        assert_ptr_equal(head.path, text + 4);
-        assert_int_equal(head.path_bytes, strlen(table[i].path));
-        assert_memory_equal(head.path, table[i].path, head.path_bytes);
+        if (!head_parse(text, strlen(text), nothing_forwarded, &head))
+            fail_msg("refused (%s): %s", head.why, table[i].given);
+        assert_span(head.method, "GET");
+        assert_span(head.authority, table[i].authority);
+        assert_span(head.target, table[i].target);
+        assert_span(head.path, table[i].path);
+    }
+}
+
+static void what_the_method_says_of_a_body(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method;
+        bool body_allowed;
+    } table[] = {{"GET", false}, {"HEAD", false}, {"OPTIONS", false}, {"POST", true},
+                 {"PUT", true},  {"PATCH", true}, {"DELETE", true}};
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        char text[128];
+        (void)snprintf(text, sizeof(text), "%s / HTTP/1.1\r\nHost: h\r\n\r\n", table[i].method);
+        struct head head;
+        assert_true(head_parse(text, strlen(text), nothing_forwarded, &head));
+        assert_int_equal(head.body_allowed, table[i].body_allowed);
+    }
+}
+
+static void version_and_keep_alive(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *version, *connection;
+        bool http_1_0, says_close, says_keep_alive;
+    } table[] = {
+        {"1.0", "x", true, false, false},
+        {"1.0", "keep-alive", true, false, true},
+        {"1.0", "x ,KEEP-Alive", true, false, true},
+        {"1.0", "keep-alive, close", true, true, true},
+        {"1.0", "keep-alives, keep, alive", true, false, false},
+        {"1.1", "keep-alive", false, false, true},
+        {"1.1", "close", false, true, false},
+        {"1.2", "x", false, false, false},
+        {"1.9", "x", false, false, false},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        char text[128];
+        (void)snprintf(text, sizeof(text), "GET / HTTP/%s\r\nHost: h\r\nConnection: %s\r\n\r\n",
+                       table[i].version, table[i].connection);
+        struct head head;
+        assert_true(head_parse(text, strlen(text), nothing_forwarded, &head));
+        assert_int_equal(head.http_1_0, table[i].http_1_0);
+        assert_int_equal(head.says_close, table[i].says_close);
+        assert_int_equal(head.says_keep_alive, table[i].says_keep_alive);
     }
 }
 
@@ -132,7 +215,7 @@ static void client_that_waits_to_be_told_says_so(void **state)
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         struct head head;
-        assert_true(head_parse(table[i].text, strlen(table[i].text), HEADERS_MAX, &head));
+        assert_true(head_parse(table[i].text, strlen(table[i].text), nothing_forwarded, &head));
         assert_int_equal(head.expects_continue, table[i].expects);
     }
 }
@@ -172,9 +255,53 @@ static const struct refused refused[] = {
     {TEXT("PROPFIND / HTTP/1.1\r\nHost: h\r\n\r\n"), 405},
     /* target */
     {TEXT("GET * HTTP/1.1\r\nHost: h\r\n\r\n"), 400},
-    {TEXT("GET http://h/ HTTP/1.1\r\nHost: h\r\n\r\n"), 400},
-    {TEXT("GET //h/ HTTP/1.1\r\nHost: h\r\n\r\n"), 400},
-    {TEXT("GET ?id=1 HTTP/1.1\r\nHost: h\r\n\r\n"), 400},
+    {TEXT("OPTIONS *x HTTP/1.1\r\nHost: h\r\n\r\n"), 400},
+    {TEXT("OPTIONS ** HTTP/1.1\r\nHost: h\r\n\r\n"), 400},
+    {TEXT("OPTIONS *?x HTTP/1.1\r\nHost: h\r\n\r\n"), 400},
+    {TEXT("POST * HTTP/1.1\r\nHost: h\r\n\r\n"), 400},
+    {TARGET("?id=1"), 400},
+    {TARGET("get"), 400},
+    {TARGET("\\\\h/"), 400},
+    {TARGET("h:80"), 400},
+    /* absolute-form */
+    {TARGET("http://"), 400},
+    {TARGET("http:///get"), 400},
+    {TARGET("http://?id=1"), 400},
+    {TARGET("http://:80/get"), 400}, /* a port, but of nobody */
+    {TARGET("http://user@h/get"), 400},
+    {TARGET("http://user:pass@h/get"), 400},
+    {TARGET("http://@h/get"), 400},
+    {TARGET("http://h@/get"), 400},
+    {TARGET("http://h\\get"), 400},
+    {TARGET("http://h\\@i/get"), 400},
+    {TARGET("http://h\"/get"), 400},
+    {TARGET("http://<h>/get"), 400},
+    {TARGET("http://h`/get"), 400},
+    {TARGET("http://{h}/get"), 400},
+    {TARGET("http://h|i/get"), 400},
+    {TARGET("http://h^/get"), 400},
+    {TARGET("http://h\xc3\xa4/get"), 400},
+    {TARGET("http://h\x01/get"), 400},
+    {TARGET("http://h\0/get"), 400},
+    {TARGET("http://h i/get"), 400},
+    {TARGET("http://h\ti/get"), 400},
+    {TARGET("http://h#/get"), 400},
+    {TARGET("http://h/get#a"), 400},
+    {TARGET("ftp://h/get"), 400},
+    {TARGET("ws://h/get"), 400},
+    {TARGET("file:///get"), 400},
+    {TARGET("httpx://h/get"), 400},
+    {TARGET("http:/h/get"), 400},
+    {TARGET("http:get"), 400},
+    {TARGET("http"), 400},
+    {TARGET(" http://h/get"), 400},
+    {TARGET("xhttp://h/get"), 400},
+    {TARGET("javascript:alert(1)"), 400},
+    {TARGET("*http://h/get"), 400},
+    {TEXT("GET http://h/get HTTP/1.1\r\n\r\n"), 400}, /* Host must be there all the same */
+    {TEXT("GET http://h/get HTTP/1.1\r\nHost: a b\r\n\r\n"), 400}, /* and be one */
+    {TEXT("GET http://h/get HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n"), 400},
+    {TEXT("CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n"), 405},
     {TEXT("GET /#a HTTP/1.1\r\nHost: h\r\n\r\n"), 400},
     {TEXT("GET /\ta HTTP/1.1\r\nHost: h\r\n\r\n"), 400},
     {TEXT("GET /\0a HTTP/1.1\r\nHost: h\r\n\r\n"), 400},
@@ -253,9 +380,9 @@ static const struct refused refused[] = {
     {TEXT(POST "Expect: 100-continue\r\nExpect: 100-continue\r\n\r\n"), 417},
     /* a body where none belongs: it would be read as the next request */
     {TEXT(GET "Content-Length: 1\r\n\r\n"), 400},
-    {TEXT(GET "Transfer-Encoding: chunked\r\n\r\n"), 400},
     {TEXT("HEAD / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"), 400},
     {TEXT("OPTIONS / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"), 400},
+    {TEXT("OPTIONS * HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"), 400},
 };
 
 static void everything_else_is_refused(void **state)
@@ -263,7 +390,7 @@ static void everything_else_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         struct head head = {0};
-        if (head_parse(refused[i].text, refused[i].bytes, HEADERS_MAX, &head))
+        if (head_parse(refused[i].text, refused[i].bytes, nothing_forwarded, &head))
             fail_msg("taken, number %zu: %s", i, refused[i].text);
         if (head.refused != refused[i].status)
             fail_msg("%d instead of %d: %s", head.refused, refused[i].status, refused[i].text);
@@ -286,13 +413,34 @@ static void every_byte_in_name_and_value(void **state)
         *at = (char)c;
         /* a colon ends the name early, the rest is then the value */
         bool name_expected = memchr(in_token, c, sizeof(in_token) - 1) != NULL || c == ':';
-        bool name_taken = head_parse(text, sizeof(text) - 1, HEADERS_MAX, &head);
+        bool name_taken = head_parse(text, sizeof(text) - 1, nothing_forwarded, &head);
         char other[] = GET "Name: v?v\r\n\r\n";
         at = strchr(other, '?');
         *at = (char)c;
         bool value_expected = c == '\t' || (c >= ' ' && c != 0x7f);
-        bool value_taken = head_parse(other, sizeof(other) - 1, HEADERS_MAX, &head);
+        bool value_taken = head_parse(other, sizeof(other) - 1, nothing_forwarded, &head);
         if (name_taken != name_expected || value_taken != value_expected)
+            fail_msg("byte 0x%02x", (unsigned)c);
+    }
+}
+
+/* And in a host, against what RFC 3986 lets a name, an address and a port have. */
+static void every_byte_in_a_host(void **state)
+{
+    (void)state;
+    static const char in_host[] = "-._~%!$&'()*+,;=[]:0123456789"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    for (int c = 0; c < 256; c++) {
+        char host[] = "GET / HTTP/1.1\r\nHost: h?h\r\n\r\n";
+        char target[] = "GET http://h?h/ HTTP/1.1\r\nHost: h\r\n\r\n";
+        struct head head;
+        *strchr(host, '?') = (char)c;
+        *strchr(target, '?') = (char)c;
+        bool expected = memchr(in_host, c, sizeof(in_host) - 1) != NULL;
+        /* these end the host, and what follows is a path or a query */
+        bool target_expected = expected || c == '/' || c == '?';
+        if (head_parse(host, sizeof(host) - 1, nothing_forwarded, &head) != expected ||
+            head_parse(target, sizeof(target) - 1, nothing_forwarded, &head) != target_expected)
             fail_msg("byte 0x%02x", (unsigned)c);
     }
 }
@@ -300,27 +448,86 @@ static void every_byte_in_name_and_value(void **state)
 static void headers_are_counted(void **state)
 {
     (void)state;
-    for (unsigned count = 1; count <= 2 * HEADERS_MAX; count++) {
-        char text[512] = "GET / HTTP/1.1\r\nHost: h\r\n";
+    for (unsigned count = 1; count <= 2 * HEAD_LINES_MAX; count++) {
+        char text[1024] = "GET / HTTP/1.1\r\nHost: h\r\n";
         for (unsigned i = 1; i < count; i++)
             (void)strcat(text, "A: b\r\n");
         (void)strcat(text, "\r\n");
         struct head head;
-        bool expected = count <= HEADERS_MAX;
-        assert_int_equal(head_parse(text, strlen(text), HEADERS_MAX, &head), expected);
+        bool expected = count <= HEAD_LINES_MAX;
+        assert_int_equal(head_parse(text, strlen(text), nothing_forwarded, &head), expected);
         assert_int_equal(head.refused, expected ? 0 : 400);
     }
+}
+
+static void trailers_are_header_lines_that_say_nothing_of_the_request(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        size_t bytes;
+        bool valid;
+    } table[] = {
+        {TEXT("A: b"), true},
+        {TEXT("A:b"), true},
+        {TEXT("A:"), true},
+        {TEXT("A: \t "), true},
+        {TEXT("A:\tb"), true},
+        {TEXT("A: b: c"), true},
+        {TEXT("A: \xe4"), true},
+        {TEXT("!#$%&'*+-.^_`|~09AZaz: b"), true},
+        {TEXT("Hosts: b"), true},
+        {TEXT("X-Content-Length: 5"), true},
+        {TEXT("Content_Length: 5"), true},
+        {TEXT("Digest: x"), true},
+        /* what would be the head of another request to whoever merges them */
+        {TEXT("Content-Length: 5"), false},
+        {TEXT("content-length:5"), false},
+        {TEXT("Transfer-Encoding: chunked"), false},
+        {TEXT("TRANSFER-ENCODING:"), false},
+        {TEXT("Host: h"), false},
+        {TEXT("hOST:h"), false},
+        {TEXT("Connection: close"), false},
+        {TEXT("Expect: 100-continue"), false},
+        /* no header lines */
+        {TEXT(""), false},
+        {TEXT("A"), false},
+        {TEXT(":"), false},
+        {TEXT(": b"), false},
+        {TEXT("GET / HTTP/1.1"), false},
+        {TEXT("GET http://h/ HTTP/1.1"), false},
+        {TEXT("0"), false},
+        {TEXT("A : b"), false},
+        {TEXT(" A: b"), false},
+        {TEXT("\tA: b"), false},
+        {TEXT("A b: c"), false},
+        {TEXT("A\0: b"), false},
+        {TEXT("A: \0"), false},
+        {TEXT("A: b\r"), false},
+        {TEXT("A: b\rB: c"), false},
+        {TEXT("\rA: b"), false},
+        {TEXT("A: b\nB: c"), false},
+        {TEXT("A: \x7f"), false},
+        {TEXT("\xe4: b"), false},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        if (head_trailer_valid(table[i].line, table[i].bytes) != table[i].valid)
+            fail_msg("number %zu: %s", i, table[i].line);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(well_formed_heads_are_taken),
-        cmocka_unit_test(path_is_the_target_before_its_query),
+        cmocka_unit_test(target_is_cut_into_its_parts),
+        cmocka_unit_test(what_the_method_says_of_a_body),
+        cmocka_unit_test(version_and_keep_alive),
         cmocka_unit_test(client_that_waits_to_be_told_says_so),
         cmocka_unit_test(everything_else_is_refused),
         cmocka_unit_test(every_byte_in_name_and_value),
+        cmocka_unit_test(every_byte_in_a_host),
         cmocka_unit_test(headers_are_counted),
+        cmocka_unit_test(trailers_are_header_lines_that_say_nothing_of_the_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,26 @@
 """Chunks: their sizes, extensions, ends and trailers."""
-from hostile.row import appended, chunked, post, refused, served
+from hostile.row import READ, appended, chunked, get, post, refused, served
 
 END = b"0\r\n\r\n"
+FIVE = b"5\r\nR0000\r\n"
+TRAILER_BYTES_MAX = 16 * 1024
 
 
 def bad_size(size, why, status=400):
     name = "chunk size %r" % (size if len(size) < 30 else size[:10] + b"...")
     return refused(name, status, chunked(size + b"\r\nR0000\r\n" + END), why)
+
+
+def bad_trailer(line, why):
+    """Alone, and behind one that is good."""
+    return [refused("trailer %r%s" % (line, behind), 400,
+                    chunked(FIVE + b"0\r\n" + first + line + b"\r\n\r\n"), why)
+            for first, behind in ((b"", ""), (b"X: y\r\n", " behind another"))]
+
+
+def long_trailers(over):
+    """As long as they may be, and so many bytes over that."""
+    return b"X: " + b"a" * (TRAILER_BYTES_MAX + over - len(b"X: \r\n\r\n")) + b"\r\n\r\n"
 
 
 ROWS = [
@@ -60,13 +74,58 @@ ROWS = [
             "nothing of the value may be stored"),
     refused("second chunk too large", 413, chunked(b"5\r\nR0000\r\nffffffffffffffff\r\n"),
             "5 + 2^64 - 1 wraps to 4"),
-    refused("trailer", 400, chunked(b"5\r\nR0000\r\n0\r\nX: y\r\n\r\n"), "not taken"),
-    refused("length in a trailer", 400, chunked(b"5\r\nR0000\r\n0\r\nContent-Length: 60\r\n\r\n"),
-            "the length of the next body if trailers are merged into the headers"),
-    refused("encoding in a trailer", 400,
-            chunked(b"5\r\nR0000\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n"), "the same"),
-    refused("request in a trailer", 400, chunked(b"5\r\nR0000\r\n0\r\nGET / HTTP/1.1\r\n\r\n"),
-            "a request to parsers that do not read trailers"),
+    *bad_trailer(b"Content-Length: 60",
+                 "the length of the next body if trailers are merged into the headers"),
+    *bad_trailer(b"content-length:60", "the same"),
+    *bad_trailer(b"Transfer-Encoding: chunked", "the same"),
+    *bad_trailer(b"Host: x", "the host if trailers are merged into the headers"),
+    *bad_trailer(b"Connection: close", "too late to say how the connection goes on"),
+    *bad_trailer(b"Expect: 100-continue", "the body has been sent"),
+    *bad_trailer(b"GET / HTTP/1.1", "a request to parsers that do not read trailers"),
+    *bad_trailer(b"GET http://x/ HTTP/1.1", "the same, and it has a colon"),
+    *bad_trailer(b"X", "not a header"),
+    *bad_trailer(b": a", "not a header"),
+    *bad_trailer(b"X : a", "some trim it, some do not"),
+    *bad_trailer(b" X: a", "a folded line to some"),
+    *bad_trailer(b"X Y: a", "not a token"),
+    *bad_trailer(b"X: a\0b", "ends a C string"),
+    *bad_trailer(b"X: a\x7fb", "a control character"),
+    *bad_trailer(b"X: a\r", "a part of the value, or of the end?"),
+    *bad_trailer(b"X: a\nContent-Length: 60", "one line or two?"),
+    *bad_trailer(b"X: a\rContent-Length: 60", "one line or two?"),
+    *bad_trailer(b"0", "the last chunk again"),
+    *bad_trailer(b"5\r\nR0000", "a chunk after the last one"),
+    refused("folded trailer", 400, chunked(FIVE + b"0\r\nX: a\r\n b\r\n\r\n"),
+            "no longer a part of HTTP"),
+    refused("trailer ends in a line feed", 400, chunked(FIVE + b"0\r\nX: a\n\r\n"),
+            "the end of the line to some"),
+    refused("line feed for the empty line after a trailer", 400,
+            chunked(FIVE + b"0\r\nX: a\r\n\n"), "the end to some"),
+    refused("carriage return for the empty line after a trailer", 400,
+            chunked(FIVE + b"0\r\nX: a\r\n\rX"), "the end to some"),
+    refused("long trailer", 400, chunked(FIVE + b"0\r\nX: " + b"a" * 100000),
+            "memory without bound"),
+    refused("long name of a trailer", 400, chunked(FIVE + b"0\r\n" + b"a" * 100000),
+            "memory without bound"),
+    refused("many trailers", 400, chunked(FIVE + b"0\r\n" + b"X: y\r\n" * 20000),
+            "time and memory without bound"),
+    refused("trailers a byte too long", 400, chunked(FIVE + b"0\r\n" + long_trailers(1)),
+            "the limit is 16 KiB with the empty line"),
+    refused("no empty line after a trailer", 400, chunked(FIVE + b"0\r\nX: y\r\n"),
+            "the next request is a trailer to some", decisive=False),
+    appended("trailer", chunked(FIVE + b"0\r\nX: y\r\n\r\n"), "dropped"),
+    appended("trailers that a head may have", chunked(FIVE + b"0\r\nX:\r\nRange: bytes=0-0\r\n"
+                                                      b"Authorization: x\r\nDigest: a:b\r\n\r\n"),
+             "dropped, and not merged into the headers"),
+    appended("trailer that is announced", chunked(FIVE + b"0\r\nX: y\r\n\r\n", b"Trailer: X"),
+             "dropped"),
+    appended("trailer with a tab and 8 bits", chunked(FIVE + b"0\r\nX:\ty\xe4\t\r\n\r\n"),
+             "HTTP allows it"),
+    appended("longest trailers", chunked(FIVE + b"0\r\n" + long_trailers(0)), "the limit itself"),
+    served("trailer before the next request", chunked(FIVE + b"0\r\nX: y\r\n\r\n") + get(),
+           "the next request begins where the trailers end", (200, None), READ,
+           stored=(b"R0000",)),
+    served("trailer after nothing", chunked(b"0\r\nX: y\r\n\r\n"), "an empty value", (400, None)),
     refused("no empty line after the last chunk", 400, chunked(b"5\r\nR0000\r\n0\r\n"),
             "the next request is a trailer to some", decisive=False),
     refused("line feed for the last empty line", 400, chunked(b"5\r\nR0000\r\n0\r\n\n"),

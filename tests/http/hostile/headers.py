@@ -1,8 +1,9 @@
 """Header lines: their ends, names, number; Host, Expect, Connection."""
-from hostile.row import READ, appended, get, post, refused, served
+from hostile.row import GET_LINE, READ, appended, get, post, refused, served
 
 HEAD_BYTES_MAX = 16 * 1024
 HEADERS_MAX = 64
+LINE_1_0 = GET_LINE.replace(b"1.1", b"1.0")
 
 
 def long_head(size):
@@ -82,8 +83,8 @@ ROWS = [
     served("host with a port", get(host=b"Host: a-b.example:8000"), "a usual form", READ),
     served("host of IPv6", get(host=b"Host: [::1]:8000"), "a usual form", READ),
     served("host with odd characters", get(host=b"Host: a_b~%41!$&'()*+,;="), "a name may", READ),
-    served("no host in HTTP/1.0", get(line=get().split(b"\r\n")[0].replace(b"1.1", b"1.0"),
-                                      host=b"X: y"), "1.0 wants none", READ, closes=True),
+    served("no host in HTTP/1.0", get(line=LINE_1_0, host=b"X: y"), "1.0 wants none", READ,
+           closes=True),
 
     refused("unknown expectation", 417, post(b"Content-Length: 5", b"Expect: a-miracle"), "no"),
     refused("two expectations", 417, post(b"Content-Length: 5", b"Expect: 100-continue, a"),
@@ -104,6 +105,21 @@ ROWS = [
     served("close in a second header", get(b"Connection: keep-alive", b"Connection: close"),
            "headers of one name are one list", READ, closes=True),
     served("closer", get(b"Connection: closer, not-close"), "other words", READ),
+    served("keep-alive in HTTP/1.0", get(b"Connection: keep-alive", line=LINE_1_0) + get(),
+           "the client asks for it", READ, READ),
+    served("Keep-Alive among others in HTTP/1.0", get(b"Connection: x, Keep-Alive", line=LINE_1_0)
+           + get(), "the client asks for it", READ, READ),
+    served("keep-alive and close in HTTP/1.0", get(b"Connection: keep-alive, close", line=LINE_1_0),
+           "close wins", READ, closes=True),
+    served("Keep-Alive without Connection in HTTP/1.0",
+           get(b"Keep-Alive: timeout=5", line=LINE_1_0), "the client does not ask for it", READ, closes=True),
+    served("close in HTTP/1.0", get(b"Connection: close", line=LINE_1_0), "the client asks for it", READ,
+           closes=True),
+    served("HTTP/1.0 behind HTTP/1.1", get() + get(line=LINE_1_0), "each has its own version",
+           READ, READ, closes=True),
+    appended("append of HTTP/1.0 with keep-alive",
+             post(b"Content-Length: 5", b"Connection: keep-alive", version=b"HTTP/1.0"),
+             "the client asks for it"),
     appended("names of headers in Connection", post(b"Connection: Content-Length",
                                                     b"Content-Length: 5"),
              "a proxy would drop the length; here it counts"),

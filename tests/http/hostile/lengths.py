@@ -1,11 +1,12 @@
 """How long the body is: Content-Length, Transfer-Encoding, and both of them."""
-from hostile.row import GET_LINE, READ, STORED, appended, get, post, refused, served
+from hostile.row import GET_LINE, READ, STORED, appended, get, headed, post, refused, served
 
 LENGTH = b"Content-Length: 5"
 CHUNKED = b"Transfer-Encoding: chunked"
 ZERO = b"0\r\n\r\n"
 FIVE = b"5\r\nR0000\r\n0\r\n\r\n"
 HEAD_LINE = GET_LINE.replace(b"GET", b"HEAD", 1)
+OPTIONS_LINE = GET_LINE.replace(b"GET", b"OPTIONS", 1)
 
 
 def bad_length(value, why, status=400):
@@ -120,10 +121,36 @@ ROWS = [
 
     refused("body on GET", 400, get(LENGTH) + b"R0000", "some skip it, some do not"),
     refused("chunked body on GET", 400, get(CHUNKED) + FIVE, "some skip it, some do not"),
+    refused("chunked body of GET, its first size", 400, get(CHUNKED) + b"1\r\n",
+            "refused without waiting for the chunk"),
+    refused("chunked body on GET that is a request", 400,
+            get(CHUNKED) + b"%x\r\n%s\r\n0\r\n\r\n" % (len(get()), get()),
+            "a request to parsers that see no body"),
+    refused("chunks and length 0 on GET", 400, get(CHUNKED, b"Content-Length: 0") + ZERO,
+            "as on POST"),
+    refused("chunks of HTTP/1.0 on GET", 400,
+            get(CHUNKED, line=GET_LINE.replace(b"1.1", b"1.0")) + ZERO, "as on POST"),
+    refused("size -0 on GET", 400, get(CHUNKED) + b"-0\r\n\r\n", "as on POST"),
     refused("body on HEAD", 400, get(LENGTH, line=HEAD_LINE) + b"R0000", "as on GET"),
-    refused("chunked body on HEAD", 400, get(CHUNKED, line=HEAD_LINE) + ZERO, "as on GET"),
-    refused("body on OPTIONS", 400, get(LENGTH, line=GET_LINE.replace(b"GET", b"OPTIONS", 1))
-            + b"R0000", "as on GET"),
+    refused("chunked body on HEAD", 400, get(CHUNKED, line=HEAD_LINE) + FIVE, "as on GET"),
+    refused("body on OPTIONS", 400, get(LENGTH, line=OPTIONS_LINE) + b"R0000", "as on GET"),
+    refused("chunked body on OPTIONS", 400, get(CHUNKED, line=OPTIONS_LINE) + FIVE, "as on GET"),
+    refused("body on OPTIONS *", 400, get(LENGTH, line=b"OPTIONS * HTTP/1.1") + b"R0000",
+            "as on GET"),
+    served("no chunk but the last on GET", get(CHUNKED) + ZERO,
+           "so proxies forward a GET of HTTP/2 whose end comes in a frame of its own", READ),
+    served("no chunk but the last on GET, and a request", get(CHUNKED) + ZERO + get(),
+           "the next request begins behind it", READ, READ),
+    served("no chunk but the last on GET, in two ways", get(CHUNKED) + b"0000\r\nX: y\r\n\r\n"
+           + get(CHUNKED) + ZERO, "as on POST", READ, READ),
+    headed("no chunk but the last on HEAD", get(CHUNKED, line=HEAD_LINE) + ZERO, "as on GET"),
+    served("no chunk but the last on OPTIONS", get(CHUNKED, line=OPTIONS_LINE) + ZERO + get(),
+           "as on GET", (204, b""), READ),
+    served("no chunk but the last on close",
+           get(CHUNKED, line=b"GET /close?storagePrefix=R0000 HTTP/1.1") + ZERO, "as on GET",
+           (200, b'{"success":true}')),
+    served("chunked body on DELETE", get(CHUNKED, line=b"DELETE /get HTTP/1.1") + FIVE + get(),
+           "the body is read, then the next request", (405, None), READ),
     served("GET with length 0", get(b"Content-Length: 0"), "says what is so anyway", READ),
     served("body without a length", get(b"X: y") + get(), "no length is no body",
            (200, STORED), READ),

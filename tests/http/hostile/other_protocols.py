@@ -11,7 +11,7 @@ ROWS = [
             decisive=False),
     refused("HTTP/2", (400, 405), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "made to be refused"),
     refused("gopher", 400, b"/about\r\n", "a line, and it waits", decisive=False),
-    refused("finger", 400, b"\r\n", "an empty line, and it waits", decisive=False),
+    served("finger", b"\r\n", "an empty line, which is skipped"),
     refused("SMTP", 400, b"EHLO example.com\r\nMAIL FROM:<a@b>\r\n", "lines, and it waits",
             decisive=False),
     refused("IMAP", (400, 405), b"a1 LOGIN \"x\" \"y\"\r\n", "a line, and it waits", decisive=False),

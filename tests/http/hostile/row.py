@@ -22,10 +22,11 @@ class Row(typing.NamedTuple):
     decisive: bool = True  # False: only what follows shows that it cannot become a request
 
 
-def refused(name, status, raw, why, decisive=True):
-    """Refused, and the connection closed. `status` is one, or a tuple of those permitted."""
+def refused(name, status, raw, why, decisive=True, replies=()):
+    """Refused after these replies, and the connection closed. `status` is one, or a tuple of those
+    permitted."""
     statuses = status if isinstance(status, tuple) else (status,)
-    return Row(name, raw, why, refused=statuses, decisive=decisive)
+    return Row(name, raw, why, replies=replies, refused=statuses, decisive=decisive)
 
 
 def served(name, raw, why, *replies, stored=(), closes=False):

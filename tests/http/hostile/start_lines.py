@@ -1,5 +1,5 @@
 """The first line: method, target, version; and the query in it."""
-from hostile.row import (GET_LINE, READ, STORED, TARGET, get, headed, post, refused,
+from hostile.row import (GET_LINE, READ, STORED, TARGET, chunked, get, headed, post, refused,
                          served)
 
 LONG = 100000
@@ -11,6 +11,18 @@ def bad_line(line, why, status=400, name=None):
 
 def bad_target(target, why):
     return bad_line(b"GET " + target + b" HTTP/1.1", why)
+
+
+def absolute(authority, why):
+    """Read and answered as the path alone is, and so is what follows."""
+    return served("absolute target, %r" % authority,
+                  get(line=b"GET " + authority + TARGET + b" HTTP/1.1", host=b"Host: "
+                      + authority.partition(b"//")[2]) + get(), why, READ, READ)
+
+
+def options(target, reply, why):
+    return served("OPTIONS %r" % target, get(line=b"OPTIONS " + target + b" HTTP/1.1") + get(), why,
+                  reply, READ)
 
 
 def bad_version(version, why):
@@ -28,8 +40,21 @@ def bad_query(query, why):
 
 
 ROWS = [
-    refused("empty line first", 400, b"\r\n" + get(), "some skip it, some do not"),
+    served("empty line first", b"\r\n" + get(), "some clients send one after a body", READ),
+    served("empty line between two", get() + b"\r\n" + get(), "the same", READ, READ),
+    served("empty line behind a body", post(b"Content-Length: 5") + b"\r\n" + get(), "the same",
+           (200, None), READ, stored=(b"R0000",)),
+    served("empty line behind chunks", chunked(b"5\r\nR0000\r\n0\r\n\r\n") + b"\r\n" + get(),
+           "the same", (200, None), READ, stored=(b"R0000",)),
+    served("empty line before each", (b"\r\n" + get()) * 3, "one for each", READ, READ, READ),
     refused("two empty lines first", 400, b"\r\n\r\n" + get(), "the end of a head"),
+    refused("two empty lines between two", 400, get() + b"\r\n\r\n" + get(), "the same",
+            replies=(READ,)),
+    refused("carriage return first", 400, b"\r" + get(), "not an empty line"),
+    refused("empty line, carriage return first", 400, b"\r\n\r" + get(), "only one is skipped"),
+    refused("empty line, line feed first", 400, b"\r\n\n" + get(), "the end of the line to some"),
+    refused("two carriage returns first", 400, b"\r\r\n" + get(), "no empty line"),
+    refused("space in an empty line first", 400, b" \r\n" + get(), "not empty"),
     refused("line feed first", 400, b"\n" + get(), "some skip it, some do not"),
     refused("space first", 400, b" " + get(), "no method"),
     refused("byte order mark first", 400, b"\xef\xbb\xbf" + get(), "no method"),
@@ -88,14 +113,87 @@ ROWS = [
     served("DELETE with a body", post(b"Content-Length: 5").replace(b"POST", b"DELETE", 1) + get(),
            "the body is read, then the next request", (405, None), (200, STORED)),
     served("PUT", post(b"Content-Length: 5").replace(b"POST", b"PUT", 1), "wrong here", (405, None)),
-    served("OPTIONS", get(line=GET_LINE.replace(b"GET", b"OPTIONS", 1)), "wrong here", (405, None)),
+    options(TARGET, (204, b""), "asks for the methods of the path"),
+    options(b"*", (204, b""), "asks for the methods of the server"),
+    options(b"http://x", (204, b""), "the form of * that a proxy gets"),
+    options(b"http://x" + TARGET, (204, b""), "the form of a path that a proxy gets"),
+    options(b"/", (404, None), "an unknown path"),
+    options(b"http://x/", (404, None), "an unknown path, and not *"),
 
-    bad_target(b"http://x" + TARGET, "for proxies; two hosts, which one?"),
-    bad_target(b"https://x" + TARGET, "for proxies"),
+    absolute(b"http://x", "servers must accept it, too (RFC 9112, 3.2.2)"),
+    absolute(b"https://x", "a proxy may have ended the TLS connection"),
+    absolute(b"HTTP://X", "a scheme does not depend on case"),
+    absolute(b"hTTpS://x", "the same"),
+    absolute(b"http://x:8001", "with a port"),
+    absolute(b"http://x:", "with an empty port"),
+    absolute(b"http://[::1]:8001", "with an address"),
+    absolute(b"http://a-b_c.example~!$&'()*+,;=%41", "all that a name may have"),
+    served("absolute target, another Host", get(line=b"GET http://y" + TARGET + b" HTTP/1.1"),
+           "the target counts, and Host is ignored", READ),
+    served("absolute target, empty Host", get(line=b"GET http://y" + TARGET + b" HTTP/1.1",
+                                              host=b"Host:"), "the same", READ),
+    served("absolute target without a Host in HTTP/1.0",
+           get(line=b"GET http://y" + TARGET + b" HTTP/1.0", host=b"X: y"), "1.0 wants none", READ,
+           closes=True),
+    served("absolute target, append", post(b"Content-Length: 5").replace(b"/", b"http://x/", 1)
+           + get(), "limited by its path, as any other", (200, None), READ, stored=(b"R0000",)),
+    headed("absolute target, HEAD", get(line=b"HEAD http://x" + TARGET + b" HTTP/1.1"), "the same"),
+    served("absolute target, no path", get(line=b"GET http://x HTTP/1.1"), "is /", (404, None)),
+    served("absolute target, a query alone", get(line=b"GET http://x?id=a HTTP/1.1"), "is /?id=a",
+           (404, None)),
+    served("absolute target, a user in the query",
+           get(line=b"GET http://x?user@y/get HTTP/1.1"), "the query has begun", (404, None)),
+    served("absolute target, two slashes", get(line=b"GET http://x/" + TARGET + b" HTTP/1.1"),
+           "unknown", (404, None)),
+    served("absolute target in a path", get(line=b"GET /http://x" + TARGET + b" HTTP/1.1"),
+           "unknown", (404, None)),
+    bad_target(b"http://user@x" + TARGET, "user information hides the host"),
+    bad_target(b"http://user:secret@x" + TARGET, "user information"),
+    bad_target(b"http://x@" + TARGET, "user information without a host"),
+    bad_target(b"http://@x" + TARGET, "empty user information"),
+    bad_target(b"http://x\\@y" + TARGET, "the host ends at the backslash to browsers"),
+    bad_target(b"http://x\\" + TARGET, "the same"),
+    bad_target(b"http://" + TARGET, "no host"),
+    bad_target(b"http://?" + TARGET, "no host"),
+    bad_target(b"http://", "no host"),
+    bad_target(b"http://:80" + TARGET, "a port, but no host"),
+    bad_target(b"http://x\0" + TARGET, "ends a C string"),
+    bad_target(b"http://x\x7f" + TARGET, "a control character"),
+    bad_target(b"http://x\t" + TARGET, "white space to some"),
+    bad_target(b"http://x " + TARGET, "four words"),
+    bad_target(b"http://\xc3\xa4" + TARGET, "not ASCII"),
+    bad_target(b"http://<x>" + TARGET, "not in any name"),
+    bad_target(b'http://"x"' + TARGET, "not in any name"),
+    bad_target(b"http://{x}" + TARGET, "not in any name"),
+    bad_target(b"http://x|y" + TARGET, "not in any name"),
+    bad_target(b"http://x^" + TARGET, "not in any name"),
+    bad_target(b"http://x`" + TARGET, "not in any name"),
+    bad_target(b"http://x#" + TARGET, "a fragment"),
+    bad_target(b"http:/x" + TARGET, "half a host"),
+    bad_target(b"http:" + TARGET, "no host"),
+    bad_target(b"http" + TARGET, "not a path"),
+    bad_target(b"ftp://x" + TARGET, "another protocol"),
+    bad_target(b"ws://x" + TARGET, "another protocol"),
+    bad_target(b"file://" + TARGET, "another protocol"),
+    bad_target(b"gopher://x" + TARGET, "another protocol"),
+    bad_target(b"httpx://x" + TARGET, "no protocol"),
+    bad_target(b"\xefhttp://x" + TARGET, "no protocol"),
+    refused("absolute target without a Host", 400,
+            get(line=b"GET http://x" + TARGET + b" HTTP/1.1", host=b"X: y"), "1.1 wants one"),
+    refused("absolute target and a bad Host", 400,
+            get(line=b"GET http://x" + TARGET + b" HTTP/1.1", host=b"Host: a b"),
+            "bad all the same"),
+    refused("absolute target and two hosts", 400,
+            get(b"Host: x", line=b"GET http://x" + TARGET + b" HTTP/1.1"), "which one?"),
+    served("target with two slashes", get(line=b"GET /" + TARGET + b" HTTP/1.1"), "unknown",
+           (404, None)),
+    served("target that could be a host", get(line=b"GET //x" + TARGET + b" HTTP/1.1"),
+           "a path, and unknown", (404, None)),
+    bad_target(b"//x:y" + TARGET, "a host to evhttp, and a bad port"),
+    bad_target(b"//[x" + TARGET, "a host to evhttp, and a bad one"),
     bad_target(b"x:80", "for CONNECT"),
     bad_target(b"*", "for OPTIONS"),
     bad_target(TARGET[1:], "not a path"),
-    bad_target(b"//x" + TARGET, "a host to some, a path to others"),
     bad_target(b"\\\\x" + TARGET, "a host to some"),
     bad_target(TARGET + b"#x", "fragments stay with the client"),
     bad_target(b"#" + TARGET, "the same"),
@@ -103,7 +201,12 @@ ROWS = [
     bad_target(TARGET.replace(b"id=a", b"id=\x01"), "a control character"),
     bad_target(TARGET.replace(b"id=a", b"id=\x7f"), "a control character"),
     bad_target(TARGET.replace(b"id=a", b"id=\t"), "white space to some"),
-    refused("bad OPTIONS", 400, get(line=b"OPTIONS * HTTP/1.1"), "not a path"),
+    refused("OPTIONS *x", 400, get(line=b"OPTIONS *x HTTP/1.1"), "not a path"),
+    refused("OPTIONS * and a query", 400, get(line=b"OPTIONS *?x HTTP/1.1"), "not a path"),
+    refused("OPTIONS without a target", 400, get(line=b"OPTIONS  HTTP/1.1"), "not a path"),
+    refused("HEAD *", 400, get(line=b"HEAD * HTTP/1.1"), "for OPTIONS"),
+    refused("POST *", 400, post(b"Content-Length: 5").replace(
+        b"/append?id=R0000&storagePrefix=R0000", b"*", 1), "for OPTIONS"),
     refused("long target", 400, get(line=b"GET /" + b"a" * LONG + b" HTTP/1.1"),
             "memory without bound"),
     refused("long method", 400, b"G" * LONG, "memory without bound"),
@@ -127,4 +230,8 @@ ROWS = [
     bad_query(b"id=a&offset=0&%6f%66fset=1", "offset twice, once in disguise"),
     bad_query(b"id=a&offset=%EF%BC%90", "a digit, but a wide one"),
     bad_query(b"id=a;offset=0", "semicolons do not part"),
+    bad_query(b"id=a&Offset=0", "a known parameter in other case"),
+    bad_query(b"ID=a&offset=0", "the same"),
+    bad_query(b"id=a&offset=0&storageprefix=x", "the same"),
+    bad_query(b"id=a&offset=0&%53ync=1", "the same, in disguise"),
 ]
