@@ -72,12 +72,11 @@ class GetMultiExchange extends Exchange<Void> {
             throw malformed("a value of " + announced + " bytes is announced, but only "
                     + body.left() + " are left of the reply", null);
         }
-        GrowableBuffer value = new GrowableBuffer((int) announced);
-        value.receive(body);
-        if (value.filled() < announced) {
+        byte[] value = GrowableBuffer.receive(body, (int) announced);
+        if (value.length < announced) {
             throw endsEarly();
         }
-        return value.bytes();
+        return value;
     }
 
     private RochefortException reason(ReplyBody body) throws IOException {

@@ -17,14 +17,22 @@ final class GrowableBuffer {
     private byte[] bytes;
     private int filled;
 
-    /** {@code limit}: the maximum number of bytes. */
-    GrowableBuffer(int limit) {
-        this(limit, FIRST_BYTES);
-    }
-
+    /** {@code limit}: the maximum number of bytes. {@code first}: how many to allocate at first. */
     GrowableBuffer(int limit, int first) {
         this.limit = limit;
         this.bytes = new byte[Math.min(limit, first)];
+    }
+
+    /** Receives {@code length} bytes, or fewer if {@code body} ends before. */
+    static byte[] receive(ReplyBody body, int length) throws IOException {
+        if (length > FIRST_BYTES) {
+            GrowableBuffer buffer = new GrowableBuffer(length, FIRST_BYTES);
+            buffer.receive(body);
+            return buffer.bytes();
+        }
+        byte[] bytes = new byte[length];
+        int received = body.readFully(bytes, 0, length);
+        return received == length ? bytes : Arrays.copyOf(bytes, received);
     }
 
     /** Receives until the end of {@code body}, or until the limit is reached. */

@@ -37,10 +37,12 @@ final class SimpleExchange<T> extends Exchange<T> {
         if (length > GrowableBuffer.BYTES_MAX) {
             throw malformed("a reply of " + length + " bytes is too long for an array", null);
         }
-        GrowableBuffer buffer = length >= 0 ? new GrowableBuffer((int) length)
-                : new GrowableBuffer(GrowableBuffer.BYTES_MAX, FIRST_BYTES);
+        if (length >= 0) {
+            return GrowableBuffer.receive(body, (int) length);
+        }
+        GrowableBuffer buffer = new GrowableBuffer(GrowableBuffer.BYTES_MAX, FIRST_BYTES);
         buffer.receive(body);
-        if (length < 0 && buffer.filled() == GrowableBuffer.BYTES_MAX) {
+        if (buffer.filled() == GrowableBuffer.BYTES_MAX) {
             throw malformed("the reply is too long for an array", null);
         }
         return buffer.bytes();
