@@ -71,7 +71,7 @@ static const char *take_offset(const struct decoded *value, struct query *query)
 static const char *take_prefix(const struct decoded *value, struct query *query)
 {
     if (value->bytes == 0)
-        return NULL; /* as if it were not there */
+        return NULL; /* the default prefix */
     if (!prefix_name_valid(value->text, value->bytes))
         return "storagePrefix must be 1 to 255 bytes, without / and control characters, not "
                "starting with a dot";

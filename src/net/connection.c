@@ -277,9 +277,7 @@ static void send_continue(struct connection *connection)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     connection->framing.owes_continue = false;
-    uint64_t before = connection->stream.written_bytes;
-    if (!stream_send_whole(&connection->stream, go_on, sizeof(go_on) - 1) &&
-        connection->stream.written_bytes != before)
+    if (stream_send_part(&connection->stream, go_on, sizeof(go_on) - 1))
         drop(connection); /* a part of it cannot be taken back */
 }
 
@@ -362,8 +360,7 @@ static void on_stream_changed(void *context)
 {
     struct connection *connection = context;
     connection_run(connection);
-    /* Nothing is read or written while it waits for memory, so nothing else would tell; nor would a
-     * later event, if it came to wait just now. */
+    /* nothing is read or written while it waits for memory, so nothing else would tell */
     if (connection->memory == MEMORY_WANTED && stream_is_gone(&connection->stream))
         drop(connection);
 }

@@ -121,6 +121,12 @@ bool stream_send_whole(struct stream *stream, const void *bytes, size_t length)
     return sent == (ssize_t)length;
 }
 
+bool stream_send_part(struct stream *stream, const void *bytes, size_t length)
+{
+    uint64_t before = stream->written_bytes;
+    return !stream_send_whole(stream, bytes, length) && stream->written_bytes != before;
+}
+
 enum stream_result stream_discard(struct stream *stream)
 {
     static char scratch[DISCARD_BYTES]; /* of the loop thread; nobody reads it */

@@ -59,6 +59,9 @@ enum stream_result stream_write(struct stream *stream, struct evbuffer *from);
 /* True if all `length` bytes are in the kernel's buffer; if not, part of them may be. */
 bool stream_send_whole(struct stream *stream, const void *bytes, size_t length);
 
+/* Sends them. True if a part of them, and not all, is in the kernel's buffer. */
+bool stream_send_part(struct stream *stream, const void *bytes, size_t length);
+
 /* Throws away what has come, in a bounded number of reads. */
 enum stream_result stream_discard(struct stream *stream);
 

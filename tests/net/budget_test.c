@@ -1,4 +1,4 @@
-/* Who gets a share of the memory and who waits. */
+/* Which requests get memory and which wait. */
 #include "net/budget.h"
 
 #include <setjmp.h>

@@ -114,7 +114,7 @@ static void files_are_synced_before_they_are_closed(void **state)
     assert_int_equal(count(&data_syncs), 3);
 }
 
-/* In the background, for want of a descriptor, at close, at the end: it is told in the log. */
+/* In the background, without a free descriptor, at close, at the end: the log has a line. */
 static void an_interval_whose_sync_fails(void **state)
 {
     struct fixture *fixture = *state;
