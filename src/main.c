@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "http/server.h"
 #include "options.h"
+#include "store/error.h"
 #include "store/root.h"
 #include "tools/tools.h"
 
@@ -52,7 +54,7 @@ static unsigned fit_files(unsigned connections)
 
 static const char *why_no_root(int error)
 {
-    return error == -EWOULDBLOCK ? "another rochefort is using it" : strerror(-error);
+    return error == -EWOULDBLOCK ? "another rochefort is using it" : store_error_text(error);
 }
 
 int main(int argc, char *argv[])
@@ -76,8 +78,12 @@ int main(int argc, char *argv[])
         log_line("signal: %s", strerror(errno));
         return EXIT_FAILURE;
     }
+    /* Nothing that is made from here on is open to more than the directories are; the rest is up to
+     * -mode, whatever the umask was. */
+    const mode_t file_mode = (mode_t)options.file_mode;
+    (void)umask(ACCESSPERMS & ~root_directory_mode(file_mode));
     struct root *root;
-    int error = root_open(options.root, &root);
+    int error = root_open_with_mode(options.root, file_mode, &root);
     if (error != 0) {
         log_line("cannot use root %s: %s", options.root, why_no_root(error));
         return EXIT_FAILURE;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/listener.h"
@@ -20,10 +21,11 @@
 #define SYNC_INTERVAL "interval:"
 #define MEMORY_DIVISOR 4
 
-enum kind { TEXT, ADDRESS, NUMBER, BYTES, MEMORY, SYNC, IGNORED };
+enum kind { TEXT, ADDRESS, NUMBER, BYTES, MEMORY, SYNC, MODE, IGNORED };
 
 /* MEMORY: BYTES whose default is a quarter of the machine's memory if that is less than `standard`.
- * IGNORED: BYTES that are checked and not used. */
+ * MODE: the bits of `most`, in octal, with those of `least`. IGNORED: BYTES that are checked and
+ * not used. */
 static const struct flag {
     const char *name, *value;
     const char *standard; /* the default, as it would be given; NULL if there is none */
@@ -38,6 +40,9 @@ static const struct flag {
      ADDRESS, offsetof(struct options, bind), 0, 0},
     {"root", "DIR", "rochefort-data", "data lives in DIR/<storagePrefix>/append.<bucket>.raw", TEXT,
      offsetof(struct options, root), 0, 0},
+    {"mode", "MODE", "0600",
+     "of new files, in octal; a directory can be entered by those who may read its files", MODE,
+     offsetof(struct options, file_mode), 0600, 0664},
     {"workers", "N", "2", "disk threads", NUMBER, offsetof(struct options, workers), 1,
      POOL_WORKERS_MAX},
     {"max-value", "BYTES", "64MiB", "largest value", BYTES,
@@ -96,6 +101,11 @@ static void print_number(const struct flag *flag, int64_t number)
 
 static void print_limits(const struct flag *flag)
 {
+    if (flag->kind == MODE) {
+        (void)printf("%04llo to %04llo", (unsigned long long)flag->least,
+                     (unsigned long long)flag->most);
+        return;
+    }
     if (flag->kind == SYNC)
         (void)printf("MS ");
     if (flag->most == INT64_MAX)
@@ -183,6 +193,18 @@ static bool parse_sync(const struct flag *flag, const char *text, int64_t *out)
     return true;
 }
 
+/* Nobody may write to a file without reading it. */
+static bool parse_mode(const struct flag *flag, const char *text, int64_t *out)
+{
+    char *end;
+    if (text[0] < '0' || text[0] > '7')
+        return false;
+    unsigned long mode = strtoul(text, &end, 8);
+    *out = (int64_t)mode;
+    return *end == '\0' && (*out & ~flag->most) == 0 && (*out & flag->least) == flag->least &&
+           ((mode & S_IWGRP) == 0 || (mode & S_IRGRP) != 0);
+}
+
 static bool set_flag(const struct flag *flag, const char *text, struct options *options)
 {
     int64_t ignored;
@@ -202,6 +224,14 @@ static bool set_flag(const struct flag *flag, const char *text, struct options *
                           "rochefort: -%s: \"%s\" is not never, always or interval:MS, with MS "
                           "from %lld to %lld\n",
                           flag->name, text, (long long)flag->least, (long long)flag->most);
+        return good;
+    }
+    if (flag->kind == MODE) {
+        bool good = parse_mode(flag, text, field);
+        if (!good)
+            (void)fprintf(stderr,
+                          "rochefort: -%s: \"%s\" is not 0600, 0604, 0640, 0644, 0660 or 0664\n",
+                          flag->name, text);
         return good;
     }
     if (flag->kind == IGNORED)

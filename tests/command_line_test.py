@@ -24,7 +24,9 @@ WRONG = """
     | -max-value 4294967296 | -max-value 1GB | -max-value 99999999999999999999
     | -max-value 9223372036854775807GiB | -max-connections 0 | -max-in-flight 0
     | -log-slower-than -2 | -write-behind -1 | -write-behind 4MB
-    | -write-behind 9223372036854775808 | -sync
+    | -write-behind 9223372036854775808 | -sync | -mode | -mode= | -mode 0400 | -mode 0755
+    | -mode 0666 | -mode 0620 | -mode 02640 | -mode -0600 | -mode +0600 | -mode 0x180 | -mode 0680
+    | -mode 0640x | -mode u=rw | -mode 2000000000000000000600
 """
 WRONG_SYNCS = ("", "Never", "interval", "interval:", "interval:0", "interval:3600001",
                "interval:1s", "interval: 1", "interval:-1", "interval:+1", "interval:1.5",

@@ -18,6 +18,9 @@ static const char *const texts[STORE_ERROR_END - STORE_NOT_FOUND] = {
      "could not be cut off"),
     ("an earlier sync of this file failed; until its prefix is closed or the server restarts it "
      "takes no more appends that are to be synced"),
+    "the server has lost its lock of the root and writes nothing any more",
+    "the lock file was replaced again and again",
+    "it belongs to another user, and the root may be written to by others",
 };
 
 const char *store_error_text(int error)

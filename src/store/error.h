@@ -24,6 +24,9 @@ enum store_error {
     STORE_READ_ONLY,         /* append to a bucket that was opened for reading */
     STORE_BROKEN,            /* a failed append could not be cut off: no more are taken */
     STORE_SYNC_REFUSED,      /* an earlier sync has failed: none is tried any more */
+    STORE_ROOT_LOST,         /* the lock file is gone or replaced: nothing is written any more */
+    STORE_LOCK_UNSTABLE,     /* the lock file was replaced again and again */
+    STORE_FOREIGN,           /* another user owns it, in a root that others may write to */
     STORE_ERROR_END          /* their number; no error */
 };
 

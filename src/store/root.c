@@ -7,15 +7,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "store/error.h"
-
-#define DIRECTORY_MODE 0755
-#define FILE_MODE 0644
+#include "store/lock.h"
+#include "store/owner.h"
 
 /* The state of the names on the disk. Two threads must not sync a directory at a time: the kernel
  * would report an error to one of them, and the other would take the names for synced. */
@@ -27,7 +25,9 @@ struct names {
 
 struct root {
     int directory_fd;
-    int lock_fd;
+    mode_t file_mode;
+    bool shared; /* see owner.h */
+    struct lock *lock;
     struct names *names;
     char path[PATH_MAX];
 };
@@ -55,8 +55,13 @@ static int absolute_path(const char *dir, char out[PATH_MAX])
     return 0;
 }
 
+mode_t root_directory_mode(mode_t file_mode)
+{
+    return file_mode | (file_mode & (S_IRUSR | S_IRGRP | S_IROTH)) >> 2;
+}
+
 /* Makes them where they are missing, and counts those. */
-static int make_directories(const char *path, unsigned *made)
+static int make_directories(const char *path, mode_t mode, unsigned *made)
 {
     char partial[PATH_MAX];
     memcpy(partial, path, strlen(path) + 1);
@@ -64,7 +69,7 @@ static int make_directories(const char *path, unsigned *made)
         slash = strchrnul(slash + 1, '/');
         char end = *slash;
         *slash = '\0';
-        if (mkdir(partial, DIRECTORY_MODE) == 0)
+        if (mkdir(partial, mode) == 0)
             ++*made;
         else if (errno != EEXIST)
             return -errno;
@@ -110,10 +115,16 @@ static void sync_new_parents(const struct root *root)
 
 int root_open(const char *dir, struct root **out)
 {
+    return root_open_with_mode(dir, ROOT_FILE_MODE, out);
+}
+
+int root_open_with_mode(const char *dir, mode_t file_mode, struct root **out)
+{
     struct root *root = calloc(1, sizeof(*root));
     if (root == NULL)
         return -ENOMEM;
-    root->directory_fd = root->lock_fd = -1;
+    root->directory_fd = -1;
+    root->file_mode = file_mode;
     int error;
     root->names = make_names(&error);
     if (root->names == NULL)
@@ -124,7 +135,9 @@ int root_open(const char *dir, struct root **out)
     const char *path = root->path[0] != '\0' ? root->path : "/";
     struct stat status;
     if (stat(path, &status) != 0) {
-        error = errno == ENOENT ? make_directories(root->path, &root->names->parents) : -errno;
+        error = errno == ENOENT ? make_directories(root->path, root_directory_mode(file_mode),
+                                                   &root->names->parents)
+                                : -errno;
         if (error != 0)
             goto fail;
     }
@@ -133,12 +146,14 @@ int root_open(const char *dir, struct root **out)
         error = -errno;
         goto fail;
     }
-    root->lock_fd = openat(root->directory_fd, ROOT_LOCK_NAME,
-                           O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, FILE_MODE);
-    if (root->lock_fd < 0 || flock(root->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    if (fstat(root->directory_fd, &status) != 0) {
         error = -errno;
         goto fail;
     }
+    root->shared = owner_is_shared(&status);
+    error = lock_take(root->directory_fd, ROOT_LOCK_NAME, file_mode, root->shared, &root->lock);
+    if (error != 0)
+        goto fail;
     sync_new_parents(root);
     *out = root;
     return 0;
@@ -151,8 +166,7 @@ void root_close(struct root *root)
 {
     if (root == NULL)
         return;
-    if (root->lock_fd >= 0)
-        (void)close(root->lock_fd); /* the lock goes with it */
+    lock_release(root->lock);
     if (root->directory_fd >= 0)
         (void)close(root->directory_fd);
     free_names(root->names);
@@ -164,20 +178,40 @@ const char *root_path(const struct root *root)
     return root->path;
 }
 
-int root_open_directory(const struct root *root, const char *name, int create)
+/* What errno means after an open that has failed. */
+static int open_error(const struct root *root, int directory_fd, const char *name)
 {
-    if (create && mkdirat(root->directory_fd, name, DIRECTORY_MODE) != 0 && errno != EEXIST)
-        return -errno;
-    int fd = openat(root->directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    return root->shared ? owner_open_error(directory_fd, name, errno) : -errno;
 }
 
-/* What openat means by it when it has opened no file. */
-static int open_error(int error)
+int root_open_directory(const struct root *root, const char *name, int create)
 {
-    if (error == ENOENT)
+    struct stat status;
+    if (create && mkdirat(root->directory_fd, name, root_directory_mode(root->file_mode)) != 0 &&
+        errno != EEXIST)
+        return -errno;
+    int fd = openat(root->directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return open_error(root, root->directory_fd, name);
+    if (!root->shared)
+        return fd;
+    int error = fstat(fd, &status) != 0 ? -errno : 0;
+    if (error == 0 && !owner_is_us(&status))
+        error = STORE_FOREIGN;
+    if (error != 0) {
+        (void)close(fd);
+        return error;
+    }
+    return fd;
+}
+
+/* The same for a file. */
+static int open_file_error(const struct root *root, int directory_fd, const char *name)
+{
+    if (errno == ENOENT)
         return STORE_NO_FILE;
-    return error == ENXIO ? STORE_NOT_REGULAR /* a socket */ : -error;
+    return errno == ENXIO ? STORE_NOT_REGULAR /* a socket */
+                          : open_error(root, directory_fd, name);
 }
 
 int root_open_file(const struct root *root, const char *name, const char *file, int flags)
@@ -186,8 +220,9 @@ int root_open_file(const struct root *root, const char *name, const char *file, 
     if (directory_fd < 0)
         return directory_fd == -ENOENT ? STORE_NO_FILE : directory_fd;
     /* O_NONBLOCK: a named pipe in the place of a file must not hold the caller up. */
-    int fd = openat(directory_fd, file, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, FILE_MODE);
-    int error = fd >= 0 ? 0 : open_error(errno);
+    int fd =
+        openat(directory_fd, file, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, root->file_mode);
+    int error = fd >= 0 ? 0 : open_file_error(root, directory_fd, file);
     (void)close(directory_fd);
     if (error != 0)
         return error;
@@ -196,6 +231,8 @@ int root_open_file(const struct root *root, const char *name, const char *file, 
         error = -errno;
     else if (!S_ISREG(status.st_mode))
         error = S_ISDIR(status.st_mode) ? -EISDIR : STORE_NOT_REGULAR;
+    else if (root->shared && !owner_is_us(&status))
+        error = STORE_FOREIGN;
     if (error != 0) {
         (void)close(fd);
         return error;

@@ -19,17 +19,24 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The lock file, in the root itself. It stays when the lock is given up. */
+/* The lock file, in the root itself. It stays when the lock is given up; see lock.h. */
 #define ROOT_LOCK_NAME ".rochefort.lock"
+/* Of the files that are made. A directory can be entered by those who may read its files: 0700. */
+#define ROOT_FILE_MODE 0600
 
 struct root;
 
 /*
- * Creates `dir` and its parents where missing, opens and locks it.
- * -EWOULDBLOCK: another process holds the lock. Free with root_close.
+ * Creates `dir` and its parents where missing, opens and locks it. Errors: see lock_take. Free with
+ * root_close. If users other than its owner may write to `dir`, what another user owns in it is
+ * refused, here and below: STORE_FOREIGN.
  */
 int root_open(const char *dir, struct root **out);
 void root_close(struct root *root);
+
+/* The same with another mode for files than ROOT_FILE_MODE. The umask can take from it. */
+int root_open_with_mode(const char *dir, mode_t file_mode, struct root **out);
+mode_t root_directory_mode(mode_t file_mode);
 
 /* Absolute path without a trailing slash ("" for the file system's root); lives as long as `root`.
  */
@@ -37,15 +44,15 @@ const char *root_path(const struct root *root);
 
 /*
  * Opens the directory of a prefix; the caller closes it. With `create` it is made if missing.
- * -ENOENT: missing. -ENOTDIR or -ELOOP: something else has that name.
+ * -ENOENT: missing. -ENOTDIR or -ELOOP: something else has that name. STORE_FOREIGN: see above.
  */
 int root_open_directory(const struct root *root, const char *name, int create);
 
 /*
- * Opens `file` in the directory of a prefix with `flags` of open(2), mode 0644; the caller closes
- * it. Only regular files: anything else is an error (-ELOOP for a symbolic link, -EISDIR for a
- * directory, STORE_NOT_REGULAR for the rest), and a named pipe is not waited for. STORE_NO_FILE: it
- * or its directory is missing.
+ * Opens `file` in the directory of a prefix with `flags` of open(2); the caller closes it. Only
+ * regular files: anything else is an error (-ELOOP for a symbolic link, -EISDIR for a directory,
+ * STORE_NOT_REGULAR for the rest), and a named pipe is not waited for. STORE_NO_FILE: it or its
+ * directory is missing.
  */
 int root_open_file(const struct root *root, const char *name, const char *file, int flags);
 

@@ -12,15 +12,7 @@ import harness
 import records
 import suite
 from capabilities import mount_namespace, needs_mounts, needs_root
-
-NOBODY = 65534
-AS_NOBODY = ["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY, "--clear-groups",
-             "--inh-caps=-all"]
-
-
-def copy_binary(directory):
-    """Where the user nobody may run it: the build may not be readable to all."""
-    return shutil.copy(harness.BINARY, os.path.join(directory, "binary"))
+from users import AS_NOBODY, NOBODY, copy_binary
 
 
 class Nobody(harness.Server):

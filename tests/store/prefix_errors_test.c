@@ -35,9 +35,10 @@ static int open_root(struct one_bucket *fixture, unsigned round)
 
 static void opening_a_root(void **state)
 {
-    every_call_fails_once(*state, &(struct operation){.run = open_root,
-                                                      .told = "calloc stat mkdir open openat flock",
-                                                      .ignored = "close openat"});
+    every_call_fails_once(
+        *state, &(struct operation){.run = open_root,
+                                    .told = "calloc stat mkdir open openat fstat statx flock",
+                                    .ignored = "close openat"});
 }
 
 static int open_relative_root(struct one_bucket *fixture, unsigned round)
@@ -57,10 +58,11 @@ static void opening_a_relative_root(void **state)
     char before[TEMPORARY_PATH_BYTES];
     assert_non_null(getcwd(before, sizeof(before)));
     assert_int_equal(chdir("/"), 0);
-    every_call_fails_once(*state,
-                          &(struct operation){.run = open_relative_root,
-                                              .told = "calloc getcwd stat mkdir open openat flock",
-                                              .ignored = "close openat"});
+    every_call_fails_once(
+        *state,
+        &(struct operation){.run = open_relative_root,
+                            .told = "calloc getcwd stat mkdir open openat fstat statx flock",
+                            .ignored = "close openat"});
     assert_int_equal(chdir(before), 0);
 }
 
