@@ -147,12 +147,17 @@ int file_cache_open(struct file_cache *cache, struct open_prefix *prefix, unsign
     return 0;
 }
 
+void file_cache_finish(struct file_cache *cache, struct bucket_slot *slot)
+{
+    if (slot->unsynced)
+        (void)sync_schedule_sync(cache->schedule, slot);
+}
+
 void file_cache_close(struct file_cache *cache, struct bucket_slot *slot)
 {
     if (slot->bucket == NULL)
         return;
-    if (slot->unsynced)
-        (void)sync_schedule_sync(cache->schedule, slot);
+    file_cache_finish(cache, slot);
     if (!bucket_suspended(slot->bucket))
         unlink_slot(cache, slot);
     bucket_close(slot->bucket);

@@ -47,6 +47,9 @@ int file_cache_open(struct file_cache *cache, struct open_prefix *prefix, unsign
 int file_cache_open_to_sync(struct file_cache *cache, struct open_prefix *prefix, unsigned bucket,
                             bool *of_sync);
 
+/* Makes the sync that the bucket of a slot still needs, if one: no append will follow. */
+void file_cache_finish(struct file_cache *cache, struct bucket_slot *slot);
+
 /* Closes the bucket of a slot for good; nothing happens if it is not open. */
 void file_cache_close(struct file_cache *cache, struct bucket_slot *slot);
 

@@ -39,7 +39,7 @@ enum job_kind {
     JOB_APPEND,     /* append `value` */
     JOB_READ,       /* read the value at `offset` */
     JOB_READ_MULTI, /* read the values at `offsets` */
-    JOB_CLOSE,      /* close all files of the prefix */
+    JOB_CLOSE,      /* close all files of the prefix; also internal, see open_prefix.h */
     JOB_RESOLVE     /* internal: find or create the prefix's directory */
 };
 
@@ -59,6 +59,7 @@ struct job_route {
     bool may_wait;      /* a read: for the disk */
     bool single_client; /* see single_client.h */
     bool create;        /* JOB_RESOLVE: make the prefix if it is missing */
+    bool reads_go_on;   /* JOB_CLOSE: files that replies are read from stay open */
 };
 
 /* A zeroed struct job, but for `small`, is a good one to start from. */

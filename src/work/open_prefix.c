@@ -28,12 +28,26 @@ struct open_prefix *open_prefix_new(struct router *router, const char *name, siz
     prefix->hash = hash;
     prefix->router = router;
     prefix->state = PREFIX_SHUT;
-    prefix->parked_end = &prefix->parked;
+    return prefix;
+}
+
+struct open_prefix *open_prefix_new_generation(struct open_prefix *older)
+{
+    struct open_prefix *prefix =
+        open_prefix_new(older->router, older->name, older->name_bytes, older->hash);
+    if (prefix == NULL)
+        return NULL;
+    prefix->older = older;
+    older->newer = prefix;
     return prefix;
 }
 
 void open_prefix_free(struct open_prefix *prefix)
 {
+    if (prefix->older != NULL)
+        prefix->older->newer = prefix->newer;
+    if (prefix->newer != NULL)
+        prefix->newer->older = prefix->older;
     for (unsigned i = 0; prefix->slots != NULL && i < prefix->buckets; i++)
         bucket_close(prefix->slots[i].bucket);
     open_prefix_reset(prefix);

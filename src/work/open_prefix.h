@@ -1,6 +1,11 @@
 /*
  * open_prefix: a storage prefix in use, from its first request to its close.
  *
+ * A close waits for the replies in pieces that are under way, and requests that come
+ * after it do not: they are served by a new generation, another open_prefix of the
+ * same name with slots and descriptors of its own. The older one is read from until
+ * these replies end; nothing is appended through it any more.
+ *
  * Made and freed by the router on the loop thread. Its upper half is constant
  * while any job is in flight; a slot belongs to the one worker that owns its
  * bucket and is touched by no other thread; the lower half belongs to the loop.
@@ -17,7 +22,7 @@
 #include <stdint.h>
 
 #include "store/prefix.h"
-#include "work/job.h"
+#include "work/job_list.h"
 
 /* uthash is the table of open prefixes: one header, no library; out of memory must not end us */
 #define HASH_NONFATAL_OOM 1
@@ -38,6 +43,7 @@ struct bucket_slot {
     bool unsynced;        /* appended to, and to be synced within the interval */
     bool name_synced;     /* since the bucket was opened */
     bool sync_refused;    /* a sync has failed: it is not tried again until the prefix is closed */
+    bool in_pieces;       /* a reply in pieces was read from it, and may go on */
     uint32_t usual_bytes; /* about how long the values are that were read, see reader.h */
 };
 
@@ -51,11 +57,13 @@ void bucket_slot_path(const struct bucket_slot *slot, const struct root *root,
 static_assert(sizeof(struct bucket_slot) == 64, "one cache line");
 
 enum prefix_state {
-    PREFIX_SHUT,    /* not resolved; a job waits in `parked`, or the entry is freed */
+    PREFIX_SHUT,    /* not resolved; kept by a job in `parked` or by an older generation */
     PREFIX_OPENING, /* a worker resolves it */
     PREFIX_OPEN,
-    PREFIX_DRAINING, /* close was asked for; jobs accepted before it are in flight */
-    PREFIX_CLOSING   /* the workers close its files, one after the other */
+    PREFIX_DRAINING, /* close was asked for; appends accepted before it are in flight */
+    PREFIX_SEALING,  /* the workers, one after the other, close the files that are not read from */
+    PREFIX_SEALED,   /* reads accepted before the close go on; a newer generation may be open */
+    PREFIX_CLOSING   /* the workers close the rest */
 };
 
 struct open_prefix {
@@ -69,12 +77,14 @@ struct open_prefix {
     /* loop thread */
     struct router *router;
     enum prefix_state state;
-    unsigned in_flight; /* jobs submitted and not finished */
-    struct job *parked, **parked_end;
-    struct job *closer;     /* the close that is being carried out */
-    int64_t draining_since; /* clock_monotonic_s, if that is the state */
-    struct job control;     /* the router's own message to a worker */
-    void *data;             /* of the router's user, see router_set_prefix_data */
+    struct open_prefix *older, *newer; /* generations; the newest is in the router's table */
+    unsigned in_flight;                /* jobs submitted and not finished */
+    unsigned appends;                  /* so many of them */
+    struct job_list parked;
+    struct job_list closers; /* the closes that wait until it and all older ones are closed */
+    int64_t draining_since;  /* clock_monotonic_s, from that state on */
+    struct job control;      /* the router's own message to a worker */
+    void *data;              /* of the router's user, see router_set_prefix_data */
     void (*free_data)(void *data);
     UT_hash_handle hh;
 };
@@ -82,6 +92,9 @@ struct open_prefix {
 /* Shut, with nothing parked. NULL when out of memory. */
 struct open_prefix *open_prefix_new(struct router *router, const char *name, size_t name_bytes,
                                     uint64_t hash);
+
+/* The next generation of a prefix. NULL when out of memory. */
+struct open_prefix *open_prefix_new_generation(struct open_prefix *older);
 
 /* Closes the buckets that are left, frees `data` and all the rest. No worker may use it any more.
  */

@@ -2,19 +2,18 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <xxhash.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "work/open_prefix.h"
+#include "work/job_list.h"
+#include "work/prefix_table.h"
 
 struct router {
     struct pool *pool;
-    struct open_prefix *prefixes; /* hash table by name */
+    struct prefix_table prefixes;
     unsigned max_parked, parked;
     unsigned in_flight;
-    struct job *completed, **completed_end; /* without a worker, to be delivered */
+    struct job_list completed; /* without a worker, to be delivered */
 };
 
 static void drain_parked(struct open_prefix *prefix);
@@ -26,14 +25,7 @@ struct router *router_new(struct pool *pool)
         return NULL;
     router->pool = pool;
     router->max_parked = pool_max_in_flight(pool);
-    router->completed_end = &router->completed;
     return router;
-}
-
-static void remove_prefix(struct open_prefix *prefix)
-{
-    HASH_DEL(prefix->router->prefixes, prefix);
-    open_prefix_free(prefix);
 }
 
 void router_free(struct router *router)
@@ -44,9 +36,7 @@ void router_free(struct router *router)
         log_line("%u requests are still in flight", router->in_flight);
         abort();
     }
-    struct open_prefix *prefix, *next;
-    HASH_ITER (hh, router->prefixes, prefix, next)
-        remove_prefix(prefix);
+    prefix_table_clear(&router->prefixes);
     free(router);
 }
 
@@ -54,9 +44,7 @@ void router_free(struct router *router)
 static void complete(struct router *router, struct job *job, int error)
 {
     job->error = error;
-    job->route.next = NULL;
-    *router->completed_end = job;
-    router->completed_end = &job->route.next;
+    job_list_add(&router->completed, job);
 }
 
 static void deliver(struct router *router, struct job *job)
@@ -67,15 +55,30 @@ static void deliver(struct router *router, struct job *job)
 
 static void push_control(struct open_prefix *prefix, enum job_kind kind, unsigned worker);
 
+/* Lets each worker close its files, or, with `reads_go_on`, those that no reply is read from. */
+static void push_close(struct open_prefix *prefix, enum prefix_state state, bool reads_go_on)
+{
+    prefix->state = state;
+    prefix->control.route.reads_go_on = reads_go_on;
+    push_control(prefix, JOB_CLOSE, 0);
+}
+
+/* The next step of a close, if what it waits for is done. */
+static void go_on_closing(struct open_prefix *prefix)
+{
+    if (prefix->state == PREFIX_DRAINING && prefix->appends == 0)
+        push_close(prefix, PREFIX_SEALING, prefix->in_flight > 0);
+    else if (prefix->state == PREFIX_SEALED && prefix->in_flight == 0)
+        push_close(prefix, PREFIX_CLOSING, false);
+}
+
 /* A job of the prefix is finished for good. */
 static void release_job(struct open_prefix *prefix, const struct job *job)
 {
     pool_release(prefix->router->pool, job->route.worker);
     prefix->in_flight--;
-    if (prefix->state == PREFIX_DRAINING && prefix->in_flight == 0) {
-        prefix->state = PREFIX_CLOSING;
-        push_control(prefix, JOB_CLOSE, 0);
-    }
+    prefix->appends -= job->kind == JOB_APPEND;
+    go_on_closing(prefix);
 }
 
 static void job_completed(struct job *job)
@@ -103,42 +106,45 @@ static void dispatch(struct open_prefix *prefix, struct job *job)
     job->route.prefix = prefix;
     job->route.completed = job_completed;
     prefix->in_flight++;
+    prefix->appends += job->kind == JOB_APPEND;
     pool_push(pool, job);
+}
+
+/* It is completed when the prefix is closed. */
+static void add_closer(struct open_prefix *prefix, struct job *job)
+{
+    prefix->router->parked++; /* a waiting close counts, see pool.h on control messages */
+    job_list_add(&prefix->closers, job);
 }
 
 /* The state is PREFIX_SHUT or PREFIX_OPEN. */
 static void begin_close(struct open_prefix *prefix, struct job *job)
 {
-    if (prefix->state == PREFIX_SHUT) {
+    if (prefix->state == PREFIX_OPEN) {
+        add_closer(prefix, job);
+        prefix->state = PREFIX_DRAINING;
+        prefix->draining_since = clock_monotonic_s();
+        go_on_closing(prefix);
+    } else if (prefix->older != NULL) {
+        add_closer(prefix->older, job);
+    } else {
         complete(prefix->router, job, 0);
-        return;
     }
-    prefix->closer = job;
-    prefix->router->parked++; /* a waiting close counts, see pool.h on control messages */
-    prefix->state = prefix->in_flight > 0 ? PREFIX_DRAINING : PREFIX_CLOSING;
-    prefix->draining_since = clock_monotonic_s();
-    if (prefix->state == PREFIX_CLOSING)
-        push_control(prefix, JOB_CLOSE, 0);
 }
 
-static void unpark(struct open_prefix *prefix)
+static struct job *unpark(struct open_prefix *prefix)
 {
-    prefix->parked = prefix->parked->route.next;
-    if (prefix->parked == NULL)
-        prefix->parked_end = &prefix->parked;
     prefix->router->parked--;
+    return job_list_pop(&prefix->parked);
 }
 
 /* A resolve failed: so do the jobs it was made for. Appends get a resolve of their own. */
 static void fail_parked(struct open_prefix *prefix, bool created, int error)
 {
-    while (prefix->parked != NULL) {
-        struct job *job = prefix->parked;
-        if (job->kind == JOB_CLOSE || (job->kind == JOB_APPEND && !created))
-            break;
-        unpark(prefix);
-        complete(prefix->router, job, error);
-    }
+    const struct job *job;
+    while ((job = prefix->parked.first) != NULL && job->kind != JOB_CLOSE &&
+           (job->kind != JOB_APPEND || created))
+        complete(prefix->router, unpark(prefix), error);
 }
 
 static void resolve_completed(struct job *control)
@@ -153,20 +159,59 @@ static void resolve_completed(struct job *control)
     drain_parked(prefix);
 }
 
+/* What closes wait for is done, unless an older generation is not closed yet. */
+static void complete_closers(struct open_prefix *prefix)
+{
+    struct router *router = prefix->router;
+    if (prefix->older != NULL)
+        job_list_move(&prefix->closers, &prefix->older->closers);
+    while (prefix->closers.first != NULL) {
+        router->parked--;
+        complete(router, job_list_pop(&prefix->closers), 0);
+    }
+}
+
+/* All files are closed. The newest generation stays for what is parked. */
+static void end_close(struct open_prefix *prefix)
+{
+    struct open_prefix *newest = prefix;
+    complete_closers(prefix);
+    while (newest->newer != NULL)
+        newest = newest->newer;
+    if (newest == prefix) {
+        open_prefix_reset(prefix);
+        prefix->state = PREFIX_SHUT;
+    } else {
+        open_prefix_free(prefix);
+    }
+    drain_parked(newest);
+}
+
+/* Its reads go on; requests that have come meanwhile are served by a new generation. */
+static void end_sealing(struct open_prefix *prefix)
+{
+    prefix->state = PREFIX_SEALED;
+    if (prefix->parked.first != NULL) {
+        struct open_prefix *newer = prefix_table_add_generation(&prefix->router->prefixes, prefix);
+        while (newer == NULL && prefix->parked.first != NULL)
+            complete(prefix->router, unpark(prefix), -ENOMEM);
+        if (newer != NULL) {
+            job_list_move(&prefix->parked, &newer->parked);
+            drain_parked(newer);
+        }
+    }
+    go_on_closing(prefix);
+}
+
 static void close_completed(struct job *control)
 {
     struct open_prefix *prefix = control->route.prefix;
-    struct router *router = prefix->router;
-    if (control->route.worker + 1 < pool_workers(router->pool)) {
+    if (control->route.worker + 1 < pool_workers(prefix->router->pool))
         push_control(prefix, JOB_CLOSE, control->route.worker + 1);
-        return;
-    }
-    open_prefix_reset(prefix);
-    prefix->state = PREFIX_SHUT;
-    complete(router, prefix->closer, 0);
-    prefix->closer = NULL;
-    router->parked--;
-    drain_parked(prefix);
+    else if (control->route.reads_go_on)
+        end_sealing(prefix);
+    else
+        end_close(prefix);
 }
 
 static void push_control(struct open_prefix *prefix, enum job_kind kind, unsigned worker)
@@ -182,7 +227,7 @@ static void push_control(struct open_prefix *prefix, enum job_kind kind, unsigne
 static void begin_resolve(struct open_prefix *prefix)
 {
     prefix->state = PREFIX_OPENING;
-    prefix->control.route.create = prefix->parked->kind == JOB_APPEND;
+    prefix->control.route.create = prefix->parked.first->kind == JOB_APPEND;
     push_control(prefix, JOB_RESOLVE,
                  open_prefix_owner(prefix, 0, pool_workers(prefix->router->pool)));
 }
@@ -190,39 +235,31 @@ static void begin_resolve(struct open_prefix *prefix)
 /* Serves the parked jobs in order until one has to wait; frees the entry if nothing keeps it. */
 static void drain_parked(struct open_prefix *prefix)
 {
-    while (prefix->parked != NULL &&
+    while (prefix->parked.first != NULL &&
            (prefix->state == PREFIX_SHUT || prefix->state == PREFIX_OPEN)) {
-        struct job *job = prefix->parked;
-        if (prefix->state == PREFIX_SHUT && job->kind != JOB_CLOSE) {
+        if (prefix->state == PREFIX_SHUT && prefix->parked.first->kind != JOB_CLOSE) {
             begin_resolve(prefix);
             return;
         }
-        unpark(prefix);
+        struct job *job = unpark(prefix);
         if (job->kind == JOB_CLOSE)
             begin_close(prefix, job);
         else
             dispatch(prefix, job);
     }
-    if (prefix->state == PREFIX_SHUT)
-        remove_prefix(prefix);
+    if (prefix->state == PREFIX_SHUT && prefix->older == NULL)
+        prefix_table_remove(&prefix->router->prefixes, prefix);
 }
 
+/* The newest generation, which is made if there is none that new requests may wait for. NULL when
+ * out of memory. */
 static struct open_prefix *find_prefix(struct router *router, const char *name)
 {
-    struct open_prefix *prefix;
-    size_t bytes = strlen(name);
-    uint64_t hash = XXH3_64bits(name, bytes);
-    HASH_FIND_BYHASHVALUE(hh, router->prefixes, name, bytes, (unsigned)hash, prefix);
-    if (prefix != NULL)
-        return prefix;
-    prefix = open_prefix_new(router, name, bytes, hash);
+    struct open_prefix *prefix = prefix_table_find(&router->prefixes, name);
     if (prefix == NULL)
-        return NULL;
-    HASH_ADD_BYHASHVALUE(hh, router->prefixes, name, bytes, (unsigned)hash, prefix);
-    if (prefix->hh.tbl == NULL) {
-        open_prefix_free(prefix);
-        return NULL;
-    }
+        return prefix_table_add(&router->prefixes, router, name);
+    if (prefix->state == PREFIX_SEALED)
+        return prefix_table_add_generation(&router->prefixes, prefix);
     return prefix;
 }
 
@@ -246,9 +283,7 @@ void router_submit(struct router *router, const char *name, struct job *job)
         complete(router, job, JOB_TOO_MANY_IN_FLIGHT);
     } else {
         router->parked++;
-        job->route.next = NULL;
-        *prefix->parked_end = job;
-        prefix->parked_end = &job->route.next;
+        job_list_add(&prefix->parked, job);
     }
     drain_parked(prefix);
 }
@@ -267,7 +302,7 @@ void router_abandon(struct router *router, struct job *job)
 bool router_overdue(const struct job *job)
 {
     const struct open_prefix *prefix = job->route.prefix;
-    return prefix->state == PREFIX_DRAINING &&
+    return prefix->state >= PREFIX_DRAINING &&
            clock_monotonic_s() - prefix->draining_since >= ROUTER_CLOSE_SECONDS;
 }
 
@@ -296,9 +331,8 @@ unsigned router_in_flight(const struct router *router)
 
 void router_deliver(struct router *router)
 {
-    struct job *job = router->completed, *next;
-    router->completed = NULL;
-    router->completed_end = &router->completed;
+    struct job *job = router->completed.first, *next;
+    router->completed.first = NULL;
     for (; job != NULL; job = next) {
         next = job->route.next;
         deliver(router, job);
@@ -307,5 +341,5 @@ void router_deliver(struct router *router)
 
 bool router_may_sleep(const struct router *router)
 {
-    return router->completed == NULL;
+    return router->completed.first == NULL;
 }

@@ -8,10 +8,11 @@
  * worker that owns its bucket.
  *
  * A close waits until everything accepted before it on the prefix is done,
- * replies in pieces included, then lets each worker close its files. What is
- * accepted after it is parked until it is done, and opens the prefix anew.
- * How long a reply in pieces takes is up to its client, so after a while these
- * are overdue, and the sender has to abandon them.
+ * replies in pieces included. What is accepted after it is parked until the
+ * appends before it are done and the workers have closed their files, and opens
+ * the prefix anew; it does not wait for the replies in pieces. How long these
+ * take is up to their clients, so after a while they are overdue, and the sender
+ * has to abandon them.
  *
  * All functions are for the loop thread.
  */

@@ -14,6 +14,7 @@
 #include "store/error.h"
 #include "work/append_batches.h"
 #include "work/file_cache.h"
+#include "work/job_list.h"
 #include "work/open_prefix.h"
 #include "work/reader.h"
 #include "work/ring.h"
@@ -37,7 +38,7 @@ struct worker {
     struct file_cache cache;
     struct sync_schedule schedule;
     struct append_batches batches;
-    struct job *long_reads, **long_reads_end; /* in pieces, or waiting for the disk */
+    struct job_list long_reads; /* in pieces, or waiting for the disk */
 };
 
 /* Admission counts jobs, and the rings have room for as many. A job that did not get in would never
@@ -91,13 +92,6 @@ static void write_appends(struct worker *worker)
     }
 }
 
-static void queue_read(struct worker *worker, struct job *job)
-{
-    job->route.next = NULL;
-    *worker->long_reads_end = job;
-    worker->long_reads_end = &job->route.next;
-}
-
 static void read_job(struct worker *worker, struct job *job, struct reader_quota *quota)
 {
     struct bucket_slot *slot = &job->route.prefix->slots[job->bucket];
@@ -112,30 +106,42 @@ static void read_job(struct worker *worker, struct job *job, struct reader_quota
     enum reader_result result =
         reader_read(job, slot->bucket, &slot->usual_bytes, job->route.may_wait, quota);
     job->route.may_wait = result == READER_BLOCKED;
+    if (job->more)
+        slot->in_pieces = true;
     if (result == READER_DONE)
         complete_job(worker, job, job->error);
     else
-        queue_read(worker, job);
+        job_list_add(&worker->long_reads, job);
 }
 
 static void read_queued(struct worker *worker)
 {
-    struct job *job = worker->long_reads;
-    worker->long_reads = job->route.next;
-    if (worker->long_reads == NULL)
-        worker->long_reads_end = &worker->long_reads;
     struct reader_quota quota = READER_QUOTA;
-    read_job(worker, job, &quota);
+    read_job(worker, job_list_pop(&worker->long_reads), &quota);
 }
 
-/* The router asks for this only when no other job of the prefix is in flight. */
+/* Of the replies that go on, those that this worker has in hand; slots know of the others. */
+static void mark_queued_reads(struct worker *worker, const struct open_prefix *prefix)
+{
+    for (const struct job *job = worker->long_reads.first; job != NULL; job = job->route.next)
+        if (job->route.prefix == prefix)
+            prefix->slots[job->bucket].in_pieces = true;
+}
+
+/* The router asks for this only when no append of the prefix is in flight. */
 static void close_slots(struct worker *worker, struct job *job)
 {
     struct open_prefix *prefix = job->route.prefix;
+    if (job->route.reads_go_on)
+        mark_queued_reads(worker, prefix);
     for (unsigned i = 0; i < prefix->buckets; i++) {
+        struct bucket_slot *slot = &prefix->slots[i];
         if (open_prefix_owner(prefix, i, worker->options.workers) != worker->options.index)
             continue;
-        file_cache_close(&worker->cache, &prefix->slots[i]);
+        if (job->route.reads_go_on && slot->in_pieces)
+            file_cache_finish(&worker->cache, slot);
+        else
+            file_cache_close(&worker->cache, slot);
     }
     complete_job(worker, job, 0);
 }
@@ -166,7 +172,7 @@ static void handle_job(struct worker *worker, struct job *job, struct reader_quo
     case JOB_READ:
     case JOB_READ_MULTI:
         if (job->more || (job->kind == JOB_READ_MULTI && reader_quota_is_used(quota)))
-            queue_read(worker, job);
+            job_list_add(&worker->long_reads, job);
         else
             read_job(worker, job, quota);
         break;
@@ -221,7 +227,7 @@ static void *run_worker(void *argument)
         write_appends(worker);
         signal_loop(worker);
         sync_schedule_run_due(&worker->schedule);
-        if (worker->long_reads != NULL)
+        if (worker->long_reads.first != NULL)
             read_queued(worker);
         else if (worker->stopping)
             break;
@@ -265,7 +271,6 @@ int worker_start(const struct worker_options *options, struct worker **out)
                     options->notice);
     worker->batches.cache = &worker->cache;
     worker->batches.schedule = &worker->schedule;
-    worker->long_reads_end = &worker->long_reads;
     single_client_init_worker(&worker->single_client);
     sleeper_init(&worker->sleeper);
     int error = sem_init(&worker->wake, 0, 0) != 0 ? -errno : 0;

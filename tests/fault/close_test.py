@@ -1,11 +1,14 @@
 """close and shutdown with requests in flight: nothing is lost, nothing hangs, and the disk space
-of a closed and deleted prefix is free."""
+of a closed and deleted prefix is free. Requests that come after a close do not wait for the readers
+that it waits for."""
+import concurrent.futures
 import http.client
 import json
 import os
 import shutil
 import struct
 import threading
+import time
 import unittest
 
 import harness
@@ -200,6 +203,104 @@ class Close(unittest.TestCase):
             shutil.rmtree(os.path.join(server.root, "p"))
             client.close("p")
             self.assertEqual([], deleted_but_open(server))
+
+
+class Readers(unittest.TestCase):
+    """Clients that do not take their long replies, while the prefix is closed."""
+
+    READERS, SECONDS = 3, 2
+    VALUE = bytes(range(256)) * (32 * MIB // 256)
+
+    def start(self, *flags):
+        self.server = self.enterContext(harness.Server("-buckets", "4", *flags))
+        with self.server.client() as client:
+            self.offset = client.append("long", self.VALUE, "p")
+            client.append("other", b"v", "p")
+
+    def stalled(self):
+        """A reader that has its first bytes and takes no more."""
+        sock = self.server.send("GET", "/get?id=long&storagePrefix=p&offset=%d" % self.offset,
+                                receive_buffer=4096)
+        self.addCleanup(sock.close)
+        self.assertEqual(200, harness.receive_head(sock)[0])
+        return sock
+
+    def close_sent(self):
+        sock = self.server.send("POST", "/close?storagePrefix=p", b"")
+        self.addCleanup(sock.close)
+        return sock
+
+    def appends_in(self, seconds):
+        """How many of four clients are answered."""
+        limit = time.monotonic() + seconds
+
+        def append(_):
+            count = 0
+            with self.server.client() as client:
+                while time.monotonic() < limit:
+                    client.append("other", b"v", "p")
+                    count += 1
+            return count
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            return sum(pool.map(append, range(4)))
+
+    def test_requests_after_a_close_do_not_wait_for_its_readers(self):
+        self.start()
+        readers, closing = [], []
+        with self.server.client() as client:
+            for number in range(self.READERS):
+                readers.append(self.stalled())
+                closing.append(self.close_sent())
+                for count in range(20):
+                    value = b"%d %d" % (number, count)
+                    offset = client.append("other", value, "p")
+                    self.assertEqual(value, client.get("other", offset, "p"))
+        for sock in closing:
+            self.assertFalse(harness.is_readable(sock, 0.02))
+        for sock in readers:
+            self.assertTrue(self.VALUE == harness.receive_body(sock, len(self.VALUE)))
+        for sock in closing:
+            self.assertEqual((200, b'{"success":true}'), harness.receive_reply(sock)[::2])
+        with self.server.client() as client:
+            client.close("p")
+        self.assertEqual([], self.server.open_files("p"))
+
+    def test_close_is_answered_although_readers_stall_and_then_no_file_of_them_is_open(self):
+        self.start()
+        stalled = [self.stalled() for _ in range(self.READERS)]
+        closing = self.close_sent()
+        with self.server.client() as client:
+            for _ in range(20):
+                client.append("other", b"v", "p")
+        self.assertEqual(200, harness.receive_reply(closing)[0])
+        for sock in stalled:
+            with self.assertRaises(ConnectionResetError):
+                harness.receive_all(sock)
+        # only what the appends have opened since
+        self.assertEqual(1, len(self.server.open_files("p")))
+        with self.server.client() as client:
+            client.close("p")
+        shutil.rmtree(os.path.join(self.server.root, "p"))
+        self.assertEqual([], deleted_but_open(self.server))
+
+    def test_close_in_a_loop_leaves_others_half_of_their_appends(self):
+        self.start()
+        alone = self.appends_in(self.SECONDS)
+        for _ in range(self.READERS):
+            self.stalled()
+        ended = threading.Event()
+
+        def close():
+            with self.server.client() as client:
+                while not ended.is_set():
+                    client.close("p")
+        closer = threading.Thread(target=close)
+        closer.start()
+        beside = self.appends_in(self.SECONDS)
+        ended.set()
+        closer.join()
+        print("%d appends alone, %d beside the closes" % (alone, beside))
+        self.assertGreaterEqual(beside, alone / 2)
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ class Close(unittest.TestCase):
                 self.assertEqual([], server.open_files("p"))
 
     def check_stalled_reader(self, go_on):
-        """A close waits for a getMulti whose reply is being sent; other prefixes do not."""
+        """A close waits for a getMulti whose reply is being sent; requests after it do not."""
         value = b"v" * (1 << 20)
         with harness.Server("-buckets", "1", "-workers", "1") as server:
             with server.client() as client:
@@ -159,8 +159,10 @@ class Close(unittest.TestCase):
                 self.assertEqual(200, harness.receive_head(sock)[0])
             close = self.send(server, "POST", "/close?storagePrefix=p")
             behind = self.send(server, "POST", "/append?id=a&storagePrefix=p", b"behind")
+            status, _, body = harness.receive_reply(behind)
+            self.assertEqual((200, 16 + len(value)), (status, json.loads(body)["offset"]))
             self.assertFalse(harness.is_readable(close))
-            self.assertEqual(1, len(server.open_files("p")))
+            self.assertEqual(2, len(server.open_files("p")))  # of the readers, and of the append
             with server.client() as client:
                 client.append("a", b"elsewhere", "q")
                 client.close("q")
@@ -168,8 +170,7 @@ class Close(unittest.TestCase):
             self.assertFalse(harness.is_readable(close))
             go_on(reader, (struct.pack("<I", len(value)) + value) * 64)
             self.check_closed(close)
-            status, _, body = harness.receive_reply(behind)
-            self.assertEqual((200, 16 + len(value)), (status, json.loads(body)["offset"]))
+            self.assertEqual(1, len(server.open_files("p")))
 
     def test_waits_for_a_stalled_reader_that_goes_on(self):
         def go_on(sock, expected):

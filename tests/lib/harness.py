@@ -265,15 +265,19 @@ def receive_head(sock):
 def receive_reply(sock):
     """One reply with Content-Length: (status, headers, body)."""
     status, headers = receive_head(sock)
-    left = int(headers.get("content-length", 0))
-    parts = []
+    return status, headers, receive_body(sock, int(headers.get("content-length", 0)))
+
+
+def receive_body(sock, length):
+    """So many bytes."""
+    left, parts = length, []
     while left > 0:
         part = sock.recv(min(left, 1 << 16))
         if not part:
-            raise AssertionError("closed %d bytes before the end of %r" % (left, headers))
+            raise AssertionError("closed %d bytes before the end of %d" % (left, length))
         parts.append(part)
         left -= len(part)
-    return status, headers, b"".join(parts)
+    return b"".join(parts)
 
 
 def is_readable(sock, seconds=0.2):

@@ -26,19 +26,6 @@ static void append_is_served_between_two_pieces(void **state)
     stop(fixture);
 }
 
-/* The only worker is in a read from now on: what is submitted until it is let go is one drain. */
-static struct request *hold_worker(struct fixture *fixture)
-{
-    assert_int_equal(sem_init(&entered, 0, 0), 0);
-    assert_int_equal(sem_init(&release, 0, 0), 0);
-    held = true;
-    struct request *read = get(fixture, "p", 0, 0);
-    pool_wake(fixture->pool);
-    while (sem_wait(&entered) != 0)
-        ;
-    return read;
-}
-
 static struct request *multi_of(struct fixture *fixture, unsigned count)
 {
     struct request *multi = new_request(fixture, JOB_READ_MULTI, 0);

@@ -255,6 +255,54 @@ static void requests_without_memory(void **state)
             assert_true(fail_each(*state, kinds[i].call, which) >= kinds[i].calls[which]);
 }
 
+/* An append while a close waits for a reader: it comes before the files are closed, or after it. */
+static bool fail_new_generation(struct fixture *fixture, bool after, int nth)
+{
+    start(fixture, 1, 8, 4);
+    fill(fixture, "p");
+    struct request *reader = new_request(fixture, JOB_READ_MULTI, 1);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(evbuffer_add(reader->job.offsets, "\0\0\0\0\0\0\0\0", 8), 0);
+    reader->hold = true;
+    (void)submit(fixture, "p", reader);
+    while (reader->answers == 0)
+        turn(fixture);
+    assert_true(reader->job.more);
+    struct request *closing = submit(fixture, "p", make(fixture, 4));
+    if (after) /* the worker closes them before it serves this */
+        assert_served(fixture, "q", 0);
+    struct request *write = after ? NULL : submit(fixture, "p", make(fixture, 0));
+    failing_arm(&fail_heap, nth, ENOMEM);
+    if (after)
+        write = submit(fixture, "p", make(fixture, 0));
+    int error = finish(fixture, write);
+    bool failed = failing_disarm(&fail_heap);
+    assert_true(error == 0 || (failed && error == -ENOMEM));
+    free_request(write);
+    assert_served(fixture, "p", 0);
+    assert_int_equal(closing->answers, 0);
+    router_resume(fixture->router, &reader->job);
+    reader->hold = false;
+    assert_int_equal(finish(fixture, reader), 0);
+    assert_int_equal(evbuffer_get_length(reader->reply), 3 * (4 + sizeof(long_value)));
+    free_request(reader);
+    assert_int_equal(finish_and_free(fixture, closing), 0);
+    assert_served(fixture, "p", 4);
+    assert_int_equal(open_files(fixture), 0);
+    stop(fixture);
+    return failed;
+}
+
+static void new_generations_without_memory(void **state)
+{
+    for (int after = 0; after < 2; after++) {
+        int nth = 1;
+        while (fail_new_generation(*state, after, nth))
+            nth++;
+        assert_true(nth > 2); /* the generation, its bucket */
+    }
+}
+
 /* Appends until that call was interrupted once: how soon a thread sleeps is for it to say. */
 static void interrupt(struct fixture *fixture, struct failing *call)
 {
@@ -294,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(starting),
         TEST(requests_without_memory),
+        TEST(new_generations_without_memory),
         TEST(interrupted_sleep_goes_on),
         TEST(interrupted_wake_up_is_tried_again),
     };
