@@ -63,8 +63,8 @@ def mixed_user(ledger, number, rounds, rng, ids):
         ledger.got(request, (yield request), b"kept apart" + mark)
         request = protocol.get(id, first_at + 7)
         reply = yield request
-        line = "no record starts there: offset %d of %s\n" % (first_at + 7,
-                                                              ledger.places[None, id])
+        line = "no record starts there: offset %d of %s; use an offset with the id and " \
+            "storagePrefix it was answered for\n" % (first_at + 7, ledger.places[None, id])
         expect((reply.status, reply.body) == (404, line.encode()), request, reply,
                "expected 404 and %r" % line)
         prefix, id, offset, value = rng.choice(ledger.entries)
