@@ -136,7 +136,8 @@ public final class Load {
             thread.join();
         }
         double requests = count.get();
-        System.out.printf(Locale.ROOT, "%-12s %3d %,12.0f %10.1f %10.2f %10.0f %8d%n", what, callers,
+        System.out.printf(Locale.ROOT, "%-12s %3d %,12.0f %10.1f %10.2f %10.0f %8d%n",
+                what, callers,
                 requests * valuesEach / passed, (after.cpuNanos - before.cpuNanos) / requests / 1e3,
                 (after.switches - before.switches) / requests,
                 (after.allocated - before.allocated) / requests, failed.get());

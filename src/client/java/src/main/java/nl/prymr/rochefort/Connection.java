@@ -24,19 +24,19 @@ final class Connection {
 
     private static final int SLICE_BYTES = 64 * 1024;
 
-    /** Without a hint, after this time without use it may be at the server's idle time-out. */
-    private static final long SURE_NANOS = 500_000_000L;
-    private static final long KEPT_NANOS = 30_000_000_000L;
+    /** How long it may be idle before an append, if the server has not sent Keep-Alive: timeout. */
+    private static final long APPEND_IDLE_NANOS = 500_000_000L;
+    private static final long IDLE_NANOS = 30_000_000_000L;
 
     /** A look costs some system calls, with TLS a millisecond: not if it was in use until now. */
     private static final long LOOK_NANOS = 10_000_000L;
     private static final long TLS_LOOK_NANOS = 100_000_000L;
 
     private static final long IDLE = -1;
-    private static final long CUT = -2;
+    private static final long EXPIRED = -2;
 
     private final SocketChannel channel;
-    private final AtomicLong activity = new AtomicLong(IDLE); // tick, IDLE or CUT
+    private final AtomicLong activity = new AtomicLong(IDLE); // tick, IDLE or EXPIRED
     private final byte[] in = new byte[IN_BYTES];
     private final ByteBuffer inBuffer = ByteBuffer.wrap(in);
     private int at;
@@ -44,14 +44,14 @@ final class Connection {
     private final RequestWriter writer;
     private SSLSocket tls; // null without TLS
     private InputStream tlsIn;
-    private boolean heard;
+    private boolean replyBegun;
     private boolean reused;
     private volatile Exchange<?> user;
     private volatile Clock clock;
     private volatile long limitTicks;
     private volatile long idleSinceNanos;
-    private volatile long sureNanos = SURE_NANOS;
-    private volatile long keptNanos = KEPT_NANOS;
+    private volatile long appendIdleNanos = APPEND_IDLE_NANOS;
+    private volatile long maxIdleNanos = IDLE_NANOS;
 
     Connection(SocketChannel channel) {
         this.channel = channel;
@@ -74,8 +74,8 @@ final class Connection {
         this.user = user;
         this.clock = clock;
         this.limitTicks = limitTicks;
-        reused |= heard;
-        heard = false;
+        reused |= replyBegun;
+        replyBegun = false;
         activity.set(clock.tick());
     }
 
@@ -83,7 +83,7 @@ final class Connection {
     void touch() {
         long last = activity.get();
         long now = clock.tick();
-        if (last != now && last != CUT) {
+        if (last != now && last != EXPIRED) {
             activity.compareAndSet(last, now);
         }
     }
@@ -91,18 +91,18 @@ final class Connection {
     /** The owner is done. Returns false if the connection cannot be used again. */
     boolean finish() {
         idleSinceNanos = System.nanoTime();
-        return activity.getAndSet(IDLE) != CUT && at == end && channel.isOpen();
+        return activity.getAndSet(IDLE) != EXPIRED && at == end && channel.isOpen();
     }
 
     /** Any thread: returns true, once, if it was silent for too long. Close it then. */
     boolean expire(long tick) {
         long last = activity.get();
-        return last >= 0 && tick - last > limitTicks && activity.compareAndSet(last, CUT);
+        return last >= 0 && tick - last > limitTicks && activity.compareAndSet(last, EXPIRED);
     }
 
     /** Whether {@link #expire} has returned true. */
     boolean expired() {
-        return activity.get() == CUT;
+        return activity.get() == EXPIRED;
     }
 
     boolean isOpen() {
@@ -120,30 +120,30 @@ final class Connection {
     }
 
     /** Whether anything was received since {@link #begin}. */
-    boolean heard() {
-        return heard;
+    boolean replyBegun() {
+        return replyBegun;
     }
 
-    /** From a {@code Keep-Alive: timeout}: let go long before the server does. */
+    /** From {@code Keep-Alive: timeout}: the client closes it long before the server does. */
     void keepAlive(long seconds) {
-        sureNanos = Math.min(KEPT_NANOS, seconds * 1_000_000_000L / 2);
-        keptNanos = sureNanos;
+        appendIdleNanos = Math.min(IDLE_NANOS, seconds * 1_000_000_000L / 2);
+        maxIdleNanos = appendIdleNanos;
     }
 
     /** Whether it has been idle for so long that it is better closed. */
     boolean tooOld(long nowNanos) {
-        return nowNanos - idleSinceNanos > keptNanos;
+        return nowNanos - idleSinceNanos > maxIdleNanos;
     }
 
     /**
      * Whether the next request can be sent on it: it is not near the server's time-out for idle
-     * connections, it is open as far as can be seen, and nothing was received that nobody asked for.
+     * connections, it is open as far as can be seen, and has no unsolicited data.
      *
      * @param repeatable whether the request may be sent again if this turns out to be wrong
      */
     boolean usable(boolean repeatable, long nowNanos) {
         long idle = nowNanos - idleSinceNanos;
-        if (idle > (repeatable ? keptNanos : sureNanos)) {
+        if (idle > (repeatable ? maxIdleNanos : appendIdleNanos)) {
             return false;
         }
         if (idle < (tls != null ? TLS_LOOK_NANOS : repeatable ? LOOK_NANOS : 0)) {
@@ -289,7 +289,7 @@ final class Connection {
         } else {
             read = channel.read(ByteBuffer.wrap(to, from, count));
         }
-        heard |= read > 0;
+        replyBegun |= read > 0;
         touch();
         return read;
     }

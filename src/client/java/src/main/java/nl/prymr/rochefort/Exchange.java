@@ -96,7 +96,7 @@ abstract class Exchange<T> implements Call<T> {
         try {
             attempt(first);
         } catch (IOException e) {
-            if (why.get() != null || !first.isOpen() || first.heard()
+            if (why.get() != null || !first.isOpen() || first.replyBegun()
                     || !request.repeatable() && (request.anySent() || !first.reused())) {
                 throw e;
             }
@@ -124,7 +124,7 @@ abstract class Exchange<T> implements Call<T> {
         try {
             head = ReplyHead.read(connection);
         } catch (IOException e) {
-            throw unsent == null || connection.heard() ? e : unsent;
+            throw unsent == null || connection.replyBegun() ? e : unsent;
         }
         if (head.keepAliveSeconds() >= 0) {
             connection.keepAlive(head.keepAliveSeconds());

@@ -78,7 +78,7 @@ class CloseTest {
         }
     }
 
-    /** Calls in threads of the caller's, under way and queued, and an iterator that nobody takes. */
+    /** Synchronous calls, under way and queued, and an iterator that nobody uses. */
     @Test
     void synchronousCallsAndIterators() throws Exception {
         CountDownLatch gate = new CountDownLatch(1);

@@ -127,7 +127,7 @@ class DyingServerTest {
         }
     }
 
-    /** A drip that is slower than the time-out ends; one that is faster does not, in head or body. */
+    /** A drip that is slower than the time-out is ended; a faster one is not. */
     @Test
     void drips() throws Exception {
         try (RogueServer rogue = new RogueServer(connection -> {

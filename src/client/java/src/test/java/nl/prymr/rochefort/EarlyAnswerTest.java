@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.net.http.HttpTimeoutException;
 import java.time.Duration;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -39,7 +40,7 @@ class EarlyAnswerTest {
         assertFalse(e.mayHaveHappened());
     }
 
-    /** The rest of the body is never read: only who looks while sending sees the reply. */
+    /** The rest of the body is never read: the reply has to be seen while sending. */
     @ParameterizedTest
     @ValueSource(strings = {"413 Too Large", "503 Busy", "408 Too Slow", "401 Who"})
     void theRestIsNotRead(String status) throws Exception {
@@ -86,7 +87,8 @@ class EarlyAnswerTest {
             }
             connection.appended(5);
         }); Client client = Client.builder(rogue.url()).maxConnections(1).build()) {
-            assertThrows(RochefortException.class, () -> client.append("id", new byte[LARGE_BYTES]));
+            assertThrows(RochefortException.class,
+                    () -> client.append("id", new byte[LARGE_BYTES]));
             assertEquals(5, client.append("id", new byte[1]));
             assertEquals(2, rogue.accepted.get());
         }
@@ -118,7 +120,7 @@ class EarlyAnswerTest {
             RochefortException e = assertTimeoutPreemptively(Duration.ofSeconds(30),
                     () -> assertThrows(RochefortException.class,
                             () -> client.append("id", new byte[LARGE_BYTES])));
-            assertTrue(e.getCause() instanceof java.net.http.HttpTimeoutException, e.toString());
+            assertTrue(e.getCause() instanceof HttpTimeoutException, e.toString());
             assertFalse(e.mayHaveHappened());
             over.countDown();
         }

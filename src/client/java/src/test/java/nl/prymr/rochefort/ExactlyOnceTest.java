@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
@@ -63,7 +64,7 @@ class ExactlyOnceTest {
 
     @Test
     void whatIsSaidIsTrue() throws Exception {
-        List<String> wrong = new java.util.concurrent.CopyOnWriteArrayList<>();
+        List<String> wrong = new CopyOnWriteArrayList<>();
         AtomicInteger succeeded = new AtomicInteger();
         AtomicInteger unsure = new AtomicInteger();
         try (RogueServer rogue = new RogueServer(this::script);

@@ -7,15 +7,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** How requests are written, and all the ways in which replies of servers and proxies are framed. */
+/** How requests are written, and how replies of servers and proxies are framed. */
 class FramingTest {
     private static final String VALUE = "Content-Type: application/octet-stream\r\n";
     private static final String JSON = "Content-Type: application/json\r\n";
@@ -73,7 +75,7 @@ class FramingTest {
         ServerSocket listener;
         try {
             listener = new ServerSocket(0, RogueServer.BACKLOG, InetAddress.getByName("::1"));
-        } catch (java.io.IOException e) {
+        } catch (IOException e) {
             Assumptions.abort("no IPv6 here: " + e.getMessage());
             return;
         }
@@ -92,7 +94,7 @@ class FramingTest {
     @ValueSource(ints = {1, 65_000, 65_400, 65_460, 65_500, 65_536, 131_072, 200_000, 3_000_000})
     void bodiesOfAllSizes(int bytes) throws Exception {
         byte[] body = new byte[bytes];
-        new java.util.Random(bytes).nextBytes(body);
+        new Random(bytes).nextBytes(body);
         with("HTTP/1.1 200 OK\r\n" + JSON + "Content-Length: 24\r\n\r\n" + OFFSET, 9,
                 (client, rogue) -> {
             for (int i = 0; i < 3; i++) {
@@ -111,8 +113,8 @@ class FramingTest {
         "HTTP/1.1 200 OK\n" + "CONTENT-TYPE:Application/JSON;charset=x\nContent-length:  24 \n\n"
             + OFFSET,
         "HTTP/1.1 200 OK\r\n" + JSON + "content-length:\t24\r\nX:\r\nY: z: a\r\n\r\n" + OFFSET,
-        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n"
-            + JSON + "Content-Length: 24\r\n\r\n" + OFFSET,
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+            + "HTTP/1.1 200 OK\r\n" + JSON + "Content-Length: 24\r\n\r\n" + OFFSET,
         "HTTP/1.1 200 OK\r\n" + JSON + "Transfer-Encoding: Chunked\r\n\r\n0A;x=\"y\"\r\n"
             + "{\"offset\":\r\n00e\r\n7,\"file\":\"/f\"}\r\n000\r\nX: trailer\r\n\r\n",
         "HTTP/1.1 200 OK\r\n" + JSON + "Transfer-Encoding: chunked\n\n18 \n" + OFFSET + "\n0\n\n",
@@ -177,7 +179,8 @@ class FramingTest {
         "HTTP/1.1 099 OK\r\n", "HTTP/1.1 101 Switching\r\n", "\r\n", "http/1.1 200 OK\r\n",
         "HTTP/1.1 200 OK\r\nno field\r\n", "HTTP/1.1 200 OK\r\n: x\r\n",
         "HTTP/1.1 200 OK\r\n" + JSON + " folded: x\r\n", "HTTP/1.1 200 OK\r\nX : y\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: +24\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 24, 24\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: +24\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 24, 24\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length:\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0x18\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n",

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -141,7 +142,7 @@ class StaleConnectionTest {
         int threads = 500;
         int appends = 100;
         AtomicInteger done = new AtomicInteger();
-        List<Throwable> failures = new java.util.concurrent.CopyOnWriteArrayList<>();
+        List<Throwable> failures = new CopyOnWriteArrayList<>();
         try (RealServer server = new RealServer("-idle-timeout", "1", "-buckets", "1");
                 Client client = Client.builder(server.url()).maxConnections(threads).build()) {
             List<Thread> all = new ArrayList<>();
