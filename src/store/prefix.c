@@ -117,40 +117,31 @@ static int scan_directory(int fd, struct run *run)
     return error;
 }
 
-/* Makes append.<below - 1>.raw down to append.0.raw. */
-static int create_files(const struct root *root, const char *name, unsigned below)
+static int create_file(const struct root *root, const char *name, unsigned bucket)
 {
-    while (below > 0) {
-        char file[BUCKET_FILE_NAME_BYTES];
-        bucket_file_name(--below, file);
-        int fd = root_open_file(root, name, file, O_WRONLY | O_CREAT);
-        if (fd < 0)
-            return fd;
-        if (close(fd) != 0)
-            return -errno;
+    char file[BUCKET_FILE_NAME_BYTES];
+    bucket_file_name(bucket, file);
+    int fd = root_open_file(root, name, file, O_WRONLY | O_CREAT);
+    if (fd < 0)
+        return fd;
+    return close(fd) != 0 ? -errno : 0;
+}
+
+int prefix_make_files(const struct root *root, const char *name, unsigned buckets,
+                      unsigned *missing, unsigned count)
+{
+    for (; *missing > 0 && count > 0; --*missing, count--) {
+        int error = create_file(root, name, *missing - 1);
+        if (error != 0)
+            return error;
     }
+    if (*missing == 0)
+        write_attribute(root, name, buckets);
     return 0;
 }
 
-/* Makes the files below `below`, then writes to the attribute that all `buckets` are there. */
-static int create_rest(const struct root *root, const char *name, unsigned below, unsigned buckets)
-{
-    int error = create_files(root, name, below);
-    if (error == 0)
-        write_attribute(root, name, buckets);
-    return error;
-}
-
-/* In a directory that has none. */
-static int create_all(const struct root *root, const char *name, const struct run *run,
-                      unsigned buckets)
-{
-    int error = run->made != 0 ? remove_attribute(root, name) : 0;
-    return error != 0 ? error : create_rest(root, name, buckets, buckets);
-}
-
-int prefix_resolve(const struct root *root, const char *name, unsigned buckets_if_new, bool create,
-                   unsigned *buckets)
+int prefix_find(const struct root *root, const char *name, unsigned buckets_if_new, bool create,
+                unsigned *buckets, unsigned *missing)
 {
     int fd = root_open_directory(root, name, create);
     if (fd < 0)
@@ -162,15 +153,16 @@ int prefix_resolve(const struct root *root, const char *name, unsigned buckets_i
     if (run.count == 0) {
         if (!create)
             return STORE_NO_PREFIX;
-        *buckets = buckets_if_new;
-        return create_all(root, name, &run, buckets_if_new);
+        *buckets = *missing = buckets_if_new;
+        return run.made != 0 ? remove_attribute(root, name) : 0;
     }
     if (run.count != run.highest - run.lowest + 1)
         return STORE_FILES_MISSING;
     if (run.made != 0 && (run.lowest > 0 || run.made != run.count))
         return STORE_FILES_MISSING;
     *buckets = run.highest + 1;
-    return create && run.lowest > 0 ? create_rest(root, name, run.lowest, *buckets) : 0;
+    *missing = create ? run.lowest : 0;
+    return 0;
 }
 
 /* 0, or STORE_NO_FILE, or another error. */
@@ -183,6 +175,20 @@ static int find_bucket_file(const struct root *root, const char *name, unsigned 
         return fd;
     (void)close(fd);
     return 0;
+}
+
+/* Makes the files below `missing`. */
+static int make_rest(const struct root *root, const char *name, unsigned missing, unsigned buckets)
+{
+    return prefix_make_files(root, name, buckets, &missing, buckets);
+}
+
+/* In a directory that has none. */
+static int make_all(const struct root *root, const char *name, const struct run *run,
+                    unsigned buckets)
+{
+    int error = run->made != 0 ? remove_attribute(root, name) : 0;
+    return error != 0 ? error : make_rest(root, name, buckets, buckets);
 }
 
 /* What is in the directory of a prefix, which is made if it is missing. */
@@ -199,7 +205,7 @@ int prefix_complete(const struct root *root, const char *name, unsigned buckets)
     if (error == STORE_NO_FILE) {
         error = scan_prefix(root, name, &run);
         if (error == 0 && run.count == 0)
-            return create_all(root, name, &run, buckets);
+            return make_all(root, name, &run, buckets);
         /* another thread has begun meanwhile if the last is there now */
         if (error == 0)
             error = find_bucket_file(root, name, buckets - 1);
@@ -211,5 +217,5 @@ int prefix_complete(const struct root *root, const char *name, unsigned buckets)
     if (error != STORE_NO_FILE)
         return error;
     error = scan_prefix(root, name, &run);
-    return error != 0 || run.made != 0 ? error : create_rest(root, name, buckets - 1, buckets);
+    return error != 0 || run.made != 0 ? error : make_rest(root, name, buckets - 1, buckets);
 }

@@ -14,7 +14,8 @@
  * attributes) the files are counted. The attribute is written only after files
  * were made, never for a number that was counted.
  *
- * Any thread, but for one prefix only one thread at a time may call prefix_resolve.
+ * Any thread, but for one prefix only one thread at a time may call prefix_find and
+ * prefix_make_files.
  * Errors: 0, -errno or one of store/error.h.
  */
 #ifndef ROCHEFORT_STORE_PREFIX_H
@@ -48,11 +49,19 @@ int prefix_read_attribute(int directory_fd, unsigned *buckets);
  *   STORE_FILES_MISSING  the bucket files are not one unbroken run, or not as many as the buckets
  *                        attribute says: refused, since any count would be a guess
  *   -ENOTDIR, -ELOOP     something that is not a directory has that name
- * With `create` a missing prefix is made with `buckets_if_new` files, and one whose creation was
- * cut short is completed.
+ * With `create` the directory of a missing prefix is made, for `buckets_if_new` files. `*missing`
+ * files of it, or of a prefix whose creation was cut short, are still to be made then, by
+ * prefix_make_files; without `create` it is 0.
  */
-int prefix_resolve(const struct root *root, const char *name, unsigned buckets_if_new, bool create,
-                   unsigned *buckets);
+int prefix_find(const struct root *root, const char *name, unsigned buckets_if_new, bool create,
+                unsigned *buckets, unsigned *missing);
+
+/*
+ * Makes the next of the `*missing` files, at most `count`, and takes them off it. They are many, so
+ * the caller does so in steps. When none is missing any more the buckets attribute is written.
+ */
+int prefix_make_files(const struct root *root, const char *name, unsigned buckets,
+                      unsigned *missing, unsigned count);
 
 /*
  * Makes the missing files of a prefix with so many buckets, if its creation was cut short (then the

@@ -71,6 +71,7 @@ struct open_prefix {
     size_t name_bytes;
     uint64_t hash;
     unsigned buckets;
+    unsigned missing; /* files that are still to be made, while it is opened */
     struct bucket_slot *slots;
     int names_error; /* see root_sync_names, whose lock guards it */
 

@@ -42,7 +42,7 @@ void router_free(struct router *router);
  * inside this call. The job's memory and what it points at must stay until then.
  * job->error is then 0, what bucket_open, bucket_append or bucket_read returned, or -ENOMEM. If no
  * bucket was tried job->has_bucket is false and the error is JOB_TOO_MANY_IN_FLIGHT, -ENOMEM or
- * what prefix_resolve returned.
+ * what prefix_find or prefix_make_files returned.
  */
 void router_submit(struct router *router, const char *name, struct job *job);
 

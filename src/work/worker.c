@@ -17,6 +17,7 @@
 #include "work/job_list.h"
 #include "work/open_prefix.h"
 #include "work/reader.h"
+#include "work/resolver.h"
 #include "work/ring.h"
 #include "work/single_client.h"
 
@@ -38,6 +39,7 @@ struct worker {
     struct file_cache cache;
     struct sync_schedule schedule;
     struct append_batches batches;
+    struct resolver resolver;
     struct job_list long_reads; /* in pieces, or waiting for the disk */
 };
 
@@ -146,15 +148,11 @@ static void close_slots(struct worker *worker, struct job *job)
     complete_job(worker, job, 0);
 }
 
-static int resolve_prefix(struct worker *worker, const struct job *job)
+static void make_files(struct worker *worker)
 {
-    int error;
-    do
-        error = prefix_resolve(worker->options.root, job->route.prefix->name,
-                               worker->options.buckets_if_new, job->route.create,
-                               &job->route.prefix->buckets);
-    while (file_cache_free_descriptor(&worker->cache, error));
-    return error;
+    struct job *job = resolver_step(&worker->resolver);
+    if (job != NULL)
+        complete_job(worker, job, job->error);
 }
 
 /* `quota` is that of the getMultis in this drain. */
@@ -180,7 +178,8 @@ static void handle_job(struct worker *worker, struct job *job, struct reader_quo
         close_slots(worker, job);
         break;
     case JOB_RESOLVE:
-        complete_job(worker, job, resolve_prefix(worker, job));
+        if (resolver_begin(&worker->resolver, job))
+            complete_job(worker, job, job->error);
         break;
     }
 }
@@ -227,11 +226,14 @@ static void *run_worker(void *argument)
         write_appends(worker);
         signal_loop(worker);
         sync_schedule_run_due(&worker->schedule);
+        bool has_work = worker->long_reads.first != NULL || resolver_has_work(&worker->resolver);
         if (worker->long_reads.first != NULL)
             read_queued(worker);
-        else if (worker->stopping)
+        if (resolver_has_work(&worker->resolver))
+            make_files(worker);
+        if (!has_work && worker->stopping)
             break;
-        else
+        if (!has_work)
             sleep_until_pushed(worker);
     }
     sync_schedule_run_all(&worker->schedule);
@@ -271,6 +273,8 @@ int worker_start(const struct worker_options *options, struct worker **out)
                     options->notice);
     worker->batches.cache = &worker->cache;
     worker->batches.schedule = &worker->schedule;
+    worker->resolver = (struct resolver){
+        .root = options->root, .cache = &worker->cache, .buckets_if_new = options->buckets_if_new};
     single_client_init_worker(&worker->single_client);
     sleeper_init(&worker->sleeper);
     int error = sem_init(&worker->wake, 0, 0) != 0 ? -errno : 0;

@@ -12,11 +12,12 @@
  *   4 one sync whose time has come
  *   5 one of the other reads: its next piece, or, for a getMulti, as much as one
  *     quota allows; if it has to wait for the disk, one batch of offsets
+ *   6 64 of the files of a new prefix, if some are to be made
  *
- * So an append waits for one step 5, and for the cached reads that came with it.
- * The quota bounds the getMultis among these, however many there are and however
- * many values they ask for: less than two pieces, at most 1024 values. Those over
- * it are read in step 5, in order, one in each drain.
+ * So an append waits for one step 5, for one step 6, and for the cached reads that came
+ * with it. The quota bounds the getMultis among these, however many there are and however
+ * many values they ask for: less than two pieces, at most 1024 values. Those over it are
+ * read in step 5, in order, one in each drain.
  *
  * Appends to one bucket keep their order, but those that are to be synced come
  * after the others of the drain. A worker ends with the syncs that are left.

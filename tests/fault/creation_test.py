@@ -1,4 +1,5 @@
-"""SIGKILL while the files of a prefix are being made, and a restart with another -buckets.
+"""SIGKILL while the files of a prefix are being made, and a restart with another -buckets; requests
+to other prefixes meanwhile.
 
 The files are made from the highest-numbered down, so as long as there is one their number is known;
 with none, no offset has been answered yet and the new flag counts.
@@ -141,6 +142,35 @@ class Creation(unittest.TestCase):
             self.server.kill()
             self.restart(BUCKETS)
         self.fail("no creation was cut short twice")
+
+
+class Steps(unittest.TestCase):
+    """The files are made in steps, and other prefixes are served between them."""
+
+    BUCKETS, STEP = 65536, 64
+
+    def test_a_prefix_of_65536_files_holds_nobody_up(self):
+        root = self.enterContext(tempfile.TemporaryDirectory(prefix="rochefort-creation-",
+                                                             dir=ROOTS))
+        records.write_bucket(root, "other", [b"v"])
+        with harness.Server("-buckets", str(self.BUCKETS), "-workers", "1",
+                            root=root) as server, server.client() as client:
+            client.append("x", b"v", "other")
+            first = server.bucket("new", self.BUCKETS - 1)
+            last = server.bucket("new", 0)
+            creating = self.enterContext(server.send(
+                "POST", "/append?id=x&storagePrefix=new", b"value"))
+            harness.wait_for(lambda: os.path.exists(first), "the first file")
+            self.assertFalse(os.path.exists(last))
+            answered = 0
+            while not os.path.exists(last):
+                client.append("x", b"v", "other")
+                answered += 1
+            print("%d appends were answered while %d files were made" % (answered, self.BUCKETS))
+            self.assertEqual(200, harness.receive_reply(creating)[0])
+            self.assertEqual(self.BUCKETS, len(os.listdir(os.path.join(root, "new"))))
+        # at best one a step; the client has a core less than it needs now and then
+        self.assertGreater(answered, self.BUCKETS / self.STEP / 20)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@
 
 #include "store/error.h"
 #include "store/every_call.h"
-#include "store/prefix.h"
+#include "store/prefix_resolve.h"
 
 static int read_waiting(struct one_bucket *fixture)
 {

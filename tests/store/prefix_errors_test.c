@@ -12,7 +12,7 @@
 
 #include "store/error.h"
 #include "store/every_call.h"
-#include "store/prefix.h"
+#include "store/prefix_resolve.h"
 
 /* The name of a prefix; the next call overwrites it. */
 static const char *name_of(unsigned round)

@@ -23,7 +23,7 @@
 
 #include "lib/temporary.h"
 #include "store/error.h"
-#include "store/prefix.h"
+#include "store/prefix_resolve.h"
 
 struct fixture {
     void *directory;

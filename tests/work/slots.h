@@ -24,6 +24,7 @@
 #include "lib/temporary.h"
 #include "store/bucket.h"
 #include "store/error.h"
+#include "store/prefix_resolve.h"
 #include "work/file_cache.h"
 
 #define BUCKETS 8

@@ -1,0 +1,41 @@
+#include "work/resolver.h"
+
+#include "store/prefix.h"
+#include "work/open_prefix.h"
+
+/* A few milliseconds. */
+#define FILES_IN_A_STEP 64
+
+/* True: done. Otherwise it waits for its next step. */
+static bool finish_step(struct resolver *resolver, struct job *job, int error)
+{
+    job->error = error;
+    if (error != 0 || job->route.prefix->missing == 0)
+        return true;
+    job_list_add(&resolver->unfinished, job);
+    return false;
+}
+
+bool resolver_begin(struct resolver *resolver, struct job *job)
+{
+    struct open_prefix *prefix = job->route.prefix;
+    int error;
+    prefix->missing = 0;
+    do
+        error = prefix_find(resolver->root, prefix->name, resolver->buckets_if_new,
+                            job->route.create, &prefix->buckets, &prefix->missing);
+    while (file_cache_free_descriptor(resolver->cache, error));
+    return finish_step(resolver, job, error);
+}
+
+struct job *resolver_step(struct resolver *resolver)
+{
+    struct job *job = job_list_pop(&resolver->unfinished);
+    struct open_prefix *prefix = job->route.prefix;
+    int error;
+    do
+        error = prefix_make_files(resolver->root, prefix->name, prefix->buckets, &prefix->missing,
+                                  FILES_IN_A_STEP);
+    while (file_cache_free_descriptor(resolver->cache, error));
+    return finish_step(resolver, job, error) ? job : NULL;
+}
