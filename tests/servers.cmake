@@ -5,6 +5,7 @@ server_test(http/pipelining_test.py)
 server_test(http/framing_test.py)
 server_test(http/hostile_test.py)
 server_test(http/hostile_cuts_test.py)
+server_test(http/proxies_test.py curl)
 server_test(http/soak_test.py)
 server_test(http/response_test.py)
 server_test(http/slow_uploads_test.py)
@@ -43,6 +44,7 @@ server_test(tools/repair_test.py)
 server_test(tools/random_damage_test.py)
 server_test(tools/interrupt_test.py)
 server_test(tools/torn_test.py)
+set_tests_properties(http/proxies_test.py PROPERTIES TIMEOUT 900) # three proxies, one after another
 # These take as long as their variables say; see README.md.
 set_tests_properties(http/soak_test.py http/memory_test.py fault/kill_test.py
   fault/descriptors_test.py PROPERTIES TIMEOUT 7200)
