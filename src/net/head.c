@@ -226,8 +226,8 @@ static bool parse_host(struct parse *parse, struct head_span value)
     return true;
 }
 
-/* Headers that say where the request ends. libevent without Debian's patches takes a tab before
- * their values for a part of them. */
+/* Headers that say where the request ends. Some parsers, such as libevent without Debian's patches,
+ * take a tab before their values for a part of them. */
 static bool frames(struct head_span name)
 {
     return same(name, "Content-Length") || same(name, "Transfer-Encoding") ||
