@@ -93,18 +93,9 @@ static void id_is_decoded_and_hashed(void **state)
 static void names_are_exact(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"id%20=a",
-                                        "+id=a",
-                                        "i=a",
-                                        "ids=a",
-                                        "xid=a",
-                                        "id;=a",
-                                        "id_=a",
-                                        "i%20d=a",
-                                        "di=a",
-                                        "_id=a",
-                                        "\xc4\xb1"
-                                        "d=a"}; /* a dotless i */
+    static const char *const texts[] = {"id%20=a", "+id=a", "i=a",           "ids=a",
+                                        "xid=a",   "id;=a", "id_=a",         "i%20d=a",
+                                        "di=a",    "_id=a", "\xc4\xb1\x64=a"}; /* a dotless i */
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         assert_false(parse(texts[i]).has_id);
     assert_false(parse("off-set=1&offsets=x").has_offset);
