@@ -111,9 +111,9 @@ int main(int argc, char *argv[])
         root_close(root);
         return EXIT_FAILURE;
     }
-    server_run(server);
+    const int status = server_run(server);
     server_stop(server);
     root_close(root);
     log_line("stopped");
-    return EXIT_SUCCESS;
+    return status;
 }

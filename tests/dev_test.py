@@ -37,7 +37,7 @@ class Debug(unittest.TestCase):
         with open(path, encoding="utf-8") as file:
             text = file.read()
         with open(path, "w", encoding="utf-8") as file:  # reads the byte after a string's end
-            file.write(text.replace("    server_run(server);\n", "    server_run(server);\n"
+            file.write(text.replace("server_run(server);\n", "server_run(server);\n"
                                     "    volatile size_t after = strlen(options.root) + 1;\n"
                                     "    char *copy = strdup(options.root);\n"
                                     "    log_line(\"%c\", copy[after]);\n"))

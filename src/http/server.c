@@ -38,7 +38,7 @@ struct server {
     struct listener *listener;
     struct pool *pool;
     struct event *woken, *terminate, *interrupt, *deadline;
-    bool gave_up;
+    bool gave_up, root_lost;
     struct framing_rules rules;
     struct framing_limit limits[3];
     char limit_texts[3][LIMIT_TEXT_BYTES];
@@ -103,22 +103,41 @@ static void on_deadline(evutil_socket_t fd, short what, void *argument)
         server->gave_up = true;
 }
 
-static void on_signal(evutil_socket_t signal_number, short what, void *argument)
+static void begin_stop(struct server *server)
 {
-    struct server *server = argument;
     static const struct timeval limit = {.tv_sec = STOP_SECONDS};
-    (void)what;
-    if (server->service.stopping) {
-        log_line("second signal, exiting at once");
-        _exit(EXIT_SIGNALLED_TWICE);
-    }
-    log_line("%s, stopping", strsignal((int)signal_number));
     server->service.stopping = true;
     listener_close(server->listener);
     server->listener = NULL;
     connections_drain(server->connections);
     if (event_add(server->deadline, &limit) != 0)
         server->gave_up = true;
+}
+
+static void on_signal(evutil_socket_t signal_number, short what, void *argument)
+{
+    struct server *server = argument;
+    (void)what;
+    if (server->service.stopping) {
+        log_line("second signal, exiting at once");
+        _exit(EXIT_SIGNALLED_TWICE);
+    }
+    log_line("%s, stopping", strsignal((int)signal_number));
+    begin_stop(server);
+}
+
+/* A worker has found it out, before it has written. */
+static void stop_if_root_is_lost(struct server *server)
+{
+    const struct root *root = server->options.root;
+    const char *why = root_loss(root);
+    if (why == NULL || server->root_lost)
+        return;
+    server->root_lost = true;
+    log_line("the lock of the root is lost: %s/%s: %s; nothing is written any more, stopping",
+             root_path(root), ROOT_LOCK_NAME, why);
+    if (!server->service.stopping)
+        begin_stop(server);
 }
 
 static void on_libevent_log(int severity, const char *message)
@@ -305,15 +324,18 @@ void server_iterate(struct server *server, bool may_sleep)
     pool_wake(server->pool);
 }
 
-void server_run(struct server *server)
+int server_run(struct server *server)
 {
-    while (!finished(server))
+    while (!finished(server)) {
         server_iterate(server, true);
+        stop_if_root_is_lost(server);
+    }
     if (router_in_flight(server->service.router) > 0) {
         log_line("the disk holds up %u requests; not waiting",
                  router_in_flight(server->service.router));
-        _exit(EXIT_FAILURE);
+        _exit(server->root_lost ? SERVER_ROOT_LOST : EXIT_FAILURE);
     }
+    return server->root_lost ? SERVER_ROOT_LOST : EXIT_SUCCESS;
 }
 
 static void free_event(struct event *event)

@@ -30,8 +30,14 @@ struct server_options {
 /* Binds, starts the workers, writes the start line to the log. On failure the log says why. */
 int server_start(const struct server_options *options, struct server **out);
 
-/* Serves until SIGTERM or SIGINT, then finishes what is under way, for a few seconds at most. */
-void server_run(struct server *server);
+/* An exit status. */
+#define SERVER_ROOT_LOST 4
+
+/*
+ * Serves until SIGTERM or SIGINT, or until the root is lost, then finishes what is under way, for a
+ * few seconds at most. Returns the exit status: EXIT_SUCCESS or SERVER_ROOT_LOST.
+ */
+int server_run(struct server *server);
 
 /* One iteration of server_run's loop, for a program that is itself the client; it must not let it
  * sleep when what it waits for can come only from the program. */

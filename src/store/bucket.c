@@ -35,9 +35,12 @@ struct bucket {
     char path[]; /* below the root: "prefix/file" */
 };
 
+/* Not without the lock: what is behind the tail may be another server's by now. */
 static int truncate_to_tail(const struct bucket *bucket)
 {
     int result;
+    if (root_check(bucket->root) != 0)
+        return -1;
     do
         result = ftruncate(bucket->fd, bucket->tail);
     while (result != 0 && errno == EINTR);

@@ -173,6 +173,16 @@ void root_close(struct root *root)
     free(root);
 }
 
+int root_check(const struct root *root)
+{
+    return lock_check(root->lock);
+}
+
+const char *root_loss(const struct root *root)
+{
+    return lock_loss(root->lock);
+}
+
 const char *root_path(const struct root *root)
 {
     return root->path;

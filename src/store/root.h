@@ -38,6 +38,15 @@ void root_close(struct root *root);
 int root_open_with_mode(const char *dir, mode_t file_mode, struct root **out);
 mode_t root_directory_mode(mode_t file_mode);
 
+/*
+ * Before each round of writes: 0 if the lock is still held, otherwise STORE_ROOT_LOST from then on,
+ * and nothing may be written any more. One call to the kernel.
+ */
+int root_check(const struct root *root);
+
+/* NULL, or in a few words why root_check has found the lock lost. */
+const char *root_loss(const struct root *root);
+
 /* Absolute path without a trailing slash ("" for the file system's root); lives as long as `root`.
  */
 const char *root_path(const struct root *root);

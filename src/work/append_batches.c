@@ -66,6 +66,9 @@ static int64_t written_bytes(const struct batch *batch)
 static int write_batch(struct append_batches *batches, const struct job *job, bool *of_sync)
 {
     struct bucket_slot *slot = &job->route.prefix->slots[job->bucket];
+    *of_sync = false;
+    if (batches->root_error != 0)
+        return batches->root_error;
     int error = open_to_append(batches, job, of_sync);
     if (error != 0)
         return error;
@@ -147,6 +150,7 @@ struct job *append_batches_write(struct append_batches *batches)
     if (batches->dirty == NULL)
         return NULL;
     batches->time_ns = clock_realtime_ns();
+    batches->root_error = root_check(batches->cache->root);
     while (batches->dirty != NULL) {
         struct bucket_slot *slot = batches->dirty;
         batches->dirty = slot->next_dirty;
@@ -168,6 +172,8 @@ struct job *append_batches_write_synced(struct append_batches *batches)
     struct bucket_slot *slot = batches->synced;
     batches->synced = slot->next_dirty;
     struct job *jobs = remove_from_slot(slot);
+    /* again, as the sync of the bucket before may have taken its time */
+    batches->root_error = root_check(batches->cache->root);
     (void)write_jobs(batches, jobs);
     return jobs;
 }

@@ -6,6 +6,9 @@
  * all of them; so the others can be completed before it. If it fails they are
  * taken out of the file again: none of them was reported as written yet.
  *
+ * Before they are written the root's lock is looked at, once for all of the drain,
+ * and once more for each bucket that is synced. Without it all of them fail.
+ *
  * Belongs to the worker's thread. The jobs stay the caller's: the functions return
  * a list of those that are done, linked by `route.next`, with `error`, `offset`
  * and `sync` set.
@@ -26,6 +29,7 @@ struct append_batches {
     struct sync_schedule *schedule;
     struct batch batch;         /* of the bucket that is being written */
     uint64_t time_ns;           /* of the records of this drain */
+    int root_error;             /* of root_check before these writes */
     bool some_to_sync;          /* of those that were added */
     struct bucket_slot *dirty;  /* buckets with appends in this drain */
     struct bucket_slot *synced; /* those of them whose appends are to be synced */

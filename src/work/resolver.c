@@ -21,6 +21,9 @@ bool resolver_begin(struct resolver *resolver, struct job *job)
     struct open_prefix *prefix = job->route.prefix;
     int error;
     prefix->missing = 0;
+    error = job->route.create ? root_check(resolver->root) : 0;
+    if (error != 0)
+        return finish_step(resolver, job, error);
     do
         error = prefix_find(resolver->root, prefix->name, resolver->buckets_if_new,
                             job->route.create, &prefix->buckets, &prefix->missing);
@@ -32,7 +35,9 @@ struct job *resolver_step(struct resolver *resolver)
 {
     struct job *job = job_list_pop(&resolver->unfinished);
     struct open_prefix *prefix = job->route.prefix;
-    int error;
+    int error = root_check(resolver->root);
+    if (error != 0)
+        return finish_step(resolver, job, error) ? job : NULL;
     do
         error = prefix_make_files(resolver->root, prefix->name, prefix->buckets, &prefix->missing,
                                   FILES_IN_A_STEP);

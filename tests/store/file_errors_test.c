@@ -31,6 +31,15 @@ static void start_anew(struct one_bucket *fixture, unsigned round)
     one_bucket_reopen(fixture, true);
 }
 
+/* A look at the lock that has failed counts for good. */
+static void take_lock_anew(struct one_bucket *fixture)
+{
+    if (root_loss(fixture->root) == NULL)
+        return;
+    root_close(fixture->root);
+    assert_int_equal(root_open(fixture->directory, &fixture->root), 0);
+}
+
 static void let_go(struct one_bucket *fixture)
 {
     bucket_close(fixture->bucket);
@@ -40,6 +49,7 @@ static void let_go(struct one_bucket *fixture)
 /* A record that is the checkpoint, and the beginning of another. */
 static void tear_file(struct one_bucket *fixture, unsigned round)
 {
+    take_lock_anew(fixture);
     start_anew(fixture, round);
     int64_t offset = one_bucket_append(fixture, "whole", 5);
     int fd = open(one_bucket_path(fixture), O_WRONLY | O_APPEND);
@@ -71,7 +81,35 @@ static void opening_a_torn_file(void **state)
                                                        .run = open_torn,
                                                        .told = "calloc openat fstat pread",
                                                        .ignored = "close pread ftruncate "
-                                                                  "fgetxattr"});
+                                                                  "fgetxattr statx"});
+}
+
+/* Who has the lock now may have written there. */
+static void nothing_is_cut_off_without_the_lock(void **state)
+{
+    struct one_bucket *fixture = *state;
+    (void)one_bucket_append(fixture, "value", 5);
+    int64_t bytes = file_bytes(fixture);
+    assert_int_equal(unlink(temporary_path(fixture->directory, ROOT_LOCK_NAME)), 0);
+    bucket_rollback(fixture->bucket, 0); /* after a failed sync */
+    assert_true(bucket_broken(fixture->bucket));
+    assert_int_equal(file_bytes(fixture), bytes);
+    assert_string_equal(root_loss(fixture->root), "it was removed");
+    let_go(fixture);
+    root_close(fixture->root);
+    assert_int_equal(root_open(fixture->directory, &fixture->root), 0);
+    tear_file(fixture, 0);
+    bytes = file_bytes(fixture);
+    assert_int_equal(unlink(temporary_path(fixture->directory, ROOT_LOCK_NAME)), 0);
+    assert_int_equal(bucket_open(fixture->root, "p", 3, true, &fixture->bucket), 0);
+    assert_true(bucket_broken(fixture->bucket));
+    assert_int_equal(file_bytes(fixture), bytes);
+    let_go(fixture);
+    root_close(fixture->root);
+    assert_int_equal(root_open(fixture->directory, &fixture->root), 0);
+    assert_int_equal(bucket_open(fixture->root, "p", 3, true, &fixture->bucket), 0);
+    assert_false(bucket_broken(fixture->bucket));
+    assert_int_equal(file_bytes(fixture), bytes - 4);
 }
 
 static void end_of_the_file_is_read_in_spite_of_interruptions(void **state)
@@ -241,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(opening_a_torn_file),
+        TEST(nothing_is_cut_off_without_the_lock),
         TEST(end_of_the_file_is_read_in_spite_of_interruptions),
         TEST(file_that_gets_shorter_while_its_end_is_looked_for),
         TEST(appending),

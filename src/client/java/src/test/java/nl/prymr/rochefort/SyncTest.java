@@ -71,7 +71,7 @@ class SyncTest {
 
     /** What tests/lib/fail_disk.c is told: the next fdatasync fails. And what it has seen. */
     private static final class FailingDisk implements AutoCloseable {
-        private static final int CALLS = 11;
+        private static final int CALLS = 12;
         private static final int PLAN_BYTES = 5 * Integer.BYTES;
         private static final int FDATASYNC = 9 * PLAN_BYTES;
         private static final int SEEN = FDATASYNC + 4 * Integer.BYTES;
