@@ -101,6 +101,7 @@ int main(int argc, char *argv[])
                      .head_s = (unsigned)options.head_seconds,
                      .interval_s = (unsigned)options.rate_window_seconds,
                      .bytes_per_s_min = (uint64_t)options.rate_bytes_a_second_min},
+        .cache_control = options.cache_control,
         .origins = {.origins = options.allow_origin, .hosts = options.allow_host},
         .log_slower_ms = options.log_slower_ms,
         .sync_after_ms = (int)options.sync_after_ms,

@@ -61,6 +61,8 @@ static const struct flag {
      offsetof(struct options, rate_bytes_a_second_min), 0, INT32_MAX},
     {"min-rate-window", "S", "10", "seconds over which -min-rate is measured", NUMBER,
      offsetof(struct options, rate_window_seconds), 1, SECONDS_MAX},
+    {"cache-control", "TEXT", "no-cache", "Cache-Control of values: what caches may do with them",
+     TEXT, offsetof(struct options, cache_control), 0, 0},
     {"allow-origin", "LIST", "none",
      "origins whose web pages may send requests, with commas between; or any, none", TEXT,
      offsetof(struct options, allow_origin), 0, 0},

@@ -103,7 +103,8 @@ class Flags(unittest.TestCase):
                 self.assertFalse(self.accepts(name, given % (largest + 1)))
             checked.add(name)
         others = set(self.flags) - checked
-        self.assertEqual({"bind", "root", "allow-origin", "allow-host", "write-behind", "version", "help"}, others)
+        self.assertEqual({"bind", "root", "cache-control", "allow-origin", "allow-host",
+                          "write-behind", "version", "help"}, others)
 
     def test_defaults_are_those_of_the_server(self):
         directory = self.enterContext(tempfile.TemporaryDirectory(prefix="rochefort-test-"))

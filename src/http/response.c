@@ -4,6 +4,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/conditions.h"
 #include "http/failure.h"
+#include "http/http_date.h"
 #include "http/service.h"
 #include "net/connections.h"
 #include "work/router.h"
@@ -21,24 +24,20 @@
 #define ALLOW_BYTES_MAX 64
 /* What an allowed foreign page may send beside what every page may. */
 #define PREFLIGHT_HEADERS "Content-Type"
-/* A value is what it was when it was read, but its prefix may be deleted and made anew. */
 #define CACHE_NEVER "no-store"
-#define CACHE_ASK_AGAIN "no-cache"
+#define CONTENT_RANGE_BYTES 48
 /* Up to here head and body are copied into one buffer and added at once. */
 #define COPIED_BYTES_MAX 4096
 #define CHUNK_SIZE_BYTES_MAX 18
 #define NS_PER_MS 1e6
 
-/* strftime costs more than all the rest of a head. */
+/* Written once a second. */
 static const char *date_now(struct service *service)
 {
     time_t now = time(NULL);
     if (now != service->date_s) {
-        struct tm utc;
         service->date_s = now;
-        if (gmtime_r(&now, &utc) == NULL ||
-            strftime(service->date, sizeof(service->date), "%a, %d %b %Y %H:%M:%S GMT", &utc) == 0)
-            service->date[0] = '\0';
+        http_date_write(now, service->date);
     }
     return service->date;
 }
@@ -101,13 +100,46 @@ static struct response_head head_of(struct exchange *exchange, int status, const
                                   .connection = connection_of(exchange)};
 }
 
-/* The head of a value: 200. */
-static struct response_head value_head_of(struct exchange *exchange, const char *type,
-                                          uint64_t length)
+/* What the head of a value points at. */
+struct value_lines {
+    struct response_validators validators;
+    char tag[CONDITIONS_TAG_BYTES], modified[HTTP_DATE_BYTES], range[CONTENT_RANGE_BYTES];
+};
+
+static void write_validators(const struct exchange *exchange, struct value_lines *lines)
 {
-    struct response_head head = head_of(exchange, 200, type, length);
-    if (exchange->job.kind == JOB_READ)
-        head.cache_control = CACHE_ASK_AGAIN;
+    const struct job *job = &exchange->job;
+    struct conditions_value value = {job->value_bytes, job->time_ns};
+    int64_t modified_s = (int64_t)(job->time_ns / CLOCK_NS_PER_SECOND);
+    if (modified_s > exchange->service->date_s)
+        modified_s = exchange->service->date_s; /* the clock was set back */
+    conditions_tag(&value, lines->tag);
+    http_date_write(modified_s, lines->modified);
+    lines->validators = (struct response_validators){lines->tag, lines->modified};
+}
+
+/* The head of a 200, or of the 206, 304 or 416 for a value. */
+static struct response_head value_head_of(struct exchange *exchange, int status, const char *type,
+                                          uint64_t length, struct value_lines *lines)
+{
+    const struct job *job = &exchange->job;
+    struct response_head head = head_of(exchange, status, type, length);
+    if (job->kind != JOB_READ)
+        return head;
+    write_validators(exchange, lines);
+    if (status == 416) {
+        (void)snprintf(lines->range, sizeof(lines->range), "bytes */%" PRIu32, job->value_bytes);
+        head.content_range = lines->range;
+        return head;
+    }
+    head.validators = &lines->validators;
+    head.cache_control = exchange->service->cache_control;
+    if (job->range_bytes > 0) {
+        (void)snprintf(lines->range, sizeof(lines->range), "bytes %" PRIu32 "-%" PRIu32 "/%" PRIu32,
+                       job->range_first, job->range_first + job->range_bytes - 1, job->value_bytes);
+        head.status = 206;
+        head.content_range = lines->range;
+    }
     return head;
 }
 
@@ -155,7 +187,8 @@ static void send_bytes(struct exchange *exchange, const struct response_head *he
 
 void response_whole(struct exchange *exchange, const char *type, const void *body, size_t bytes)
 {
-    struct response_head head = value_head_of(exchange, type, bytes);
+    struct value_lines lines;
+    struct response_head head = value_head_of(exchange, 200, type, bytes, &lines);
     send_bytes(exchange, &head, body, bytes);
 }
 
@@ -163,7 +196,8 @@ void response_buffer(struct exchange *exchange, const char *type, struct evbuffe
                      uint64_t bytes)
 {
     struct evbuffer *output = connection_output(exchange->connection);
-    struct response_head head = value_head_of(exchange, type, bytes);
+    struct value_lines lines;
+    struct response_head head = value_head_of(exchange, 200, type, bytes, &lines);
     if (!add(output, &head, NULL, 0) ||
         (body != NULL && !is_head(exchange) && evbuffer_add_buffer(output, body) != 0)) {
         response_abort(exchange);
@@ -206,6 +240,23 @@ void response_not_allowed(struct exchange *exchange, const char *path, const cha
     send_line(exchange, &head, text, (size_t)length);
 }
 
+void response_not_modified(struct exchange *exchange)
+{
+    struct value_lines lines;
+    struct response_head head = value_head_of(exchange, 304, NULL, RESPONSE_NO_BODY, &lines);
+    send_bytes(exchange, &head, NULL, 0);
+}
+
+void response_no_such_range(struct exchange *exchange)
+{
+    char text[RESPONSE_HEAD_BYTES_MAX];
+    struct value_lines lines;
+    struct response_head head = value_head_of(exchange, 416, TYPE_TEXT, 0, &lines);
+    int length = snprintf(text, sizeof(text) - 1, "the value has %" PRIu32 " bytes, from 0 on",
+                          exchange->job.value_bytes);
+    send_line(exchange, &head, text, (size_t)length);
+}
+
 void response_options(struct exchange *exchange, const char *allow)
 {
     char methods[ALLOW_BYTES_MAX];
@@ -233,7 +284,8 @@ void response_begin(struct exchange *exchange, const char *type, uint64_t bytes)
     if (bytes == RESPONSE_LENGTH_UNKNOWN && http_1_0)
         /* there are no chunks: only the end of the connection ends the body */
         connection_close_after_reply(exchange->connection);
-    struct response_head head = value_head_of(exchange, type, bytes);
+    struct value_lines lines;
+    struct response_head head = value_head_of(exchange, 200, type, bytes, &lines);
     exchange->chunked = bytes == RESPONSE_LENGTH_UNKNOWN && !http_1_0;
     exchange->head_lost = !add(connection_output(exchange->connection), &head, NULL, 0);
 }

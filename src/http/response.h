@@ -30,8 +30,8 @@ struct evbuffer;
 /* 200. `bytes` bytes at `body` are copied. With HEAD only the head is sent. */
 void response_whole(struct exchange *exchange, const char *type, const void *body, size_t bytes);
 
-/* 200. Takes the content of `body`. With NULL `body`, or HEAD: the head alone, for a body of
- * `bytes` bytes. */
+/* 200, or 206 if the job is a JOB_READ of a part. Takes the content of `body`. With NULL `body`, or
+ * HEAD: the head alone, for a body of `bytes` bytes. */
 void response_buffer(struct exchange *exchange, const char *type, struct evbuffer *body,
                      uint64_t bytes);
 
@@ -48,12 +48,17 @@ void response_options(struct exchange *exchange, const char *allow);
 /* What went wrong with the job, and with which file. */
 void response_failure(struct exchange *exchange);
 
+/* Of the exchange's job, a JOB_READ that is done: 304; 416. */
+void response_not_modified(struct exchange *exchange);
+void response_no_such_range(struct exchange *exchange);
+
 /*
- * A response in pieces, 200. After each response_piece `next` is called when it is written; if the
- * client goes away the exchange ends by itself. response_last sends the last piece (NULL: none);
- * response_abort resets the connection, so that the client knows that the response is not whole. So
- * is the connection reset if a close has waited too long for the response: between two pieces, or
- * by connections.c, which asks response_overdue while one is being written.
+ * A response in pieces, 200, or 206 if the job is a JOB_READ of a part. After each response_piece
+ * `next` is called when it is written; if the client goes away the exchange ends by itself.
+ * response_last sends the last piece (NULL: none); response_abort resets the connection, so that
+ * the client knows that the response is not whole. So is the connection reset if a close has waited
+ * too long for the response: between two pieces, or by connections.c, which asks response_overdue
+ * while one is being written.
  */
 void response_begin(struct exchange *exchange, const char *type, uint64_t bytes);
 void response_piece(struct exchange *exchange, struct evbuffer *piece,

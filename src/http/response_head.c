@@ -49,6 +49,13 @@ size_t response_head_write(const struct response_head *head, char out[RESPONSE_H
     if (head->date[0] != '\0')
         at = put_line(at, "Date: ", head->date);
     at = put_line(at, "Cache-Control: ", head->cache_control);
+    if (head->validators != NULL) {
+        at = put_line(at, "ETag: ", head->validators->tag);
+        at = put_line(at, "Last-Modified: ", head->validators->modified);
+        at = put(at, "Accept-Ranges: bytes\r\n");
+    }
+    if (head->content_range != NULL)
+        at = put_line(at, "Content-Range: ", head->content_range);
     if (head->allow != NULL)
         at = put_line(at, "Allow: ", head->allow);
     if (head->retry_after_s > 0)

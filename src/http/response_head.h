@@ -20,6 +20,11 @@ enum response_connection {
     RESPONSE_CONNECTION_KEEP_ALIVE, /* to a client of HTTP/1.0 that asked for it; with Keep-Alive */
 };
 
+/* What identifies a value: ETag, Last-Modified. With them goes Accept-Ranges. */
+struct response_validators {
+    const char *tag, *modified;
+};
+
 struct response_head {
     unsigned minor_version; /* of HTTP/1: 0 or 1 */
     int status;
@@ -27,8 +32,10 @@ struct response_head {
     const char *date; /* Date; no such line if it is "" */
     /* Of the body. If unknown it is chunked, or with HTTP/1.0 ends with the connection. */
     uint64_t length;
-    const char *cache_control; /* Cache-Control */
-    const char *allow;         /* Allow; NULL: no such line */
+    const char *cache_control;                    /* Cache-Control */
+    const struct response_validators *validators; /* of a value; NULL */
+    const char *content_range;                    /* Content-Range; NULL: no such line */
+    const char *allow;                            /* Allow; NULL: no such line */
     /* Access-Control-Allow-Origin, of at most RESPONSE_ORIGIN_BYTES_MAX bytes, and Vary; NULL: no
      * such lines */
     const char *origin;

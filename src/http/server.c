@@ -162,7 +162,8 @@ static struct event_base *make_base(void)
 }
 
 /* The header lines that handlers read. */
-static const char *const forwarded[] = {"Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", NULL};
+static const char *const forwarded[] = {"Origin",   "Sec-Fetch-Site", "Sec-Fetch-Mode",    "Range",
+                                        "If-Range", "If-None-Match",  "If-Modified-Since", NULL};
 
 /* Bodies that no endpoint takes are read as well, so that the reply can say what is wrong. */
 static void set_limits(struct server *server)
@@ -288,6 +289,7 @@ int server_start(const struct server_options *options, struct server **out)
     server->service.value_bytes_max = options->max_value_bytes;
     server->service.log_slower_ms = options->log_slower_ms;
     server->service.origins = options->origins;
+    server->service.cache_control = options->cache_control;
     server->service.idle_s = options->timeouts.idle_s;
     event_set_log_callback(on_libevent_log);
     int error = make_all(server, &step);

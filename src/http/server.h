@@ -22,7 +22,8 @@ struct server_options {
     unsigned workers, buckets, max_connections, max_in_flight, max_files;
     uint64_t max_value_bytes, max_buffered_bytes;
     struct timeouts timeouts;
-    int64_t log_slower_ms; /* -1: no request is logged */
+    int64_t log_slower_ms;     /* -1: no request is logged */
+    const char *cache_control; /* of values */
     struct origin_rules origins;
     int sync_after_ms; /* an append is on the disk by then; 0: before its reply, -1: never */
 };

@@ -21,6 +21,7 @@ struct service {
     uint64_t value_bytes_max;
     unsigned idle_s;       /* a connection without a request is closed after so long; 0: never */
     int64_t log_slower_ms; /* a request that took longer is logged; -1: none is */
+    const char *cache_control; /* Cache-Control of a value */
     struct origin_rules origins;
     bool stopping; /* no new requests are served */
     struct exchange_list free_exchanges;

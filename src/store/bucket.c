@@ -303,6 +303,7 @@ int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capa
     if (value_got < capacity && value_got < header.value_bytes)
         return missing_error(cached_only);
     found->value_bytes = header.value_bytes;
+    found->time_ns = header.time_ns;
     found->read_bytes = (uint32_t)value_got;
     return 0;
 }

@@ -90,6 +90,7 @@ void bucket_rollback(struct bucket *bucket, int64_t tail);
 /* What bucket_read found. */
 struct bucket_value {
     uint32_t value_bytes; /* length of the whole value */
+    uint64_t time_ns;     /* of the append */
     uint32_t read_bytes;  /* how much of its beginning is in the buffer now */
 };
 

@@ -46,7 +46,8 @@ enum job_kind {
 /* How far a read has come; only reader.c touches it. */
 struct job_progress {
     uint64_t file_id;    /* of the file in which the value at hand begins, see bucket_file_id */
-    uint32_t value_done; /* bytes of the value at hand that are in pieces */
+    uint32_t value_done; /* up to this byte the value at hand is in pieces */
+    bool range_begun;    /* JOB_READ of a part: it was found */
     bool value_open;     /* JOB_READ_MULTI: in the middle of a value */
 };
 
@@ -71,9 +72,12 @@ struct job {
     uint64_t id_hash;         /* picks the bucket */
     struct evbuffer *value;   /* JOB_APPEND: 1 .. RECORD_VALUE_BYTES_MAX bytes, only read */
     struct evbuffer *offsets; /* JOB_READ_MULTI: little-endian u64 each; drained as they are read */
-    bool header_only;         /* JOB_READ: only the length is wanted */
-    bool sync;      /* JOB_APPEND: done when it is on the disk; result: the error is of the sync */
-    int64_t offset; /* JOB_READ: where; JOB_APPEND: result; JOB_READ_MULTI: the one at hand */
+    bool header_only;         /* JOB_READ: only the length and the time are wanted */
+    uint32_t range_first,
+        range_bytes; /* JOB_READ: this part of the value, if `range_bytes` is not
+                      * 0; `value_bytes` and `time_ns` say which value it must be */
+    bool sync;       /* JOB_APPEND: done when it is on the disk; result: the error is of the sync */
+    int64_t offset;  /* JOB_READ: where; JOB_APPEND: result; JOB_READ_MULTI: the one at hand */
 
     /* result */
     int error;              /* 0, -errno, one of store/error.h or JOB_TOO_MANY_IN_FLIGHT */
@@ -81,6 +85,7 @@ struct job {
     bool has_bucket;        /* false: the prefix could not be opened, or the job was refused */
     unsigned bucket;        /* the bucket of the id, if `has_bucket` */
     uint32_t value_bytes;   /* JOB_READ: length of the whole value */
+    uint64_t time_ns;       /* JOB_READ: when it was appended, since 1970 */
     uint32_t small_bytes;   /* JOB_READ: bytes in `small`, if `piece` is NULL */
     uint64_t partial_bytes; /* JOB_READ_MULTI with an error: so many bytes at the end of the reply,
                              * of this piece and earlier ones, belong to the value that failed */

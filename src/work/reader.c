@@ -29,10 +29,16 @@ static size_t piece_bytes(const struct job *job)
     return job->piece != NULL ? evbuffer_get_length(job->piece) : 0;
 }
 
+/* Up to which byte the value at hand is wanted. */
+static uint32_t value_end(const struct job *job)
+{
+    return job->range_bytes > 0 ? job->range_first + job->range_bytes : job->value_bytes;
+}
+
 /* How much more of the value at hand belongs into the piece. */
 static size_t value_room(const struct job *job)
 {
-    size_t used = piece_bytes(job), rest = job->value_bytes - job->progress.value_done;
+    size_t used = piece_bytes(job), rest = value_end(job) - job->progress.value_done;
     if (used + rest <= JOB_PIECE_BYTES_MAX)
         return rest;
     return used < JOB_PIECE_BYTES ? JOB_PIECE_BYTES - used : 0;
@@ -124,6 +130,25 @@ static int begin_single(struct job *job, struct bucket *bucket, uint32_t usual_b
                        !may_wait, found);
 }
 
+/* A part of a value that the caller knows; of what is before it only the header is read. */
+static int read_range(struct job *job, struct bucket *bucket, bool may_wait)
+{
+    struct job_progress *progress = &job->progress;
+    struct bucket_value found = {0};
+    if (!progress->range_begun) {
+        int error = bucket_read(bucket, job->offset, NULL, 0, !may_wait, &found);
+        if (error != 0)
+            return error;
+        if (found.value_bytes != job->value_bytes || found.time_ns != job->time_ns)
+            return STORE_CHANGED;
+        progress->value_done = job->range_first;
+        progress->range_begun = true;
+    }
+    int error = read_rest(job, bucket, may_wait, NULL, 0);
+    job->more = error == 0 && progress->value_done < value_end(job);
+    return error;
+}
+
 static int read_single(struct job *job, struct bucket *bucket, uint32_t usual_bytes, bool may_wait)
 {
     struct bucket_value found = {0};
@@ -133,6 +158,7 @@ static int read_single(struct job *job, struct bucket *bucket, uint32_t usual_by
         if (error != 0)
             return error;
         job->value_bytes = found.value_bytes;
+        job->time_ns = found.time_ns;
         job->small_bytes = found.read_bytes;
         if (job->header_only || found.read_bytes == found.value_bytes)
             return 0;
@@ -270,14 +296,17 @@ static int read_multi(struct job *job, struct bucket *bucket, bool may_wait,
 static void prefetch_single(const struct job *job, const struct bucket *bucket,
                             uint32_t usual_bytes)
 {
-    size_t likely = job->value_bytes;
+    size_t likely = value_end(job), done = job->progress.value_done;
     if (job->header_only)
         likely = 0;
     else if (likely == 0)
         likely = usual_bytes > FIRST_READ_BYTES ? usual_bytes : FIRST_READ_BYTES;
-    bucket_prefetch(bucket, job->offset + job->progress.value_done,
-                    RECORD_HEADER_BYTES +
-                        smaller(likely - job->progress.value_done, JOB_PIECE_BYTES));
+    if (job->range_bytes > 0 && !job->progress.range_begun) {
+        bucket_prefetch(bucket, job->offset, RECORD_HEADER_BYTES);
+        done = job->range_first;
+    }
+    bucket_prefetch(bucket, job->offset + (int64_t)done,
+                    RECORD_HEADER_BYTES + smaller(likely - done, JOB_PIECE_BYTES));
 }
 
 /* A value must not begin in one file and go on in another: the file may have been replaced. */
@@ -285,7 +314,8 @@ static bool is_same_file(struct job *job, const struct bucket *bucket)
 {
     struct job_progress *progress = &job->progress;
     uint64_t file_id = bucket_file_id(bucket);
-    bool begun = job->kind == JOB_READ ? progress->value_done > 0 : progress->value_open;
+    bool begun = job->kind == JOB_READ ? progress->value_done > 0 || progress->range_begun
+                                       : progress->value_open;
     if (begun && progress->file_id != file_id)
         return false;
     progress->file_id = file_id;
@@ -316,6 +346,8 @@ enum reader_result reader_read(struct job *job, struct bucket *bucket, uint32_t 
     int error;
     if (!is_same_file(job, bucket))
         error = STORE_CHANGED;
+    else if (single && job->range_bytes > 0)
+        error = read_range(job, bucket, may_wait);
     else if (single)
         error = read_single(job, bucket, *usual_bytes, may_wait);
     else

@@ -133,11 +133,12 @@ size_t reply_read(char *bytes, size_t length, bool to_head, bool ended, struct r
     if (*wrong != NULL)
         return 0;
     reply->body = bytes + head_bytes;
-    if (reply->status == 204 && (frame.chunked || frame.length != LENGTH_UNKNOWN))
-        *wrong = "a 204 with a length";
+    bool bodiless = reply->status == 204 || reply->status == 304;
+    if (bodiless && (frame.chunked || frame.length != LENGTH_UNKNOWN))
+        *wrong = "a 204 or 304 with a length";
     if (*wrong != NULL)
         return 0;
-    if (to_head || reply->status < 200 || reply->status == 204)
+    if (to_head || reply->status < 200 || bodiless)
         return head_bytes;
     if (frame.chunked) {
         size_t taken = read_chunks(bytes + head_bytes, length - head_bytes, reply, wrong);
