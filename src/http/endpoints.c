@@ -10,6 +10,8 @@
 #include "http/service.h"
 
 #define PATH_BYTES_SHOWN 200
+/* `curl -T` sends a PUT, which proxies may send twice: each would be a record. */
+#define PUT_HINT "to send a file use -X POST -T FILE"
 
 static const struct endpoint {
     const char *path;
@@ -110,7 +112,8 @@ void endpoints_dispatch(struct exchange *exchange)
         return;
     }
     if ((endpoint->methods & (int)method) == 0) {
-        response_not_allowed(exchange, endpoint->path, endpoint->allow);
+        response_not_allowed(exchange, endpoint->path, endpoint->allow,
+                             method == EVHTTP_REQ_PUT ? PUT_HINT : "use one of these methods");
         return;
     }
     const char *wrong = query_parse(question != NULL ? question + 1 : NULL, &exchange->query);

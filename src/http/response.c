@@ -230,13 +230,13 @@ void response_text(struct exchange *exchange, int status, const char *format, ..
     send_line(exchange, &head, text, bytes);
 }
 
-void response_not_allowed(struct exchange *exchange, const char *path, const char *allow)
+void response_not_allowed(struct exchange *exchange, const char *path, const char *allow,
+                          const char *hint)
 {
     char text[RESPONSE_HEAD_BYTES_MAX];
     struct response_head head = head_of(exchange, 405, TYPE_TEXT, 0);
     head.allow = allow;
-    int length =
-        snprintf(text, sizeof(text) - 1, "%s takes %s; use one of these methods", path, allow);
+    int length = snprintf(text, sizeof(text) - 1, "%s takes %s; %s", path, allow, hint);
     send_line(exchange, &head, text, (size_t)length);
 }
 

@@ -39,8 +39,9 @@ void response_buffer(struct exchange *exchange, const char *type, struct evbuffe
 void response_text(struct exchange *exchange, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* 405; `allow` are the methods that the path takes. */
-void response_not_allowed(struct exchange *exchange, const char *path, const char *allow);
+/* 405; `allow` are the methods that the path takes, `hint` says what to do. */
+void response_not_allowed(struct exchange *exchange, const char *path, const char *allow,
+                          const char *hint);
 
 /* 204; `allow` are the methods that the path takes beside OPTIONS. */
 void response_options(struct exchange *exchange, const char *allow);

@@ -162,8 +162,9 @@ static struct event_base *make_base(void)
 }
 
 /* The header lines that handlers read. */
-static const char *const forwarded[] = {"Origin",   "Sec-Fetch-Site", "Sec-Fetch-Mode",    "Range",
-                                        "If-Range", "If-None-Match",  "If-Modified-Since", NULL};
+static const char *const forwarded[] = {
+    "Origin",        "Sec-Fetch-Site",    "Sec-Fetch-Mode", "Range", "If-Range",
+    "If-None-Match", "If-Modified-Since", "Content-Type",   NULL};
 
 /* Bodies that no endpoint takes are read as well, so that the reply can say what is wrong. */
 static void set_limits(struct server *server)

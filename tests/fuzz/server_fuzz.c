@@ -133,7 +133,7 @@ static void check_body(const struct reply *reply, const struct request *request)
 static void check_status(const struct reply *reply)
 {
     static const char cut_short[] = "the record is cut short";
-    static const int good[] = {200, 204, 206, 304, 400, 403, 404, 405, 413, 416, 417};
+    static const int good[] = {200, 204, 206, 304, 400, 403, 404, 405, 413, 415, 416, 417};
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
         if (reply->status == good[i])
             return;

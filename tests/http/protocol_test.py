@@ -97,6 +97,18 @@ class Protocol(curl.TestCase):
             self.expect(400, TEXT, "/close?storagePrefix=" + prefix)
         self.check_root_is_empty()
 
+    def test_put_is_refused_and_says_what_to_send(self):
+        """A proxy may send it twice, and each would be a record."""
+        body = self.expect(405, TEXT, "/append?id=x", "-T", __file__)
+        self.assertIn(b"-X POST -T FILE", body)
+        self.expect(200, JSON, "/append?id=x", "-X", "POST", "-T", __file__)
+
+    def test_a_form_is_refused_and_says_what_to_send(self):
+        """Its boundaries would be stored with the value."""
+        body = self.expect(415, TEXT, "/append?id=x", "-F", "file=@" + __file__)
+        self.assertIn(b"--data-binary @FILE", body)
+        self.expect(200, JSON, "/append?id=x", "--data-binary", "@" + __file__)
+
     def test_404_for_what_is_unknown_and_reading_creates_nothing(self):
         self.expect(404, TEXT, "/nothing")
         self.expect(404, TEXT, "/")
