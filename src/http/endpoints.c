@@ -113,7 +113,9 @@ void endpoints_dispatch(struct exchange *exchange)
     }
     if ((endpoint->methods & (int)method) == 0) {
         response_not_allowed(exchange, endpoint->path, endpoint->allow,
-                             method == EVHTTP_REQ_PUT ? PUT_HINT : "use one of these methods");
+                             method == EVHTTP_REQ_PUT && endpoint->handle == append_handle
+                                 ? PUT_HINT
+                                 : "use one of these methods");
         return;
     }
     const char *wrong = query_parse(question != NULL ? question + 1 : NULL, &exchange->query);

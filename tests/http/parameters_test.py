@@ -147,8 +147,10 @@ class Query(Raw):
                 status, headers, text = self.ask(method, path + "?id=a&offset=0")
                 self.assertEqual(405, status, (method, path))
                 self.assertEqual(allowed, set(headers["allow"].split(", ")))
-                self.assertEqual("%s takes %s; use one of these methods\n"
-                                 % (path, headers["allow"]), text.decode())
+                hint = "to send a file use -X POST -T FILE" if (path, method) == (
+                    "/append", "PUT") else "use one of these methods"
+                self.assertEqual("%s takes %s; %s\n"
+                                 % (path, headers["allow"], hint), text.decode())
         self.assertEqual([".rochefort.lock"], os.listdir(self.server.root))
 
     def test_options_says_the_methods_and_does_nothing(self):
