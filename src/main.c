@@ -57,6 +57,51 @@ static const char *why_no_root(int error)
     return error == -EWOULDBLOCK ? "another rochefort is using it" : store_error_text(error);
 }
 
+static int serve(const struct options *options)
+{
+    if (options->ignored_flag != NULL)
+        log_line("-%s is ignored: it has no effect any more", options->ignored_flag);
+    /* Nothing that is made from here on is open to more than the directories are; the rest is up to
+     * -mode, whatever the umask was. */
+    const mode_t file_mode = (mode_t)options->file_mode;
+    (void)umask(ACCESSPERMS & ~root_directory_mode(file_mode));
+    struct root *root;
+    int error = root_open_with_mode(options->root, file_mode, &root);
+    if (error != 0) {
+        log_line("cannot use root %s: %s", options->root, why_no_root(error));
+        return EXIT_FAILURE;
+    }
+    struct server_options server_options = {
+        .bind = options->bind,
+        .root = root,
+        .workers = (unsigned)options->workers,
+        .buckets = (unsigned)options->buckets,
+        .max_connections = fit_connections(options->max_connections),
+        .max_in_flight = (unsigned)options->max_in_flight,
+        .max_value_bytes = (uint64_t)options->max_value_bytes,
+        .max_buffered_bytes = (uint64_t)options->max_buffered_bytes,
+        .timeouts = {.idle_s = (unsigned)options->idle_seconds,
+                     .head_s = (unsigned)options->head_seconds,
+                     .interval_s = (unsigned)options->rate_window_seconds,
+                     .bytes_per_s_min = (uint64_t)options->rate_bytes_a_second_min},
+        .cache_control = options->cache_control,
+        .origins = {.origins = options->allow_origin, .hosts = options->allow_host},
+        .log_slower_ms = options->log_slower_ms,
+        .sync_after_ms = (int)options->sync_after_ms,
+    };
+    server_options.max_files = fit_files(server_options.max_connections);
+    struct server *server;
+    if (server_start(&server_options, &server) != 0) {
+        root_close(root);
+        return EXIT_FAILURE;
+    }
+    const int status = server_run(server);
+    server_stop(server);
+    root_close(root);
+    log_line("stopped");
+    return status;
+}
+
 int main(int argc, char *argv[])
 {
     if (tools_command(argc, argv))
@@ -70,51 +115,18 @@ int main(int argc, char *argv[])
     case OPTIONS_SERVE:
         break;
     }
-    if (options.ignored_flag != NULL)
-        log_line("-%s is ignored: it has no effect any more", options.ignored_flag);
     /* A connection that the client has closed and a file at its size limit are errors of the call;
      * the signals would end the process. */
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR) {
         log_line("signal: %s", strerror(errno));
         return EXIT_FAILURE;
     }
-    /* Nothing that is made from here on is open to more than the directories are; the rest is up to
-     * -mode, whatever the umask was. */
-    const mode_t file_mode = (mode_t)options.file_mode;
-    (void)umask(ACCESSPERMS & ~root_directory_mode(file_mode));
-    struct root *root;
-    int error = root_open_with_mode(options.root, file_mode, &root);
+    int error = log_start();
     if (error != 0) {
-        log_line("cannot use root %s: %s", options.root, why_no_root(error));
+        log_line("cannot start the thread of the log: %s", strerror(-error));
         return EXIT_FAILURE;
     }
-    struct server_options server_options = {
-        .bind = options.bind,
-        .root = root,
-        .workers = (unsigned)options.workers,
-        .buckets = (unsigned)options.buckets,
-        .max_connections = fit_connections(options.max_connections),
-        .max_in_flight = (unsigned)options.max_in_flight,
-        .max_value_bytes = (uint64_t)options.max_value_bytes,
-        .max_buffered_bytes = (uint64_t)options.max_buffered_bytes,
-        .timeouts = {.idle_s = (unsigned)options.idle_seconds,
-                     .head_s = (unsigned)options.head_seconds,
-                     .interval_s = (unsigned)options.rate_window_seconds,
-                     .bytes_per_s_min = (uint64_t)options.rate_bytes_a_second_min},
-        .cache_control = options.cache_control,
-        .origins = {.origins = options.allow_origin, .hosts = options.allow_host},
-        .log_slower_ms = options.log_slower_ms,
-        .sync_after_ms = (int)options.sync_after_ms,
-    };
-    server_options.max_files = fit_files(server_options.max_connections);
-    struct server *server;
-    if (server_start(&server_options, &server) != 0) {
-        root_close(root);
-        return EXIT_FAILURE;
-    }
-    const int status = server_run(server);
-    server_stop(server);
-    root_close(root);
-    log_line("stopped");
+    int status = serve(&options);
+    log_stop();
     return status;
 }

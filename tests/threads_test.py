@@ -21,6 +21,10 @@ FILE_CALLS = re.compile(
     r"|rename\w*|link\w*|symlink\w*|pread\w*|pwrite\w*|truncate|ftruncate|fallocate|fadvise\w*"
     r"|fsync|fdatasync|sync\w*|sendfile\w*|copy_file_range|flock|lseek)\(")
 
+# Those of the thread of the log: it writes, and waits. The rest is of its start and its end.
+LOG_CALLS = {"write", "futex", "rt_sigprocmask", "set_robust_list", "rseq", "prctl", "mmap",
+             "munmap", "mprotect", "madvise", "exit", "+++"}
+
 # What a start must not do with many prefixes: see what there is, or name one.
 NAMES = r"^getdents|prefix \d+|append\.\d"
 
@@ -49,19 +53,21 @@ class Traced(harness.Server):
     def lines(self):
         """All calls of all threads, from the first to the last."""
         before, loop, workers = self.all_calls()
-        return before + loop + sum(workers, [])
+        return before + loop + sum(workers, self.log_calls)
 
     def all_calls(self):
         """(calls of the loop thread before it served, while it served, [calls of each worker])"""
-        before, loop, workers = [], [], []
+        before, loop, workers, self.log_calls = [], [], [], []
         for name in sorted(os.listdir(self.trace)):
             if not name.startswith("of."):
                 continue
             with open(os.path.join(self.trace, name), errors="replace") as file:
                 lines = file.read().splitlines()
-            start = [i for i, line in enumerate(lines) if "starting http server on" in line]
-            if start:
-                before, loop = lines[:start[0]], lines[start[0] + 1:]
+            listens = [i for i, line in enumerate(lines) if line.startswith("listen(")]
+            if listens:
+                before, loop = lines[:listens[-1] + 1], lines[listens[-1] + 1:]
+            elif any("starting http server on" in line for line in lines):
+                self.log_calls = lines
             else:
                 workers.append(lines)
         return before, loop, workers
@@ -91,6 +97,7 @@ class Threads(unittest.TestCase):
         self.assertGreater(len(loop), 20)
         self.assertEqual([line for line in loop if FILE_CALLS.match(line)], [])
         self.assertEqual(len(workers), 2)
+        self.assertLessEqual(set(map(call_of, server.log_calls)), LOG_CALLS)
         calls = "\n".join("\n".join(lines) for lines in workers)
         for name in ("openat", "mkdirat", "pwritev", "preadv2", "getdents64"):
             self.assertRegex(calls, r"(?m)^%s\(" % name)
@@ -170,6 +177,10 @@ class Threads(unittest.TestCase):
             self.assertTrue([line for line in lines if line.startswith("getdents64(")])
             self.assertEqual({"prefix 70"}, set(re.findall(r"prefix \d+", "\n".join(
                 line for line in lines if FILE_CALLS.match(line)))))
+
+
+def call_of(line):
+    return re.split(r"[( ]", line)[0]
 
 
 def count_of(name, server):

@@ -120,6 +120,7 @@ static void on_signal(evutil_socket_t signal_number, short what, void *argument)
     (void)what;
     if (server->service.stopping) {
         log_line("second signal, exiting at once");
+        log_flush();
         _exit(EXIT_SIGNALLED_TWICE);
     }
     log_line("%s, stopping", strsignal((int)signal_number));
@@ -144,6 +145,8 @@ static void on_libevent_log(int severity, const char *message)
 {
     if (severity >= EVENT_LOG_WARN)
         log_line("libevent: %s", message);
+    if (severity >= EVENT_LOG_ERR)
+        log_flush(); /* libevent ends the process after it */
 }
 
 static struct event_base *make_base(void)
@@ -319,6 +322,7 @@ void server_iterate(struct server *server, bool may_sleep)
     pool_awake(server->pool);
     if (result < 0) {
         log_line("event loop: %s", strerror(errno));
+        log_flush();
         _exit(EXIT_FAILURE);
     }
     connections_run(server->connections);
@@ -336,6 +340,7 @@ int server_run(struct server *server)
     if (router_in_flight(server->service.router) > 0) {
         log_line("the disk holds up %u requests; not waiting",
                  router_in_flight(server->service.router));
+        log_flush();
         _exit(server->root_lost ? SERVER_ROOT_LOST : EXIT_FAILURE);
     }
     return server->root_lost ? SERVER_ROOT_LOST : EXIT_SUCCESS;

@@ -34,6 +34,7 @@ void router_free(struct router *router)
         return;
     if (router->in_flight > 0) {
         log_line("%u requests are still in flight", router->in_flight);
+        log_flush();
         abort();
     }
     prefix_table_clear(&router->prefixes);

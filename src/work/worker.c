@@ -50,6 +50,7 @@ static void push_or_abort(struct ring *ring, struct job *job)
     if (ring_push(ring, job))
         return;
     log_line("a ring between loop and worker is full; this must not happen");
+    log_flush();
     abort();
 }
 
