@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/standard_streams.h"
 #include "http/server.h"
 #include "options.h"
 #include "store/error.h"
@@ -104,6 +105,8 @@ static int serve(const struct options *options)
 
 int main(int argc, char *argv[])
 {
+    if (standard_streams_open() != 0)
+        return EXIT_FAILURE; /* and there is nobody to tell */
     if (tools_command(argc, argv))
         return tools_run(argc, argv);
     struct options options;

@@ -13,6 +13,7 @@ failing_calls(base/log_thread pthread_create pthread_sigmask pthread_condattr_in
 unit_test(base/line_queue base)
 unit_test(base/decimal base)
 unit_test(base/printable base)
+unit_test(base/standard_streams base)
 unit_test(base/utf8 base)
 unit_test(store/record store)
 unit_test(store/error store)
