@@ -119,7 +119,8 @@ static void check_body(const struct reply *reply, const struct request *request)
     int64_t offset;
     if (reply->status == 204)
         need(request != NULL && request->is_options, "a 204 to another method than OPTIONS");
-    else if (reply->status != 200 && reply->status != 206 && reply->status != 304 && (request == NULL || !request->is_head))
+    else if (reply->status != 200 && reply->status != 206 && reply->status != 304 &&
+             (request == NULL || !request->is_head))
         need(reply->text && reply->body_bytes > 1 &&
                  memchr(reply->body, '\n', reply->body_bytes) ==
                      reply->body + reply->body_bytes - 1,

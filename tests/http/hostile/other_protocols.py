@@ -1,5 +1,5 @@
 """Other protocols, and requests to become one. "it waits": that client would wait for a reply."""
-from hostile.row import READ, get, lines, refused, served
+from hostile.row import READ, STORED, get, lines, refused, served
 
 HELLO = (b"\x16\x03\x01\x00\x70\x01\x00\x00\x6c\x03\x03" + bytes(range(0x80, 0xa0)) + b"\x20"
          + bytes(range(0xa0, 0xc0)) + b"\x00\x02\x13\x01\x01\x00\x00\x21" + b"\x00" * 33)
@@ -53,8 +53,11 @@ ROWS = [
     served("h2c", get(b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c",
                       b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"), "the same", READ),
     served("upgrade to TLS", get(b"Connection: Upgrade", b"Upgrade: TLS/1.0"), "the same", READ),
-    served("range", get(b"Range: bytes=0-0", b"If-Range: x"), "a range may be ignored", READ),
-    served("conditions", get(b"If-None-Match: *", b"If-Match: x"), "the value never changes", READ),
+    served("range of another value", get(b"Range: bytes=0-0", b"If-Range: x"),
+           "the whole of this one", READ),
+    served("range", get(b"Range: bytes=0-5"), "a part, and no more", (206, STORED[:6])),
+    served("range that is not there", get(b"Range: bytes=100-"), "a refusal", (416, None)),
+    served("conditions", get(b"If-None-Match: *", b"If-Match: x"), "no body to skip", (304, b"")),
     served("method in a header", get(b"X-HTTP-Method-Override: DELETE"), "not listened to", READ),
     served("target in a header", get(b"X-Original-URL: /close", b"X-Rewrite-URL: /close"),
            "not listened to", READ),
