@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/printable.h"
 #include "net/listener.h"
 #include "store/prefix.h"
 #include "store/record.h"
@@ -215,40 +216,40 @@ static bool set_flag(const struct flag *flag, const char *text, struct options *
         bool good = flag->kind == TEXT ? text[0] != '\0' : listener_address_valid(text);
         *(const char **)field = text;
         if (!good)
-            (void)fprintf(stderr, "rochefort: -%s: \"%s\" is not of the form %s\n", flag->name,
-                          text, flag->kind == TEXT ? "DIR" : "host:port, :port or [v6]:port");
+            printable_print(stderr, "rochefort: -%s: \"%s\" is not of the form %s\n", flag->name,
+                            text, flag->kind == TEXT ? "DIR" : "host:port, :port or [v6]:port");
         return good;
     }
     if (flag->kind == SYNC) {
         bool good = parse_sync(flag, text, field);
         if (!good)
-            (void)fprintf(stderr,
-                          "rochefort: -%s: \"%s\" is not never, always or interval:MS, with MS "
-                          "from %lld to %lld\n",
-                          flag->name, text, (long long)flag->least, (long long)flag->most);
+            printable_print(stderr,
+                            "rochefort: -%s: \"%s\" is not never, always or interval:MS, with MS "
+                            "from %lld to %lld\n",
+                            flag->name, text, (long long)flag->least, (long long)flag->most);
         return good;
     }
     if (flag->kind == MODE) {
         bool good = parse_mode(flag, text, field);
         if (!good)
-            (void)fprintf(stderr,
-                          "rochefort: -%s: \"%s\" is not 0600, 0604, 0640, 0644, 0660 or 0664\n",
-                          flag->name, text);
+            printable_print(stderr,
+                            "rochefort: -%s: \"%s\" is not 0600, 0604, 0640, 0644, 0660 or 0664\n",
+                            flag->name, text);
         return good;
     }
     if (flag->kind == IGNORED)
         options->ignored_flag = flag->name;
     if (parse_number(flag, text, field))
         return true;
-    (void)fprintf(stderr, "rochefort: -%s: \"%s\" is not a number from %lld to %lld%s\n",
-                  flag->name, text, (long long)flag->least, (long long)flag->most,
-                  takes_units(flag) ? ", with KiB, MiB, GiB or nothing after it" : "");
+    printable_print(stderr, "rochefort: -%s: \"%s\" is not a number from %lld to %lld%s\n",
+                    flag->name, text, (long long)flag->least, (long long)flag->most,
+                    takes_units(flag) ? ", with KiB, MiB, GiB or nothing after it" : "");
     return false;
 }
 
 static enum options_result wrong(const char *argument, const char *why)
 {
-    (void)fprintf(stderr, "rochefort: %s: %s; see rochefort -help\n", argument, why);
+    printable_print(stderr, "rochefort: %s: %s; see rochefort -help\n", argument, why);
     return OPTIONS_WRONG;
 }
 

@@ -48,6 +48,7 @@ server_test(tools/repair_test.py)
 server_test(tools/random_damage_test.py)
 server_test(tools/interrupt_test.py)
 server_test(tools/torn_test.py)
+server_test(tools/names_test.py)
 set_tests_properties(http/proxies_test.py PROPERTIES TIMEOUT 900) # three proxies, one after another
 # These take as long as their variables say; see README.md.
 set_tests_properties(http/soak_test.py http/memory_test.py fault/kill_test.py

@@ -25,3 +25,24 @@ void printable_make(char *text, size_t bytes)
             memset(text + at, '?', length);
     }
 }
+
+void printable_vprint(FILE *stream, const char *format, va_list arguments)
+{
+    char text[PRINTABLE_BYTES_MAX + 1]; /* and a NUL */
+    int length = vsnprintf(text, sizeof(text), format, arguments);
+    if (length <= 0)
+        return;
+    size_t bytes = (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1;
+    printable_make(text, bytes);
+    if (format[strlen(format) - 1] == '\n')
+        text[bytes - 1] = '\n';
+    (void)fwrite(text, 1, bytes, stream);
+}
+
+void printable_print(FILE *stream, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    printable_vprint(stream, format, arguments);
+    va_end(arguments);
+}

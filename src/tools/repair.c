@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/file_io.h"
+#include "base/printable.h"
 #include "tools/gap.h"
 #include "tools/output.h"
 #include "tools/report.h"
@@ -117,8 +118,8 @@ static int lengthen_last_gap(struct repair *repair)
 static int drop_part(struct repair *repair, const struct scan_part *part, const char *what)
 {
     report_progress_end();
-    (void)printf("%s: offset %" PRId64 ": dropped: %s, %" PRId64 " bytes\n", repair->path,
-                 part->offset, what, part->bytes);
+    printable_print(stdout, "%s: offset %" PRId64 ": dropped: %s, %" PRId64 " bytes\n",
+                    repair->path, part->offset, what, part->bytes);
     repair->ranges++;
     repair->range_bytes += (uint64_t)part->bytes;
     return make_gap(repair, part->bytes);
@@ -228,9 +229,11 @@ int repair_run(int count, char *const arguments[])
             status = TOOLS_USAGE;
     }
     if (status == TOOLS_WHOLE)
-        (void)printf("%s: kept %" PRIu64 " records of %" PRIu64 " bytes, dropped %" PRIu64
-                     " ranges of %" PRIu64 " bytes; all offsets are as before\n",
-                     out, repair.records, repair.record_bytes, repair.ranges, repair.range_bytes);
+        printable_print(stdout,
+                        "%s: kept %" PRIu64 " records of %" PRIu64 " bytes, dropped %" PRIu64
+                        " ranges of %" PRIu64 " bytes; all offsets are as before\n",
+                        out, repair.records, repair.record_bytes, repair.ranges,
+                        repair.range_bytes);
     if (repair.fd >= 0)
         (void)close(repair.fd);
     free(repair.buffer);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/printable.h"
 
 #define PROGRESS_EVERY_MS 200
 
@@ -24,7 +25,7 @@ void report_line(const char *format, ...)
     report_progress_end();
     (void)fputs("rochefort: ", stderr);
     va_start(arguments, format);
-    (void)vfprintf(stderr, format, arguments);
+    printable_vprint(stderr, format, arguments);
     va_end(arguments);
     (void)fputc('\n', stderr);
 }
@@ -38,8 +39,9 @@ void report_progress(const char *path, int64_t done, int64_t size)
     if (now_ms - last_ms < PROGRESS_EVERY_MS)
         return;
     last_ms = now_ms;
-    (void)fprintf(stderr, "\r\033[K%s: %lld of %lld MiB", path, (long long)(done >> 20),
-                  (long long)(size >> 20));
+    (void)fputs("\r\033[K", stderr);
+    printable_print(stderr, "%s: %lld of %lld MiB", path, (long long)(done >> 20),
+                    (long long)(size >> 20));
     (void)fflush(stderr);
     shown = true;
 }

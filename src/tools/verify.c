@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/printable.h"
 #include "tools/report.h"
 #include "tools/scan.h"
 #include "tools/targets.h"
@@ -32,8 +33,8 @@ static bool is_damaged(const struct tally *tally)
 static void print_part(const struct tally *tally, const struct scan_part *part, const char *what)
 {
     report_progress_end();
-    (void)printf("%s: offset %" PRId64 ": %s, %" PRId64 " bytes", tally->path, part->offset, what,
-                 part->bytes);
+    printable_print(stdout, "%s: offset %" PRId64 ": %s, %" PRId64 " bytes", tally->path,
+                    part->offset, what, part->bytes);
     if (part->unreadable_bytes > 0)
         (void)printf(", of which the disk cannot read %" PRIu64, part->unreadable_bytes);
     (void)putchar('\n');
@@ -140,7 +141,7 @@ static int verify_file(const char *path, bool follow, struct tally *total)
         report_line("%s: %s", path, strerror(-error));
         return -1;
     }
-    (void)printf("%s: ", path);
+    printable_print(stdout, "%s: ", path);
     print_tally(&tally, true);
     add_tally(total, &tally);
     return 0;

@@ -7,7 +7,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "base/printable.h"
 
@@ -106,12 +108,70 @@ static void all_pairs_end_printable(void **state)
     }
 }
 
+static char printed[2 * PRINTABLE_BYTES_MAX];
+
+static void __attribute__((format(printf, 1, 2))) print(const char *format, ...)
+{
+    FILE *stream = fmemopen(printed, sizeof(printed), "w");
+    va_list arguments;
+    assert_non_null(stream);
+    printed[0] = '\0';
+    va_start(arguments, format);
+    printable_vprint(stream, format, arguments);
+    va_end(arguments);
+    assert_int_equal(fclose(stream), 0); /* adds a NUL to what is there */
+}
+
+static void what_is_printed_is_printable_but_for_the_newline_of_the_format(void **state)
+{
+    (void)state;
+    print("%s: %d\n", "a\x1b[2J\nb\xff", 7);
+    assert_string_equal(printed, "a?[2J?b?: 7\n");
+    print("%s", "no newline of the format's\n");
+    assert_string_equal(printed, "no newline of the format's?");
+    print("one\ntwo\n");
+    assert_string_equal(printed, "one?two\n");
+    print("\n");
+    assert_string_equal(printed, "\n");
+    print("%s", "");
+    assert_string_equal(printed, "");
+    print("%lc", (wint_t)0x7fffffff); /* there is no such character */
+    assert_string_equal(printed, "");
+    FILE *stream = fmemopen(printed, sizeof(printed), "w");
+    assert_non_null(stream);
+    printable_print(stream, "%c%s\n", '\t', "last");
+    assert_int_equal(fclose(stream), 0);
+    assert_string_equal(printed, "?last\n");
+}
+
+static void what_is_too_long_is_cut_and_its_line_ends(void **state)
+{
+    (void)state;
+    static char text[PRINTABLE_BYTES_MAX + 100];
+    memset(text, 't', sizeof(text) - 1);
+    for (int more = -2; more < 3; more++) {
+        int bytes = PRINTABLE_BYTES_MAX + more;
+        size_t kept =
+            bytes < PRINTABLE_BYTES_MAX - 1 ? (size_t)bytes : (size_t)PRINTABLE_BYTES_MAX - 1;
+        print("%.*s\n", bytes, text);
+        assert_int_equal(strlen(printed), kept + 1);
+        assert_memory_equal(printed, text, kept);
+        assert_int_equal(printed[kept], '\n');
+    }
+    memcpy(text + PRINTABLE_BYTES_MAX - 2, "\xe2\x82\xac", 3); /* cut inside */
+    print("%s", text);
+    assert_int_equal(strlen(printed), PRINTABLE_BYTES_MAX);
+    assert_string_equal(printed + PRINTABLE_BYTES_MAX - 3, "t??");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_become_what_they_must),
         cmocka_unit_test(each_byte_alone),
         cmocka_unit_test(all_pairs_end_printable),
+        cmocka_unit_test(what_is_printed_is_printable_but_for_the_newline_of_the_format),
+        cmocka_unit_test(what_is_too_long_is_cut_and_its_line_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
