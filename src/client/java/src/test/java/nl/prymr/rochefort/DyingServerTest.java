@@ -110,7 +110,7 @@ class DyingServerTest {
         String sent = "POST /append?id=00 HTTP/1.1\r\nHost: 127.0.0.1:12345\r\nContent-Length: 5"
                 + "\r\n\r\n12345";
         try (RogueServer rogue = new RogueServer(connection -> {
-            connection.readBytes(connection.number - 1);
+            connection.readBytes(connection.number); // at least one, or it may not be sent at all
             end(how, connection, over);
         }); Client client = client(rogue, how)) {
             List<CompletableFuture<Long>> appends = new ArrayList<>();
@@ -124,6 +124,21 @@ class DyingServerTest {
             }
             over.countDown();
             assertEquals(sent.length(), rogue.accepted.get(), "each is sent once");
+        }
+    }
+
+    /** The client may or may not have sent it by then, and says so. */
+    @Test
+    void resetAtOnce() throws Exception {
+        try (RogueServer rogue = new RogueServer(RogueServer.Connection::reset);
+                Client client = new Client(rogue.url())) {
+            for (int i = 1; i <= 100; i++) {
+                RochefortException e = assertThrows(RochefortException.class,
+                        () -> client.append("id", new byte[5]));
+                assertEquals(e.mayHaveHappened(), !e.getMessage().contains(": not sent: "),
+                        e.toString());
+                assertEquals(i, rogue.accepted.get(), "each is sent once");
+            }
         }
     }
 

@@ -128,9 +128,12 @@ final class RogueServer implements AutoCloseable {
             socket.close();
         }
 
-        /** Reports whether the client has closed, as far as is known now. */
+        /**
+         * Reports whether the client has closed. Waits a little: on a busy machine the kernel may
+         * deliver the end of one connection after the beginning of the next.
+         */
         boolean ended() throws IOException {
-            socket.setSoTimeout(1);
+            socket.setSoTimeout(100);
             try {
                 return in.read() < 0;
             } catch (SocketTimeoutException e) {
