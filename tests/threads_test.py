@@ -164,7 +164,7 @@ class Threads(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="rochefort-many-") as root:
             for number in range(200):
                 for bucket in range(4):
-                    records.write_bucket(root, "prefix %d" % number, [b"v"], bucket)
+                    records.write_bucket(root, "prefix %d" % number, [b"v"], bucket, buckets=4)
             with Traced(root=root) as server:
                 pass  # it starts, and gets no request
             lines = server.lines()

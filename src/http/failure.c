@@ -1,11 +1,49 @@
 #include "http/failure.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "http/service.h"
 #include "http/status.h"
 #include "store/error.h"
+#include "store/manifest.h"
+#include "store/names.h"
+
+/* Of a prefix: "<root>/<name>". */
+#define PATH_BYTES (PATH_MAX + PREFIX_NAME_BYTES_MAX + 1)
+
+/* What helps, for the end of the line; "" if nothing is known. */
+static const char *find_help(int error)
+{
+    switch (error) {
+    case STORE_NO_MANIFEST:
+    case STORE_MANIFEST_TORN:
+    case STORE_MANIFEST_INVALID:
+        return "; stop the server and run: rochefort adopt -hash xxh3|fnv1a ";
+    case STORE_FILES_MISSING:
+        return "; bring them back, or stop the server and run: rochefort adopt -missing ";
+    case STORE_FILES_ADDITIONAL:
+        return "; move them away, or stop the server and look at it: rochefort verify ";
+    default:
+        return "";
+    }
+}
+
+/* The prefix could not be opened. */
+static void describe_prefix(const struct job *job, const char *meaning, const char *root,
+                            const char *prefix, char out[FAILURE_TEXT_BYTES_MAX])
+{
+    char path[PATH_BYTES], file[BUCKET_FILE_NAME_BYTES] = "";
+    const char *help = find_help(job->error);
+    (void)snprintf(path, sizeof(path), "%s/%s", root, prefix);
+    if (job->bucket == PREFIX_MANIFEST)
+        (void)snprintf(file, sizeof(file), "%s", MANIFEST_NAME);
+    else if (job->bucket != PREFIX_DIRECTORY)
+        bucket_file_name(job->bucket, file);
+    (void)snprintf(out, FAILURE_TEXT_BYTES_MAX, "%s: %s%s%s%s%s", meaning, path,
+                   file[0] != '\0' ? "/" : "", file, help, help[0] != '\0' ? path : "");
+}
 
 #define NOT_FOUND_HINT "; use an offset with the id and storagePrefix it was answered for"
 
@@ -22,7 +60,10 @@ int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTE
     if (job->error == STORE_NO_PREFIX)
         (void)snprintf(out, bytes, "no such storagePrefix: %s; the first append makes it", prefix);
     else if (!job->has_bucket)
-        (void)snprintf(out, bytes, "%s: %s/%s", meaning, root, prefix);
+        describe_prefix(job, meaning, root, prefix, out);
+    else if (job->error == STORE_EMPTY_RECORD)
+        (void)snprintf(out, bytes, "the record at offset %" PRIu64 " is empty: %s/%s/%s",
+                       (uint64_t)job->offset, root, prefix, file);
     else if (job->kind == JOB_APPEND)
         (void)snprintf(out, bytes, "%s%s: %s/%s/%s", what, meaning, root, prefix, file);
     else

@@ -10,8 +10,8 @@
 
 #include "http/exchange.h"
 
-/* Enough for every description: a path and some words. */
-#define FAILURE_TEXT_BYTES_MAX 8192
+/* Enough for every description: two paths and some words. */
+#define FAILURE_TEXT_BYTES_MAX 12288
 
 /* Describes the error of the exchange's job and the file that it is of. Returns the status. */
 int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTES_MAX]);

@@ -2,7 +2,6 @@
 
 #include <string.h>
 #include <strings.h>
-#include <xxhash.h>
 
 #include "base/hex.h"
 #include "net/head.h"
@@ -93,7 +92,7 @@ static const char *take(enum parameter parameter, const struct decoded *value, s
     switch (parameter) {
     case ID:
         query->has_id = value->bytes > 0;
-        query->id_hash = XXH3_64bits(value->text, value->bytes);
+        query->id_hash = id_hash_of(value->text, value->bytes);
         return NULL;
     case OFFSET:
         return take_offset(value, query);
@@ -130,7 +129,7 @@ const char *query_parse(const char *text, struct query *query)
     struct decoded decoded;
     bool seen[PARAMETERS] = {false};
     query->has_id = query->has_offset = query->sync = false;
-    query->id_hash = 0;
+    query->id_hash = (struct id_hash){0};
     query->offset = 0;
     memcpy(query->prefix, QUERY_DEFAULT_PREFIX, sizeof(QUERY_DEFAULT_PREFIX));
     while (text != NULL && *text != '\0') {

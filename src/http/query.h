@@ -12,13 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "store/prefix.h"
+#include "store/id_hash.h"
+#include "store/names.h"
 
 #define QUERY_DEFAULT_PREFIX "default"
 
 struct query {
     bool has_id; /* given and not empty */
-    uint64_t id_hash;
+    struct id_hash id_hash;
     bool has_offset;
     int64_t offset; /* 0 .. INT64_MAX */
     bool sync;

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "store/error.h"
+#include "store/names.h"
 #include "store/parts.h"
-#include "store/prefix.h"
 #include "store/record.h"
 
 /* A checkpoint is written when both are behind the last one: few calls, and a short way at opening.
@@ -293,7 +293,7 @@ int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capa
     if (got < RECORD_HEADER_BYTES)
         return missing_error(cached_only);
     struct record_header header;
-    if (record_header_decode(header_bytes, &header) != 0)
+    if (record_header_decode(header_bytes, below_tail, &header) != 0)
         return STORE_NOT_FOUND;
     size_t value_got = (size_t)got - sizeof(header_bytes);
     if (value_got > header.value_bytes)

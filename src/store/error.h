@@ -12,22 +12,30 @@
 #define ROCHEFORT_STORE_ERROR_H
 
 enum store_error {
-    STORE_NOT_FOUND = -5000, /* no record starts there */
-    STORE_TRUNCATED,         /* the record is cut short by the end of the file */
-    STORE_WOULD_BLOCK,       /* not in the page cache, and the caller does not want to wait */
-    STORE_BAD_HEADER,        /* 16 bytes are not a record's header */
-    STORE_NO_PREFIX,         /* there is no such prefix */
-    STORE_FILES_MISSING,     /* bucket files are missing, or there are more than were made */
-    STORE_NO_FILE,           /* the file or its directory is gone, or its name is another file's */
-    STORE_NOT_REGULAR,       /* something else than a file or directory has its name */
-    STORE_CHANGED,           /* the file is not as the server left it */
-    STORE_READ_ONLY,         /* append to a bucket that was opened for reading */
-    STORE_BROKEN,            /* a failed append could not be cut off: no more are taken */
-    STORE_SYNC_REFUSED,      /* an earlier sync has failed: none is tried any more */
-    STORE_ROOT_LOST,         /* the lock file is gone or replaced: nothing is written any more */
-    STORE_LOCK_UNSTABLE,     /* the lock file was replaced again and again */
-    STORE_FOREIGN,           /* another user owns it, in a root that others may write to */
-    STORE_ERROR_END          /* their number; no error */
+    STORE_NOT_FOUND = -5000,   /* no record starts there */
+    STORE_TRUNCATED,           /* the record is cut short by the end of the file */
+    STORE_WOULD_BLOCK,         /* not in the page cache, and the caller does not want to wait */
+    STORE_BAD_HEADER,          /* 16 bytes are not a record's header */
+    STORE_EMPTY_RECORD,        /* a record of another program, without a value */
+    STORE_NO_PREFIX,           /* there is no such prefix */
+    STORE_INCOMPLETE,          /* its creation was cut short, and no record is there */
+    STORE_FILES_MISSING,       /* bucket files are missing */
+    STORE_FILES_ADDITIONAL,    /* there are more bucket files than were made */
+    STORE_NO_MANIFEST,         /* records without a MANIFEST */
+    STORE_MANIFEST_TORN,       /* it is empty, or was cut short */
+    STORE_MANIFEST_INVALID,    /* it is no MANIFEST */
+    STORE_MANIFEST_LATER,      /* it is one of a later version */
+    STORE_MANIFEST_UNREADABLE, /* it is not a regular file, or permission is denied */
+    STORE_NO_FILE,       /* the file or its directory is gone, or its name is another file's */
+    STORE_NOT_REGULAR,   /* something else than a file or directory has its name */
+    STORE_CHANGED,       /* the file is not as the server left it */
+    STORE_READ_ONLY,     /* append to a bucket that was opened for reading */
+    STORE_BROKEN,        /* a failed append could not be cut off: no more are taken */
+    STORE_SYNC_REFUSED,  /* an earlier sync has failed: none is tried any more */
+    STORE_ROOT_LOST,     /* the lock file is gone or replaced: nothing is written any more */
+    STORE_LOCK_UNSTABLE, /* the lock file was replaced again and again */
+    STORE_FOREIGN,       /* another user owns it, in a root that others may write to */
+    STORE_ERROR_END      /* their number; no error */
 };
 
 /* In a few words and one line, what an error means, also one of the kernel's. Constant, or valid

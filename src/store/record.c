@@ -19,10 +19,11 @@ void record_header_encode(const struct record_header *header, uint8_t out[RECORD
     memcpy(out + RECORD_SUMMED_BYTES, &sum, sizeof(sum));
 }
 
-int record_header_decode(const uint8_t in[RECORD_HEADER_BYTES], struct record_header *header)
+int record_header_decode(const uint8_t in[RECORD_HEADER_BYTES], uint64_t left,
+                         struct record_header *header)
 {
     struct record_header fields = record_header_fields(in);
-    if (record_header_sum(in) != compute_sum(in) || fields.value_bytes == 0)
+    if (record_header_sum(in) != compute_sum(in) || record_header_is_gap(&fields, left))
         return STORE_BAD_HEADER;
     *header = fields;
     return 0;

@@ -1,15 +1,20 @@
 /*
  * record: the bytes on disk.
  *
- *   byte  0..3   value length, u32 little-endian, 1 .. 4294967295
+ *   byte  0..3   value length, u32 little-endian
  *   byte  4..11  time, u64 little-endian, nanoseconds since 1970-01-01 UTC
  *   byte 12..15  crc32 (IEEE, zlib's) of bytes 0..11, u32 little-endian
  *   byte 16..    the value
  *
- * Records follow each other with no gap. A header is valid if and only if its
- * sum is right and its length is not 0. A record is valid if and only if its
- * header is valid and header + length ends inside the file. The value itself
- * is not summed: the sum is there so that a damaged length is never believed.
+ * Records follow each other. A header is valid if and only if its sum is right
+ * and it is not that of a gap. A record is valid if and only if its header is
+ * valid and header + length ends inside the file. The value itself is not
+ * summed: the sum is there so that a damaged length is never believed.
+ *
+ * A gap, which `rochefort repair` leaves, has the length 0, and in place of the
+ * time the number of its bytes behind the header. A record of length 0 is one
+ * of another program (this server writes none): its time is far more than any
+ * file is long.
  *
  * Pure functions; any thread.
  */
@@ -17,6 +22,7 @@
 #define ROCHEFORT_STORE_RECORD_H
 
 #include <endian.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -52,8 +58,15 @@ static inline struct record_header record_header_fields(const uint8_t in[RECORD_
     return (struct record_header){le32toh(length), le64toh(time)};
 }
 
-/* Reads 16 bytes. 0, or STORE_BAD_HEADER if they are not a valid header (`header` is then
- * untouched). */
-int record_header_decode(const uint8_t in[RECORD_HEADER_BYTES], struct record_header *header);
+/* Whether a header with a right sum, which has `left` bytes of the file behind it, is a gap's. */
+static inline bool record_header_is_gap(const struct record_header *header, uint64_t left)
+{
+    return header->value_bytes == 0 && header->time_ns <= left;
+}
+
+/* Reads 16 bytes that have `left` bytes of the file behind them. 0, or STORE_BAD_HEADER if they are
+ * not a valid header (`header` is then untouched). */
+int record_header_decode(const uint8_t in[RECORD_HEADER_BYTES], uint64_t left,
+                         struct record_header *header);
 
 #endif

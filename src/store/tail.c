@@ -75,7 +75,8 @@ static int follow_headers(int fd, int64_t bytes, unsigned reads_left, struct tai
                 return error;
         }
         tail->state = TAIL_DAMAGED;
-        if (record_header_decode(buffer.data + (tail->whole - buffer.begin), &header) != 0)
+        const uint8_t *bytes_at = buffer.data + (tail->whole - buffer.begin);
+        if (record_header_decode(bytes_at, (uint64_t)left, &header) != 0)
             return 0;
         tail->state = TAIL_TORN;
         if (header.value_bytes > left)
@@ -98,9 +99,10 @@ static int64_t find_checkpoint(int fd, int64_t bytes)
     offset = le64toh(offset);
     if (bytes < RECORD_HEADER_BYTES || offset > (uint64_t)(bytes - RECORD_HEADER_BYTES))
         return -1;
+    uint64_t left = (uint64_t)(bytes - RECORD_HEADER_BYTES) - offset;
     if (file_read_at(fd, header, sizeof(header), (int64_t)offset) != RECORD_HEADER_BYTES ||
         memcmp(header, checkpoint + CHECKPOINT_OFFSET_BYTES, sizeof(header)) != 0 ||
-        record_header_decode(header, &decoded) != 0)
+        record_header_decode(header, left, &decoded) != 0)
         return -1;
     return (int64_t)offset;
 }

@@ -78,9 +78,9 @@ static int write_value(int fd, int64_t size, int64_t offset, uint8_t *buffer)
     int error = file_read_exactly(fd, bytes, sizeof(bytes), offset);
     if (error != 0)
         return error;
-    if (record_header_decode(bytes, &header) != 0)
-        return -ENOENT;
     offset += RECORD_HEADER_BYTES;
+    if (record_header_decode(bytes, (uint64_t)(size - offset), &header) != 0)
+        return -ENOENT;
     if (header.value_bytes > size - offset)
         return -ENODATA;
     for (uint32_t left = header.value_bytes; left > 0 && ferror(stdout) == 0;) {

@@ -13,11 +13,6 @@ unsigned gap_encode(uint64_t bytes, uint8_t out[RECORD_HEADER_BYTES])
     return RECORD_HEADER_BYTES;
 }
 
-bool gap_begins(const struct record_header *header, uint64_t left)
-{
-    return header->value_bytes == 0 && header->time_ns <= left;
-}
-
 bool gap_is_short(const uint8_t *bytes, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
@@ -28,7 +23,7 @@ bool gap_is_short(const uint8_t *bytes, unsigned count)
 
 uint64_t gap_or_record_bytes(const struct record_header *header, uint64_t left)
 {
-    if (gap_begins(header, left))
+    if (record_header_is_gap(header, left))
         return RECORD_HEADER_BYTES + header->time_ns;
     return RECORD_HEADER_BYTES + (uint64_t)header->value_bytes;
 }

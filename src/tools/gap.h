@@ -11,9 +11,8 @@
  *                      value of 255 bytes begins with ff), so no gap there is
  *                      so short
  *
- * The server answers "no record starts there" for every offset in a gap, since
- * it takes no header with length 0. An empty record of another writer is told
- * apart by its time: as a number of bytes it reaches far past any file's end.
+ * The server answers "no record starts there" for every offset in a gap, see
+ * record.h.
  *
  * Pure functions; any thread.
  */
@@ -33,15 +32,12 @@
  */
 unsigned gap_encode(uint64_t bytes, uint8_t out[RECORD_HEADER_BYTES]);
 
-/* Whether a header in front of `left` bytes of file begins a gap. */
-bool gap_begins(const struct record_header *header, uint64_t left);
-
 /* Whether `bytes` (fewer than 16, and not the last of the file) are a gap without a header. */
 bool gap_is_short(const uint8_t *bytes, unsigned count);
 
 /*
- * Header and what belongs to it, the value or the rest of the gap; `left` as above. May be more
- * than the file has.
+ * Header and what belongs to it, the value or the rest of the gap; `left` bytes of the file are
+ * behind the header. May be more than the file has.
  */
 uint64_t gap_or_record_bytes(const struct record_header *header, uint64_t left);
 

@@ -171,7 +171,7 @@ static int deliver_record(struct state *state, const struct candidate *candidate
                              .bytes = candidate->end - candidate->offset,
                              .header = candidate->header,
                              .confirmed = confirmed};
-    if (gap_begins(&candidate->header, bytes_after(state, candidate->offset)))
+    if (record_header_is_gap(&candidate->header, bytes_after(state, candidate->offset)))
         part.kind = SCAN_GAP;
     return deliver_part(state, &part, state->buffer.unreadable_bytes);
 }

@@ -11,7 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/prefix.h"
+#include "store/error.h"
+#include "store/inventory.h"
 #include "store/root.h"
 #include "tools/report.h"
 
@@ -97,11 +98,19 @@ static int read_directory(struct targets *targets, const char *directory, struct
 /* How many files the prefix was made with; 0: not known, as in the server then. */
 static void read_count(const char *directory, unsigned *made)
 {
+    struct inventory inventory;
+    struct manifest manifest;
+    unsigned bucket;
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || prefix_read_attribute(fd, made) != 0)
-        *made = 0;
-    if (fd >= 0)
-        (void)close(fd);
+    *made = 0;
+    if (fd < 0)
+        return;
+    if (inventory_take(fd, &inventory) == 0) {
+        int error = inventory_check(&inventory, &manifest, &bucket);
+        if (error == 0 || error == STORE_FILES_MISSING || error == STORE_FILES_ADDITIONAL)
+            *made = manifest.buckets;
+    }
+    (void)close(fd);
 }
 
 static int add_prefix(struct targets *targets, const char *directory)

@@ -84,7 +84,7 @@ static int open_or_complete(const struct file_cache *cache, const struct open_pr
     int error = bucket_open(cache->root, prefix->name, index, writable, out);
     if (error != STORE_NO_FILE || !writable)
         return error;
-    error = prefix_complete(cache->root, prefix->name, prefix->buckets);
+    error = prefix_complete(cache->root, prefix->name, &prefix->manifest);
     if (error != 0)
         return error;
     error = bucket_open(cache->root, prefix->name, index, writable, out);

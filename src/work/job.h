@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "store/id_hash.h"
+
 struct evbuffer;
 struct job;
 struct open_prefix;
@@ -69,7 +71,7 @@ struct job {
     void (*done)(struct job *job); /* loop thread */
 
     /* request */
-    uint64_t id_hash;         /* picks the bucket */
+    struct id_hash id_hash;   /* picks the bucket */
     struct evbuffer *value;   /* JOB_APPEND: 1 .. RECORD_VALUE_BYTES_MAX bytes, only read */
     struct evbuffer *offsets; /* JOB_READ_MULTI: little-endian u64 each; drained as they are read */
     bool header_only;         /* JOB_READ: only the length and the time are wanted */
@@ -80,10 +82,10 @@ struct job {
     int64_t offset;  /* JOB_READ: where; JOB_APPEND: result; JOB_READ_MULTI: the one at hand */
 
     /* result */
-    int error;              /* 0, -errno, one of store/error.h or JOB_TOO_MANY_IN_FLIGHT */
-    bool more;              /* the reply goes on: resume or abandon */
-    bool has_bucket;        /* false: the prefix could not be opened, or the job was refused */
-    unsigned bucket;        /* the bucket of the id, if `has_bucket` */
+    int error;       /* 0, -errno, one of store/error.h or JOB_TOO_MANY_IN_FLIGHT */
+    bool more;       /* the reply goes on: resume or abandon */
+    bool has_bucket; /* false: the prefix could not be opened, or the job was refused */
+    unsigned bucket; /* of the id; without `has_bucket` what the error is about, see prefix.h */
     uint32_t value_bytes;   /* JOB_READ: length of the whole value */
     uint64_t time_ns;       /* JOB_READ: when it was appended, since 1970 */
     uint32_t small_bytes;   /* JOB_READ: bytes in `small`, if `piece` is NULL */

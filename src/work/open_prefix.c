@@ -48,7 +48,7 @@ void open_prefix_free(struct open_prefix *prefix)
         prefix->older->newer = prefix->newer;
     if (prefix->newer != NULL)
         prefix->newer->older = prefix->older;
-    for (unsigned i = 0; prefix->slots != NULL && i < prefix->buckets; i++)
+    for (unsigned i = 0; prefix->slots != NULL && i < prefix->manifest.buckets; i++)
         bucket_close(prefix->slots[i].bucket);
     open_prefix_reset(prefix);
     free(prefix);
@@ -56,7 +56,7 @@ void open_prefix_free(struct open_prefix *prefix)
 
 int open_prefix_make_slots(struct open_prefix *prefix)
 {
-    size_t bytes = prefix->buckets * sizeof(struct bucket_slot);
+    size_t bytes = prefix->manifest.buckets * sizeof(struct bucket_slot);
     prefix->slots = aligned_alloc(alignof(struct bucket_slot), bytes);
     if (prefix->slots == NULL)
         return -ENOMEM;

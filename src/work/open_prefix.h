@@ -70,10 +70,10 @@ struct open_prefix {
     char name[PREFIX_NAME_BYTES_MAX + 1];
     size_t name_bytes;
     uint64_t hash;
-    unsigned buckets;
-    unsigned missing; /* files that are still to be made, while it is opened */
-    struct bucket_slot *slots;
-    int names_error; /* see root_sync_names, whose lock guards it */
+    struct manifest manifest;
+    unsigned missing;          /* files that are still to be made, while it is opened */
+    struct bucket_slot *slots; /* one for each bucket */
+    int names_error;           /* see root_sync_names, whose lock guards it */
 
     /* loop thread */
     struct router *router;

@@ -198,6 +198,8 @@ static int read_into_block(struct job *job, struct bucket *bucket, bool may_wait
                             !may_wait, &found);
     if (error != 0)
         return error;
+    if (found.value_bytes == 0)
+        return STORE_EMPTY_RECORD; /* a length of 0 would mean that an error follows */
     uint32_t length = htole32(found.value_bytes);
     memcpy(at, &length, sizeof(length));
     block->used += sizeof(length) + found.read_bytes;

@@ -48,7 +48,8 @@ static inline bool reader_quota_is_used(const struct reader_quota *quota)
  * `usual_bytes` is the bucket's: about how long its values are, 0 at first. Kept by the reader.
  *
  * With READER_DONE job->error is 0, then `more` says whether the reply goes on; or an error of
- * bucket_read, or STORE_CHANGED if a value has begun in another file than the bucket has now. For
+ * bucket_read, STORE_CHANGED if a value has begun in another file than the bucket has now, or, of
+ * JOB_READ_MULTI alone, STORE_EMPTY_RECORD, since its framing cannot say that a value is empty. For
  * JOB_READ_MULTI `piece` then holds the values before the one that failed and the beginning of that
  * one, `partial_bytes` says how much of it, and `offset` which one it is.
  */

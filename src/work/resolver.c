@@ -18,15 +18,17 @@ static bool finish_step(struct resolver *resolver, struct job *job, int error)
 
 bool resolver_begin(struct resolver *resolver, struct job *job)
 {
+    const struct manifest if_new = {.buckets = resolver->buckets_if_new, .hash = MANIFEST_XXH3};
     struct open_prefix *prefix = job->route.prefix;
     int error;
     prefix->missing = 0;
+    job->bucket = PREFIX_DIRECTORY;
     error = job->route.create ? root_check(resolver->root) : 0;
     if (error != 0)
         return finish_step(resolver, job, error);
     do
-        error = prefix_find(resolver->root, prefix->name, resolver->buckets_if_new,
-                            job->route.create, &prefix->buckets, &prefix->missing);
+        error = prefix_find(resolver->root, prefix->name, &if_new, job->route.create,
+                            &prefix->manifest, &prefix->missing, &job->bucket);
     while (file_cache_free_descriptor(resolver->cache, error));
     return finish_step(resolver, job, error);
 }
@@ -39,7 +41,7 @@ struct job *resolver_step(struct resolver *resolver)
     if (error != 0)
         return finish_step(resolver, job, error) ? job : NULL;
     do
-        error = prefix_make_files(resolver->root, prefix->name, prefix->buckets, &prefix->missing,
+        error = prefix_make_files(resolver->root, prefix->name, &prefix->manifest, &prefix->missing,
                                   FILES_IN_A_STEP);
     while (file_cache_free_descriptor(resolver->cache, error));
     return finish_step(resolver, job, error) ? job : NULL;

@@ -97,13 +97,14 @@ static void job_completed(struct job *job)
 static void dispatch(struct open_prefix *prefix, struct job *job)
 {
     struct pool *pool = prefix->router->pool;
-    job->bucket = (unsigned)(job->id_hash % prefix->buckets);
-    job->route.worker = open_prefix_owner(prefix, job->bucket, pool_workers(pool));
+    unsigned bucket = manifest_bucket(&prefix->manifest, job->id_hash);
+    job->route.worker = open_prefix_owner(prefix, bucket, pool_workers(pool));
     if (!pool_admit(pool, job->route.worker)) {
         complete(prefix->router, job, JOB_TOO_MANY_IN_FLIGHT);
         return;
     }
     job->has_bucket = true;
+    job->bucket = bucket;
     job->route.prefix = prefix;
     job->route.completed = job_completed;
     prefix->in_flight++;
@@ -142,10 +143,13 @@ static struct job *unpark(struct open_prefix *prefix)
 /* A resolve failed: so do the jobs it was made for. Appends get a resolve of their own. */
 static void fail_parked(struct open_prefix *prefix, bool created, int error)
 {
-    const struct job *job;
-    while ((job = prefix->parked.first) != NULL && job->kind != JOB_CLOSE &&
-           (job->kind != JOB_APPEND || created))
-        complete(prefix->router, unpark(prefix), error);
+    const struct job *first;
+    while ((first = prefix->parked.first) != NULL && first->kind != JOB_CLOSE &&
+           (first->kind != JOB_APPEND || created)) {
+        struct job *job = unpark(prefix);
+        job->bucket = prefix->control.bucket; /* what the error is about */
+        complete(prefix->router, job, error);
+    }
 }
 
 static void resolve_completed(struct job *control)
@@ -270,6 +274,7 @@ void router_submit(struct router *router, const char *name, struct job *job)
     job->more = false;
     job->route.prefix = NULL;
     job->has_bucket = false;
+    job->bucket = PREFIX_DIRECTORY;
     router->in_flight++;
     struct open_prefix *prefix = find_prefix(router, name);
     if (prefix == NULL) {
@@ -309,7 +314,7 @@ bool router_overdue(const struct job *job)
 
 unsigned router_prefix_buckets(const struct job *job)
 {
-    return job->route.prefix != NULL ? job->route.prefix->buckets : 0;
+    return job->route.prefix != NULL ? job->route.prefix->manifest.buckets : 0;
 }
 
 void *router_prefix_data(const struct job *job)

@@ -1,8 +1,8 @@
 /*
  * router: which worker a request goes to, and when.
  *
- * The bucket of an id is XXH3_64bits(id) modulo the prefix's own number of
- * buckets, which only the disk knows. So the first request on a prefix makes
+ * Which bucket an id has depends on the prefix's own number of buckets and hash
+ * of ids, which only its MANIFEST knows. So the first request on a prefix makes
  * the router ask a worker to resolve it; requests that come meanwhile are
  * parked and follow in order. From then on each request goes straight to the
  * worker that owns its bucket.
@@ -42,7 +42,7 @@ void router_free(struct router *router);
  * inside this call. The job's memory and what it points at must stay until then.
  * job->error is then 0, what bucket_open, bucket_append or bucket_read returned, or -ENOMEM. If no
  * bucket was tried job->has_bucket is false and the error is JOB_TOO_MANY_IN_FLIGHT, -ENOMEM or
- * what prefix_find or prefix_make_files returned.
+ * what prefix_find or prefix_make_files returned; job->bucket is then what the error is about.
  */
 void router_submit(struct router *router, const char *name, struct job *job);
 

@@ -137,7 +137,7 @@ static void close_slots(struct worker *worker, struct job *job)
     struct open_prefix *prefix = job->route.prefix;
     if (job->route.reads_go_on)
         mark_queued_reads(worker, prefix);
-    for (unsigned i = 0; i < prefix->buckets; i++) {
+    for (unsigned i = 0; i < prefix->manifest.buckets; i++) {
         struct bucket_slot *slot = &prefix->slots[i];
         if (open_prefix_owner(prefix, i, worker->options.workers) != worker->options.index)
             continue;

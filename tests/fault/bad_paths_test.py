@@ -114,7 +114,7 @@ class Prefixes(unittest.TestCase):
                 self.client.close(name)
             finally:
                 allow(directory)
-            self.assertEqual(["append.0.raw"], os.listdir(directory))
+            self.assertEqual(["MANIFEST", "append.0.raw"], sorted(os.listdir(directory)))
             self.assertEqual(21, os.stat(os.path.join(directory, "append.0.raw")).st_size)
             self.assertEqual(b"there", self.client.get("x", offset, name))
             self.assertEqual(21, self.client.append("x", b"again", name))
@@ -178,9 +178,9 @@ class Prefixes(unittest.TestCase):
                 self.assertEqual(b"there", client.get("x", 0, "p"))
                 client.append("y", b"one file", "p")
                 client.append("y", b"more", "new" + buckets)
-            self.assertEqual(["append.0.raw"], os.listdir(self.directory))
-            self.assertEqual(int(buckets),
-                             len(os.listdir(os.path.join(self.server.root, "new" + buckets))))
+            self.assertEqual({"append.0.raw"}, records.bucket_files(self.directory))
+            new = records.bucket_files(os.path.join(self.server.root, "new" + buckets))
+            self.assertEqual(int(buckets), len(new))
             self.server.kill()
         self.server.start()
 
@@ -229,13 +229,14 @@ class Roots(unittest.TestCase):
             directory = os.path.join(server.root, "p")
             os.mkdir(directory)
             for number in (6, 5):
-                records.write_bucket(server.root, "p", [], number)
+                records.write_bucket(server.root, "p", [], number, buckets=0)
             server.kill()
             server.start()
             with server.client() as client:
                 for number in range(30):
                     client.append("id %d" % number, b"x", "p")
-            self.assertEqual({"append.%d.raw" % n for n in range(7)}, set(os.listdir(directory)))
+            self.assertEqual({"append.%d.raw" % n for n in range(7)},
+                             records.bucket_files(directory))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 """SIGKILL while the files of a prefix are being made, and a restart with another -buckets; requests
 to other prefixes meanwhile.
 
-The files are made from the highest-numbered down, so as long as there is one their number is known;
-with none, no offset has been answered yet and the new flag counts.
+The files are made from the highest-numbered down, and MANIFEST last. As long as there is one file
+their number is known; with none the new flag counts. Nothing is answered before MANIFEST is there.
 """
+import http.client
 import json
 import os
 import tempfile
 import time
 import unittest
 
+import faults
 import harness
 import records
 
@@ -25,10 +27,14 @@ class Creation(unittest.TestCase):
         self.server = self.enterContext(harness.Server("-buckets", str(BUCKETS), root=root.name))
 
     def files(self):
+        """The bucket files. MANIFEST may be there only if all of them are."""
         try:
-            return os.listdir(os.path.join(self.server.root, self.prefix))
+            names = os.listdir(os.path.join(self.server.root, self.prefix))
         except FileNotFoundError:
             return []
+        files = [name for name in names if name.startswith("append.")]
+        self.assertTrue("MANIFEST" not in names or len(files) == BUCKETS, len(files))
+        return files
 
     def kill_at(self, least):
         """Creates the prefix and kills the server once `least` files exist. Returns how many exist
@@ -168,9 +174,73 @@ class Steps(unittest.TestCase):
                 answered += 1
             print("%d appends were answered while %d files were made" % (answered, self.BUCKETS))
             self.assertEqual(200, harness.receive_reply(creating)[0])
-            self.assertEqual(self.BUCKETS, len(os.listdir(os.path.join(root, "new"))))
+            self.assertEqual(self.BUCKETS, len(records.bucket_files(
+                os.path.join(root, "new"))))
         # at best one a step; the client has a core less than it needs now and then
         self.assertGreater(answered, self.BUCKETS / self.STEP / 20)
+
+
+class EveryCall(unittest.TestCase):
+    """The server is killed before each call to the kernel that makes a prefix."""
+    CALLS = ("mkdirat", "openat", "fstat", "pread", "unlinkat", "fremovexattr", "pwrite", "renameat")
+    FEW = 3
+
+    def append(self, prefix):
+        """Whether it was answered."""
+        try:
+            with self.server.client() as client:
+                return client.append("first", b"first", prefix) == 0
+        except (http.client.HTTPException, OSError):
+            return False
+
+    def listing(self, prefix):
+        try:
+            return set(os.listdir(os.path.join(self.server.root, prefix)))
+        except FileNotFoundError:
+            return set()
+
+    def check(self, prefix, killed_with):
+        """What the next server makes of what the killed one has left."""
+        files = {name for name in killed_with if name.startswith("append.")}
+        buckets = self.FEW if files else self.FEW + 2
+        if "MANIFEST" in killed_with:
+            self.assertEqual({"append.%d.raw" % n for n in range(self.FEW)}, files)
+        with self.server.client() as client:
+            status, _, body = client.request("GET", "/get", id="first", offset=0,
+                                             storagePrefix=prefix)
+            self.assertEqual(404, status, body)
+            for id in ("a", "b", "first"):
+                offset = client.append(id, id.encode(), prefix)
+                self.assertEqual(id.encode(), client.get(id, offset, prefix))
+        self.assertEqual({"append.%d.raw" % n for n in range(buckets)} | {"MANIFEST"},
+                         self.listing(prefix))
+        with open(os.path.join(self.server.root, prefix, "MANIFEST")) as file:
+            self.assertEqual(records.manifest(buckets), file.read())
+
+    def test_killed_before_each_call(self):
+        self.server = self.enterContext(faults.Server("-buckets", str(self.FEW)))
+        kills = 0
+        for call in self.CALLS:
+            for nth in range(1, 100):
+                prefix = "%s.%d" % (call, nth)
+                self.server.kill_at(call, nth)
+                answered = self.append(prefix)
+                self.server.heal()
+                if answered:
+                    break
+                self.server.process.wait(harness.TIMEOUT_SECONDS)
+                kills += 1
+                left = self.listing(prefix)
+                self.server.flags = ["-buckets", str(self.FEW + 2)]
+                self.server.start()
+                self.check(prefix, left)
+                self.server.kill()
+                self.server.flags = ["-buckets", str(self.FEW)]
+                self.server.start()
+            else:
+                self.fail("%s is called again and again" % call)
+        print("killed before %d calls" % kills)
+        self.assertGreater(kills, 20)
 
 
 if __name__ == "__main__":

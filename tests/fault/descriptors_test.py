@@ -81,7 +81,8 @@ class Descriptors(unittest.TestCase):
                     seen = server.seen("openat")
                     server.heal()
                     self.assertEqual(b"x", client.get("x", 0, prefix))
-                    self.assertEqual(4, len(os.listdir(os.path.join(server.root, prefix))))
+                    self.assertEqual(4, len(records.bucket_files(
+                        os.path.join(server.root, prefix))))
                     if seen < nth:
                         break
                 self.assertGreater(nth, 5)

@@ -128,7 +128,7 @@ def torn_tails(root):
     count = 0
     for prefix in PREFIXES:
         directory = os.path.join(root, prefix)
-        for name in os.listdir(directory) if os.path.exists(directory) else []:
+        for name in records.bucket_files(directory) if os.path.exists(directory) else []:
             try:
                 for _ in records.walk(os.path.join(directory, name)):
                     pass

@@ -86,7 +86,8 @@ class Traversal(unittest.TestCase):
             status, text = self.ask("GET", "/get?id=a&offset=0&storagePrefix=" + name)
             self.assertEqual((200, b"v"), (status, text), name)
             inside = os.path.join(os.fsencode(self.server.root), directory)
-            self.assertEqual({b"append.0.raw", b"append.1.raw"}, set(os.listdir(inside)))
+            self.assertEqual({b"MANIFEST", b"append.0.raw", b"append.1.raw"},
+                             set(os.listdir(inside)))
         self.assertEqual({directory for _, directory in ACCEPTED} | {b"x", b".rochefort.lock"},
                          set(os.listdir(os.fsencode(self.server.root))))
         now = tree(self.server.directory)

@@ -140,7 +140,7 @@ class Close(unittest.TestCase):
                 self.assertFalse(os.path.exists(os.path.join(server.root, "p")))
                 self.assertEqual(0, client.append("id 1", b"fresh", "p"))
                 self.assertEqual(b"fresh", client.get("id 1", 0, "p"))
-                self.assertEqual(8, len(os.listdir(os.path.join(server.root, "p"))))
+                self.assertEqual(8, len(records.bucket_files(os.path.join(server.root, "p"))))
                 client.close("p")
                 self.assertEqual(b"fresh", client.get("id 1", 0, "p"))
                 client.close("p")

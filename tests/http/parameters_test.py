@@ -5,6 +5,7 @@ import struct
 import unittest
 
 import harness
+import records
 
 NAME_BYTES_MAX = 255
 
@@ -212,7 +213,8 @@ class Prefixes(Raw):
             # the hash of "a" ends in 0x1f
             self.assertEqual(os.path.join(self.server.root, directory, "append.15.raw"), file)
             self.assertEqual(0, offset)
-            self.assertEqual(16, len(os.listdir(os.path.join(self.server.root, directory))))
+            self.assertEqual(16, len(records.bucket_files(
+                os.path.join(self.server.root, directory))))
             self.assertEqual(b"x", self.ask("GET", "/get?id=a&offset=0&storagePrefix=" + name)[2])
         self.assertEqual({directory for _, directory in GOOD_PREFIXES} | {".rochefort.lock"},
                          set(os.listdir(self.server.root)))

@@ -100,6 +100,7 @@ class Format(unittest.TestCase):
         os.mkdir(directory)
         with open(os.path.join(directory, "append.0.raw"), "wb") as file:
             file.write(content)
+        records.write_manifest(server.root, "default", 1)
         self.enterContext(server)
         return server, self.enterContext(server.client())
 
@@ -114,16 +115,18 @@ class Format(unittest.TestCase):
                          client.get_multi("any", [third, second]))
         self.assertEqual(59, client.append("any", b"next"))
         self.assertEqual(b"next", client.get("any", 59))
-        self.assertEqual(["append.0.raw"], os.listdir(os.path.join(server.root, "default")))
+        self.assertEqual({"append.0.raw"},
+                         records.bucket_files(os.path.join(server.root, "default")))
 
     def test_damage(self):
-        """A header with a wrong checksum is no record; an incomplete value is an error."""
+        """A header with a wrong checksum is no record; an incomplete value is an error; an empty one
+        is a value."""
         good = records.encode(b"good")
         wrong_sum = bytes([good[0] ^ 1]) + good[1:]
         huge = records.encode(b"v" * 100)[:4 + 8 + 4] + b"v" * 50
         empty = records.encode(b"")
         _, client = self.serve(good + wrong_sum + empty + good + huge)
-        for offset, status in ((0, 200), (1, 404), (20, 404), (40, 404), (56, 200), (76, 500),
+        for offset, status in ((0, 200), (1, 404), (20, 404), (40, 200), (56, 200), (76, 500),
                                (76 + 66, 404), (76 + 60, 404)):
             got, _, body = client.request("GET", "/get", id="a", offset=offset)
             self.assertEqual(status, got, (offset, body))
@@ -149,7 +152,7 @@ class Root(unittest.TestCase):
 
 
 class BucketFiles(unittest.TestCase):
-    """The number of buckets is the number of files, so no file may be missing."""
+    """Which file an id is in depends on how many there are, so none may be missing."""
 
     def make(self, server, prefix, numbers):
         directory = os.path.join(server.root, prefix)
@@ -160,7 +163,8 @@ class BucketFiles(unittest.TestCase):
         return directory
 
     def all_files(self, directory):
-        return sorted(os.listdir(directory), key=lambda name: int(name.split(".")[1]))
+        return sorted(set(os.listdir(directory)) - {"MANIFEST"},
+                      key=lambda name: int(name.split(".")[1]))
 
     def check_completed(self, server, directory):
         """All 8 are used, also after a restart."""
@@ -176,10 +180,13 @@ class BucketFiles(unittest.TestCase):
             server.kill()
             server.start()
         self.assertEqual(["append.%d.raw" % n for n in range(8)], self.all_files(directory))
+        with open(os.path.join(directory, "MANIFEST")) as file:
+            self.assertEqual(records.manifest(8), file.read())
         self.assertTrue(all(records.decode_prefix(server.root, "p").values()), "an unused bucket")
 
     def test_creation_cut_short_is_completed(self):
-        for there in ([7], [6, 7], [3, 4, 5, 6, 7], [1, 2, 3, 4, 5, 6, 7]):
+        for there in ([7], [6, 7], [3, 4, 5, 6, 7], [1, 2, 3, 4, 5, 6, 7],
+                      [0, 2, 7], [0, 7], [0, 1, 2, 3, 4, 5, 6, 7]):  # a power cut loses any of them
             with self.subTest(there), harness.Server("-buckets", "3") as server:
                 directory = self.make(server, "p", there)
                 with server.client() as client:
@@ -196,7 +203,7 @@ class BucketFiles(unittest.TestCase):
                     status, _, _ = client.request("GET", "/get", id="id %d" % number, offset=0,
                                                   storagePrefix="p")
                     self.assertEqual(404, status)
-                self.assertEqual(["append.6.raw", "append.7.raw"], self.all_files(directory))
+                self.assertEqual({"append.6.raw", "append.7.raw"}, set(os.listdir(directory)))
                 # belongs to bucket 3 of 8; that file alone would leave a gap
                 self.assertEqual(0, client.append("rochefort", b"x", "p"))
             server.kill()
@@ -206,10 +213,12 @@ class BucketFiles(unittest.TestCase):
             self.check_completed(server, directory)
 
     def test_gap(self):
-        """A file is missing: the number of buckets is unknown, so nothing is written or created."""
+        """A file that was made is missing: nothing is written or created."""
         with harness.Server("-buckets", "3") as server, server.client() as client:
-            for prefix, numbers in (("p", [0, 2]), ("q", [0, 1, 3]), ("r", [5, 7])):
+            for prefix, numbers, missing in (("p", [0, 2], 1), ("q", [0, 1, 3], 2), ("r", [5, 7], 0),
+                                             ("s", [0, 1], 2)):
                 directory = self.make(server, prefix, numbers)
+                records.write_manifest(server.root, prefix, {"s": 3}.get(prefix, numbers[-1] + 1))
                 before = self.all_files(directory)
                 for method, path, body in (("POST", "/append", b"x"), ("GET", "/get", None),
                                            ("POST", "/getMulti", struct.pack("<Q", 0))):
@@ -217,7 +226,8 @@ class BucketFiles(unittest.TestCase):
                                                            storagePrefix=prefix)
                     self.assertEqual((500, "text/plain"), (status, headers["Content-Type"]))
                     self.assertRegex(text, rb"\Abucket files are missing[ -~]*: [ -~]+\n\Z")
-                    self.assertIn(directory.encode(), text)
+                    self.assertIn(b": %s/append.%d.raw;" % (directory.encode(), missing), text)
+                    self.assertIn(b"rochefort adopt -missing %s\n" % directory.encode(), text)
                 self.assertEqual(before, self.all_files(directory))
             # the missing file is restored, without a restart
             open(os.path.join(server.root, "p", "append.1.raw"), "w").close()
@@ -231,7 +241,7 @@ class BucketFiles(unittest.TestCase):
                 open(os.path.join(directory, name), "w").close()
             for number in range(30):
                 client.append("id %d" % number, b"x", "p")
-            made = {name for name in os.listdir(directory)
+            made = {name for name in records.bucket_files(directory)
                     if os.path.getsize(os.path.join(directory, name)) > 0}
             self.assertEqual({"append.0.raw", "append.1.raw"}, made)
 

@@ -7,14 +7,17 @@
  * with `error`, and those before move `bytes` bytes at most, if that is not 0;
  * without an `error` it is they that move `bytes` bytes at most. `seen` counts
  * the calls, so that a test that fails the Nth for N = 1, 2, ... knows when it
- * has been through all of them.
+ * has been through all of them. An `error` below 0 is a signal that the process
+ * gets instead, before the call.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -37,6 +40,10 @@ enum call {
     FDATASYNC,
     FSYNC,
     STATX_LOCK, /* of the root's lock file, which the others leave out */
+    PWRITE,
+    RENAMEAT,
+    UNLINKAT,
+    FREMOVEXATTR,
     CALLS
 };
 
@@ -74,6 +81,8 @@ static int fails(enum call call, size_t *bytes)
         *bytes = (size_t)plan->bytes;
     if (seen < plan->nth || seen - plan->nth >= plan->times)
         return 0;
+    if (plan->error < 0)
+        (void)raise(-plan->error);
     errno = plan->error;
     if (plan->error == 0 && bytes != NULL && *bytes > (size_t)plan->bytes)
         *bytes = (size_t)plan->bytes;
@@ -194,4 +203,36 @@ int fsync(int fd)
     if (real == NULL)
         *(void **)&real = dlsym(RTLD_NEXT, "fsync");
     return fails(FSYNC, NULL) ? -1 : real(fd);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t bytes, off_t offset)
+{
+    static ssize_t (*real)(int, const void *, size_t, off_t);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "pwrite64");
+    return fails(PWRITE, &bytes) ? -1 : real(fd, data, bytes, offset);
+}
+
+int renameat(int old_fd, const char *old, int new_fd, const char *new)
+{
+    static int (*real)(int, const char *, int, const char *);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "renameat");
+    return fails(RENAMEAT, NULL) ? -1 : real(old_fd, old, new_fd, new);
+}
+
+int unlinkat(int fd, const char *name, int flags)
+{
+    static int (*real)(int, const char *, int);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "unlinkat");
+    return fails(UNLINKAT, NULL) ? -1 : real(fd, name, flags);
+}
+
+int fremovexattr(int fd, const char *name)
+{
+    static int (*real)(int, const char *);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "fremovexattr");
+    return fails(FREMOVEXATTR, NULL) ? -1 : real(fd, name);
 }

@@ -1,5 +1,6 @@
 """A server whose disk fails as the test plans it; see fail_disk.c."""
 import os
+import signal
 import struct
 import tempfile
 
@@ -7,7 +8,8 @@ import harness
 
 FAIL_DISK = os.environ["FAIL_DISK"]
 CALLS = ("pwritev", "preadv2", "ftruncate", "fstat", "openat", "fsetxattr", "pread", "mkdirat",
-         "statx", "fdatasync", "fsync", "statx_lock")
+         "statx", "fdatasync", "fsync", "statx_lock", "pwrite", "renameat", "unlinkat",
+         "fremovexattr")
 PLAN = struct.Struct("<iiiii")
 EVER = 1 << 30
 
@@ -36,6 +38,10 @@ class Server(harness.Server):
     def shorten(self, call, bytes, nth=1, times=1):
         """From now on the nth call, and times - 1 after it, move that many bytes at most."""
         self.plan(call, 0, nth, times, bytes, 0)
+
+    def kill_at(self, call, nth):
+        """The nth call from now on is not made: the process is killed there."""
+        self.plan(call, -signal.SIGKILL, nth, 1, 0, 0)
 
     def seen(self, call):
         """How many calls there were since the last fail(), shorten() or heal()."""

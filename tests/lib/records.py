@@ -56,16 +56,33 @@ def values(path):
     return {offset: value for offset, (_, value) in decode_file(path).items()}
 
 
+def bucket_files(directory):
+    """The names in a prefix's directory but for MANIFEST, which must be there."""
+    names = set(os.listdir(directory))
+    if "MANIFEST" not in names:
+        raise Failure("%s has no MANIFEST: %s" % (directory, sorted(names)))
+    return names - {"MANIFEST"}
+
+
 def decode_prefix(root, prefix):
     """{file name: records of that file}"""
     directory = os.path.join(root, prefix)
-    return {name: decode_file(os.path.join(directory, name)) for name in os.listdir(directory)}
+    return {name: decode_file(os.path.join(directory, name)) for name in bucket_files(directory)}
 
 
-def write_bucket(root, prefix, values, index=0, hole_bytes=0):
+def manifest(buckets, hash="xxh3"):
+    return "rochefort 1\nbuckets %d\nhash %s\n" % (buckets, hash)
+
+
+def write_manifest(root, prefix, buckets, hash="xxh3"):
+    with open(os.path.join(root, prefix, "MANIFEST"), "w") as file:
+        file.write(manifest(buckets, hash))
+
+
+def write_bucket(root, prefix, values, index=0, hole_bytes=0, buckets=1):
     """
-    Makes a bucket file of these values and returns their offsets. With hole_bytes it begins with a
-    hole, which takes no room on the disk.
+    Makes a bucket file of these values, and a MANIFEST unless `buckets` is 0. Returns their
+    offsets. With hole_bytes the file begins with a hole, which takes no room on the disk.
     """
     directory = os.path.join(root, prefix)
     os.makedirs(directory, exist_ok=True)
@@ -76,13 +93,15 @@ def write_bucket(root, prefix, values, index=0, hole_bytes=0):
         for value in values:
             offsets.append(offset)
             offset += file.write(encode(value))
+    if buckets:
+        write_manifest(root, prefix, buckets)
     return offsets
 
 
 def count_known(directory, values, begin=0):
     """How many records a prefix holds from `begin` on; fails if a value is not in `values`."""
     count = 0
-    for name in sorted(os.listdir(directory)):
+    for name in sorted(bucket_files(directory)):
         path = os.path.join(directory, name)
         for offset, _, value in walk(path, begin):
             if value not in values:

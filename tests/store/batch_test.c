@@ -87,7 +87,7 @@ static void check(const struct batch *batch, size_t count)
         const struct batch_record *record = &batch->records[i];
         struct record_header header;
         assert_int_equal(record->first_part, part);
-        assert_int_equal(record_header_decode(record->header, &header), 0);
+        assert_int_equal(record_header_decode(record->header, 0, &header), 0);
         assert_int_equal(header.value_bytes, i + 1);
         assert_int_equal(header.time_ns, i);
         for (size_t j = 0; j < i % 5 + 1; j++) {

@@ -43,6 +43,14 @@ FAILING(preadv64v2, ssize_t, -1,
         (fd, parts, count, at, flags))
 FAILING(pwritev64, ssize_t, -1, (int fd, const struct iovec *parts, int count, off_t at),
         (fd, parts, count, at))
+FAILING(pwrite64, ssize_t, -1, (int fd, const void *data, size_t bytes, off_t at),
+        (fd, data, bytes, at))
+FAILING(fstatat64, int, -1, (int fd, const char *name, struct stat *status, int flags),
+        (fd, name, status, flags))
+FAILING(renameat, int, -1, (int old_fd, const char *old, int new_fd, const char *new),
+        (old_fd, old, new_fd, new))
+FAILING(unlinkat, int, -1, (int fd, const char *name, int flags), (fd, name, flags))
+FAILING(fremovexattr, int, -1, (int fd, const char *name), (fd, name))
 FAILING(ftruncate64, int, -1, (int fd, off_t bytes), (fd, bytes))
 FAILING(fgetxattr, ssize_t, -1, (int fd, const char *name, void *value, size_t bytes),
         (fd, name, value, bytes))
@@ -96,16 +104,32 @@ static const struct kind {
     struct failing *call;
     int error;
 } kinds[] = {
-    {"calloc", &fail_calloc, ENOMEM},       {"reallocarray", &fail_reallocarray, ENOMEM},
-    {"getcwd", &fail_getcwd, EACCES},       {"stat", &fail_stat64, EACCES},
-    {"fstat", &fail_fstat64, EIO},          {"statx", &fail_statx, EIO},
-    {"mkdir", &fail_mkdir, EROFS},          {"mkdirat", &fail_mkdirat, ENOSPC},
-    {"open", &fail_open64, EMFILE},         {"openat", &fail_openat64, ENFILE},
-    {"close", &fail_close, EDQUOT},         {"flock", &fail_flock, ENOLCK},
-    {"fdopendir", &fail_fdopendir, ENOMEM}, {"readdir", &fail_readdir64, EIO},
-    {"pread", &fail_pread64, EIO},          {"preadv2", &fail_preadv64v2, EIO},
-    {"pwritev", &fail_pwritev64, ENOSPC},   {"ftruncate", &fail_ftruncate64, EIO},
-    {"fgetxattr", &fail_fgetxattr, EIO},    {"fsetxattr", &fail_fsetxattr, EIO},
+    {"calloc", &fail_calloc, ENOMEM},
+    {"reallocarray", &fail_reallocarray, ENOMEM},
+    {"getcwd", &fail_getcwd, EACCES},
+    {"stat", &fail_stat64, EACCES},
+    {"fstat", &fail_fstat64, EIO},
+
+    {"mkdir", &fail_mkdir, EROFS},
+    {"mkdirat", &fail_mkdirat, ENOSPC},
+    {"open", &fail_open64, EMFILE},
+    {"openat", &fail_openat64, ENFILE},
+    {"close", &fail_close, EDQUOT},
+    {"flock", &fail_flock, ENOLCK},
+    {"fdopendir", &fail_fdopendir, ENOMEM},
+    {"readdir", &fail_readdir64, EIO},
+    {"pread", &fail_pread64, EIO},
+    {"preadv2", &fail_preadv64v2, EIO},
+    {"pwritev", &fail_pwritev64, ENOSPC},
+    {"ftruncate", &fail_ftruncate64, EIO},
+    {"fgetxattr", &fail_fgetxattr, EIO},
+    {"fsetxattr", &fail_fsetxattr, EIO},
+    {"pwrite", &fail_pwrite64, ENOSPC},
+    {"fstatat", &fail_fstatat64, EIO},
+    {"renameat", &fail_renameat, ENOSPC},
+    {"unlinkat", &fail_unlinkat, EROFS},
+    {"fremovexattr", &fail_fremovexattr, EIO},
+    {"statx", &fail_statx, EIO}, /* last: of the lock file it says that the root is lost */
 };
 
 static inline unsigned open_descriptors(void)

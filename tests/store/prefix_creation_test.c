@@ -1,6 +1,5 @@
 /*
- * Tests of store/prefix: how a prefix is made and completed, and what is written to its buckets
- * attribute.
+ * Tests of store/prefix: how a prefix is made and completed, and when its MANIFEST is written.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,15 +20,17 @@ static void creation_makes_every_file(void **state)
     assert_true(exists(fixture, "p/append.0.raw"));
     assert_true(exists(fixture, "p/append.1.raw"));
     assert_true(exists(fixture, "p/append.2.raw"));
+    assert_string_equal(manifest_text(fixture), "rochefort 1\nbuckets 3\nhash xxh3\n");
+    assert_int_equal(buckets_attribute(fixture), 0); /* only earlier servers wrote one */
 }
 
-static void creation_makes_the_highest_file_first(void **state)
+static void creation_makes_the_highest_file_first_and_the_manifest_last(void **state)
 {
     struct fixture *fixture = *state;
     make_prefix(fixture);
     int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     assert_true(watch >= 0);
-    assert_true(inotify_add_watch(watch, in(fixture, "p"), IN_CREATE) >= 0);
+    assert_true(inotify_add_watch(watch, in(fixture, "p"), IN_CREATE | IN_MOVED_TO) >= 0);
     unsigned buckets;
     assert_int_equal(prefix_resolve(fixture->root, "p", 12, true, &buckets), 0);
 
@@ -41,10 +42,13 @@ static void creation_makes_the_highest_file_first(void **state)
         const struct inotify_event *event = (const struct inotify_event *)(const void *)(seen + at);
         char name[64];
         (void)snprintf(name, sizeof(name), "append.%d.raw", expected);
-        assert_string_equal(event->name, name);
+        if (expected == -1) /* it is made under another name, and renamed */
+            assert_string_equal(event->name, ".MANIFEST.new");
+        else
+            assert_string_equal(event->name, expected == -2 ? "MANIFEST" : name);
         at += (ssize_t)(sizeof(*event) + event->len);
     }
-    assert_int_equal(expected, -1);
+    assert_int_equal(expected, -3);
     (void)close(watch);
 }
 
@@ -61,6 +65,7 @@ static void creation_cut_short_is_completed(void **state)
     assert_true(exists(fixture, "p/append.0.raw"));
     assert_true(exists(fixture, "p/append.1.raw"));
     assert_true(exists(fixture, "p/append.2.raw"));
+    assert_string_equal(manifest_text(fixture), "rochefort 1\nbuckets 5\nhash xxh3\n");
 }
 
 static void prefix_can_be_completed_later(void **state)
@@ -68,64 +73,128 @@ static void prefix_can_be_completed_later(void **state)
     struct fixture *fixture = *state;
     make_prefix(fixture);
     make_file(fixture, "p/append.0.raw");
-    assert_int_equal(prefix_complete(fixture->root, "p", 4),
+    assert_int_equal(complete_prefix(fixture->root, "p", 4),
                      STORE_FILES_MISSING); /* the last was lost */
     assert_int_equal(count_entries(fixture), 1);
     assert_int_equal(unlink(in(fixture, "p/append.0.raw")), 0);
     make_file(fixture, "p/append.3.raw");
     make_file(fixture, "p/append.2.raw");
     for (int round = 0; round < 2; round++) {
-        assert_int_equal(prefix_complete(fixture->root, "p", 4), 0);
+        assert_int_equal(complete_prefix(fixture->root, "p", 4), 0);
         assert_int_equal(count_entries(fixture), 4);
     }
     assert_true(exists(fixture, "p/append.0.raw"));
     assert_true(exists(fixture, "p/append.1.raw"));
     assert_int_equal(unlink(in(fixture, "p/append.2.raw")), 0);
-    assert_int_equal(prefix_complete(fixture->root, "p", 4), 0); /* lost, not cut short */
+    assert_int_equal(complete_prefix(fixture->root, "p", 4), STORE_FILES_MISSING); /* lost */
     assert_int_equal(count_entries(fixture), 3);
     make_file(fixture, "file");
-    assert_int_equal(prefix_complete(fixture->root, "file", 4), -ENOTDIR);
+    assert_int_equal(complete_prefix(fixture->root, "file", 4), -ENOTDIR);
 }
 
-static void number_is_written_once_all_are_there(void **state)
+static void remove_files(const struct fixture *fixture, unsigned buckets)
+{
+    for (unsigned i = 0; i < buckets; i++) {
+        char file[BUCKET_FILE_NAME_BYTES + 2] = "p/";
+        bucket_file_name(i, file + 2);
+        assert_int_equal(unlink(in(fixture, file)), 0);
+    }
+}
+
+static void manifest_is_written_once_all_files_are_there(void **state)
 {
     struct fixture *fixture = *state;
     unsigned buckets;
     make_prefix(fixture);
     make_file(fixture, "p/append.4.raw");
-    assert_int_equal(prefix_resolve(fixture->root, "p", 9, false, &buckets), 0);
-    assert_int_equal(buckets_attribute(fixture), 0); /* a read changes nothing */
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, false, &buckets), STORE_NO_PREFIX);
+    assert_string_equal(manifest_text(fixture), ""); /* a read changes nothing */
     assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0);
-    if (buckets_attribute(fixture) == 0)
-        skip();
-    assert_int_equal(buckets_attribute(fixture), 5);
-    for (unsigned i = 0; i < 5; i++) {
-        char file[BUCKET_FILE_NAME_BYTES + 2] = "p/";
-        bucket_file_name(i, file + 2);
-        assert_int_equal(unlink(in(fixture, file)), 0);
-    }
+    assert_int_equal(buckets, 5);
+    assert_string_equal(manifest_text(fixture), "rochefort 1\nbuckets 5\nhash xxh3\n");
+    remove_files(fixture, 5);
     assert_int_equal(prefix_resolve(fixture->root, "p", 7, false, &buckets), STORE_NO_PREFIX);
-    assert_int_equal(buckets_attribute(fixture), 5);
+    assert_string_equal(manifest_text(fixture), "rochefort 1\nbuckets 5\nhash xxh3\n");
     assert_int_equal(prefix_resolve(fixture->root, "p", 7, true, &buckets), 0);
-    assert_int_equal(buckets_attribute(fixture), 7);
-    static const uint8_t wrong[] = {1, 2, 3, 4, 5, 6, 7, 8};
-    assert_int_equal(setxattr(in(fixture, "p"), "user.rochefort.buckets", wrong, 8, 0), 0);
-    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0); /* not ours */
     assert_int_equal(buckets, 7);
+    assert_string_equal(manifest_text(fixture), "rochefort 1\nbuckets 7\nhash xxh3\n");
 }
 
-/* It may be wrong: a copy may not be complete yet. */
-static void number_that_was_only_counted_is_not_written(void **state)
+/* Which file an id is in is not known, so nothing is made. */
+static void records_without_a_manifest_are_refused(void **state)
 {
     struct fixture *fixture = *state;
     unsigned buckets;
     make_prefix(fixture);
-    make_file(fixture, "p/append.0.raw");
-    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0);
-    assert_int_equal(buckets_attribute(fixture), 0);
+    make_record(fixture, "p/append.0.raw");
+    for (int create = 0; create < 2; create++)
+        assert_int_equal(prefix_resolve(fixture->root, "p", 9, create, &buckets),
+                         STORE_NO_MANIFEST);
+    assert_int_equal(complete_prefix(fixture->root, "p", 1), STORE_NO_MANIFEST);
     make_file(fixture, "p/append.1.raw");
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), STORE_NO_MANIFEST);
+    assert_string_equal(manifest_text(fixture), "");
+    write_file(fixture, "p/MANIFEST", "");
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), STORE_MANIFEST_TORN);
+    write_file(fixture, "p/MANIFEST", "rochefort 1\nbuckets 2\nhash fnv1a\n");
     assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), 0);
     assert_int_equal(buckets, 2);
+}
+
+static void prefix_of_an_earlier_server_gets_its_manifest(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned buckets;
+    for (int create = 0; create < 2; create++) {
+        make_prefix(fixture);
+        set_buckets_attribute(fixture, 2);
+        make_record(fixture, "p/append.0.raw");
+        make_record(fixture, "p/append.1.raw");
+        assert_int_equal(prefix_resolve(fixture->root, "p", 9, create, &buckets), 0);
+        assert_int_equal(buckets, 2);
+        assert_string_equal(manifest_text(fixture), "rochefort 1\nbuckets 2\nhash xxh3\n");
+        assert_int_equal(temporary_empty(in(fixture, "p")), 0);
+    }
+    make_prefix(fixture);
+    set_buckets_attribute(fixture, 3); /* which must fit */
+    make_record(fixture, "p/append.0.raw");
+    make_record(fixture, "p/append.1.raw");
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), STORE_FILES_MISSING);
+    make_record(fixture, "p/append.2.raw");
+    make_record(fixture, "p/append.3.raw");
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), STORE_FILES_ADDITIONAL);
+    assert_string_equal(manifest_text(fixture), "");
+    static const uint8_t wrong[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    assert_int_equal(setxattr(in(fixture, "p"), "user.rochefort.buckets", wrong, 8, 0), 0);
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets),
+                     STORE_NO_MANIFEST); /* not ours */
+}
+
+/* A power cut in between leaves an empty MANIFEST, and the attribute. */
+static void taking_over_can_be_cut_short(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned buckets;
+    make_prefix(fixture);
+    set_buckets_attribute(fixture, 1);
+    make_record(fixture, "p/append.0.raw");
+    write_file(fixture, "p/MANIFEST", "");
+    assert_int_equal(prefix_resolve(fixture->root, "p", 9, false, &buckets), 0);
+    assert_int_equal(buckets, 1);
+    assert_string_equal(manifest_text(fixture), "rochefort 1\nbuckets 1\nhash xxh3\n");
+}
+
+/* Another directory has taken the place of the open one. */
+static void directory_that_says_otherwise_is_not_completed(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned buckets;
+    assert_int_equal(prefix_resolve(fixture->root, "p", 4, true, &buckets), 0);
+    assert_int_equal(complete_prefix(fixture->root, "p", 4), 0);
+    assert_int_equal(complete_prefix(fixture->root, "p", 3), STORE_FILES_MISSING);
+    write_file(fixture, "p/MANIFEST", "rochefort 1\nbuckets 4\nhash fnv1a\n");
+    assert_int_equal(complete_prefix(fixture->root, "p", 4), STORE_FILES_MISSING);
+    assert_int_equal(count_entries(fixture), 4);
 }
 
 static void deleted_prefix_is_made_anew(void **state)
@@ -133,7 +202,7 @@ static void deleted_prefix_is_made_anew(void **state)
     struct fixture *fixture = *state;
     for (int directory = 0; directory < 2; directory++) { /* all of it, or only the files */
         unsigned buckets;
-        assert_int_equal(prefix_complete(fixture->root, "p", 4), 0);
+        assert_int_equal(complete_prefix(fixture->root, "p", 4), 0);
         assert_int_equal(count_entries(fixture), 4);
         assert_int_equal(prefix_resolve(fixture->root, "p", 9, false, &buckets), 0);
         assert_int_equal(buckets, 4);
@@ -148,7 +217,7 @@ static void deleted_prefix_is_made_anew(void **state)
 
 static void *complete(void *root)
 {
-    return (void *)(intptr_t)prefix_complete(root, "p", BUCKETS);
+    return (void *)(intptr_t)complete_prefix(root, "p", BUCKETS);
 }
 
 static void complete_by_several_threads(struct fixture *fixture)
@@ -190,9 +259,8 @@ static void reading_never_creates(void **state)
     make_prefix(fixture);
     assert_int_equal(prefix_resolve(fixture->root, "p", 3, false, &buckets), STORE_NO_PREFIX);
     assert_int_equal(count_entries(fixture), 0);
-    make_file(fixture, "p/append.6.raw"); /* a creation cut short */
-    assert_int_equal(prefix_resolve(fixture->root, "p", 3, false, &buckets), 0);
-    assert_int_equal(buckets, 7);
+    make_file(fixture, "p/append.6.raw"); /* a creation cut short: no record is there */
+    assert_int_equal(prefix_resolve(fixture->root, "p", 3, false, &buckets), STORE_NO_PREFIX);
     assert_int_equal(count_entries(fixture), 1);
 }
 
@@ -200,11 +268,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PREFIX_TEST(creation_makes_every_file),
-        PREFIX_TEST(creation_makes_the_highest_file_first),
+        PREFIX_TEST(creation_makes_the_highest_file_first_and_the_manifest_last),
         PREFIX_TEST(creation_cut_short_is_completed),
         PREFIX_TEST(prefix_can_be_completed_later),
-        PREFIX_TEST(number_is_written_once_all_are_there),
-        PREFIX_TEST(number_that_was_only_counted_is_not_written),
+        PREFIX_TEST(manifest_is_written_once_all_files_are_there),
+        PREFIX_TEST(records_without_a_manifest_are_refused),
+        PREFIX_TEST(prefix_of_an_earlier_server_gets_its_manifest),
+        PREFIX_TEST(taking_over_can_be_cut_short),
+        PREFIX_TEST(directory_that_says_otherwise_is_not_completed),
         PREFIX_TEST(deleted_prefix_is_made_anew),
         PREFIX_TEST(several_threads_may_complete_a_prefix),
         PREFIX_TEST(reading_never_creates),

@@ -8,6 +8,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <endian.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "store/error.h"
@@ -76,21 +79,24 @@ static int resolve_new(struct one_bucket *fixture, unsigned round)
     return error;
 }
 
+/* Of a new one, or of one whose files are all gone: what its directory says of them goes first. */
+#define TOLD_BY_CREATION                                                                           \
+    "mkdirat openat fdopendir readdir unlinkat fremovexattr fstat close pwrite renameat"
+
 static void making_a_prefix(void **state)
 {
     every_call_fails_once(
         *state,
-        &(struct operation){.run = resolve_new,
-                            .told = "mkdirat openat fdopendir readdir fstat close fgetxattr",
-                            .ignored = "close openat fsetxattr"});
+        &(struct operation){.run = resolve_new, .told = TOLD_BY_CREATION, .ignored = "close"});
 }
 
 /* What was written to a file may be told only when it is closed; not so of a directory. */
 static void closing_a_new_file(void **state)
 {
     struct one_bucket *fixture = *state;
-    for (int file = 1; file <= BUCKETS; file++) {
-        failing_arm(&fail_close, 2 * file, EDQUOT); /* each after its directory */
+    for (int file = 1; file <= BUCKETS + 1; file++) { /* the last is MANIFEST */
+        /* the directory was looked into, and is opened for each file */
+        failing_arm(&fail_close, 1 + 2 * file, EDQUOT);
         assert_int_equal(resolve_new(fixture, (unsigned)file), -EDQUOT);
         assert_true(failing_disarm(&fail_close));
     }
@@ -101,25 +107,35 @@ static void make_prefix(struct one_bucket *fixture, unsigned round)
     assert_int_equal(resolve_new(fixture, round), 0);
 }
 
-/* The directory is left, with its buckets attribute. */
-static void empty_prefix(struct one_bucket *fixture, unsigned round)
+static const char *path_in(struct one_bucket *fixture, unsigned round, const char *file)
 {
-    make_prefix(fixture, round);
-    for (int bucket = 0; bucket < BUCKETS; bucket++) {
-        char below[TEMPORARY_PATH_BYTES];
-        (void)snprintf(below, sizeof(below), "%s/append.%d.raw", name_of(round), bucket);
-        assert_int_equal(unlink(temporary_path(fixture->directory, below)), 0);
-    }
+    char below[TEMPORARY_PATH_BYTES];
+    (void)snprintf(below, sizeof(below), "%s/%s", name_of(round), file);
+    return temporary_path(fixture->directory, below);
 }
 
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* The directory is left, with a MANIFEST of other files. */
+static void empty_prefix(struct one_bucket *fixture, unsigned round)
+{
+    assert_int_equal(mkdir(temporary_path(fixture->directory, name_of(round)), 0700), 0);
+    write_file(path_in(fixture, round, "MANIFEST"), "rochefort 1\nbuckets 7\nhash fnv1a\n");
+}
+
+/* Also when it is cut short: what the old MANIFEST says is not believed after that. */
 static void filling_an_emptied_prefix(void **state)
 {
-    every_call_fails_once(
-        *state,
-        &(struct operation){.prepare = empty_prefix,
-                            .run = resolve_new,
-                            .told = "mkdirat openat fdopendir readdir fstat close fgetxattr",
-                            .ignored = "close openat fsetxattr"});
+    every_call_fails_once(*state, &(struct operation){.prepare = empty_prefix,
+                                                      .run = resolve_new,
+                                                      .told = TOLD_BY_CREATION " pread",
+                                                      .ignored = "close"});
 }
 
 static int resolve_old(struct one_bucket *fixture, unsigned round)
@@ -132,70 +148,98 @@ static int resolve_old(struct one_bucket *fixture, unsigned round)
 
 static void finding_a_prefix(void **state)
 {
-    every_call_fails_once(*state, &(struct operation){.prepare = make_prefix,
-                                                      .run = resolve_old,
-                                                      .told = "openat fdopendir readdir fgetxattr",
-                                                      .ignored = ""});
+    every_call_fails_once(*state,
+                          &(struct operation){.prepare = make_prefix,
+                                              .run = resolve_old,
+                                              .told = "openat fstat pread fdopendir readdir",
+                                              .ignored = "close"});
+}
+
+/* Of an earlier server, with the buckets attribute. The first run gives it a MANIFEST. */
+static void prepare_earlier(struct one_bucket *fixture, unsigned round)
+{
+    uint32_t stored = htole32(BUCKETS);
+    make_prefix(fixture, round);
+    write_file(path_in(fixture, round, "append.1.raw"), "not empty");
+    assert_int_equal(unlink(path_in(fixture, round, "MANIFEST")), 0);
+    const char *directory = temporary_path(fixture->directory, name_of(round));
+    if (setxattr(directory, "user.rochefort.buckets", &stored, sizeof(stored), 0) != 0)
+        skip();
+}
+
+/* It is found also when MANIFEST cannot be written. */
+static void finding_a_prefix_of_an_earlier_server(void **state)
+{
+    every_call_fails_once(
+        *state, &(struct operation){.prepare = prepare_earlier,
+                                    .run = resolve_old,
+                                    .told = "openat fdopendir readdir fgetxattr fstatat",
+                                    .ignored = "openat close fstat statx pwrite renameat"});
 }
 
 static int complete(struct one_bucket *fixture, unsigned round)
 {
-    return prefix_complete(fixture->root, name_of(round), BUCKETS);
+    return complete_prefix(fixture->root, name_of(round), BUCKETS);
 }
 
 static void making_a_deleted_prefix_anew(void **state)
 {
     every_call_fails_once(
-        *state,
-        &(struct operation){.run = complete,
-                            .told = "mkdirat openat fdopendir readdir fstat close fgetxattr",
-                            .ignored = "close openat fsetxattr"});
+        *state, &(struct operation){.run = complete, .told = TOLD_BY_CREATION, .ignored = "close"});
 }
 
 /* Only the last file is there. */
 static void begin_prefix(struct one_bucket *fixture, unsigned round)
 {
-    char below[TEMPORARY_PATH_BYTES];
-    (void)snprintf(below, sizeof(below), "%s/append.%d.raw", name_of(round), BUCKETS - 1);
+    char last[BUCKET_FILE_NAME_BYTES];
+    bucket_file_name(BUCKETS - 1, last);
     assert_int_equal(mkdir(temporary_path(fixture->directory, name_of(round)), 0700), 0);
-    assert_int_equal(mknod(temporary_path(fixture->directory, below), S_IFREG | 0600, 0), 0);
+    assert_int_equal(mknod(path_in(fixture, round, last), S_IFREG | 0600, 0), 0);
 }
 
 static void completing_a_prefix(void **state)
 {
     every_call_fails_once(
-        *state,
-        &(struct operation){.prepare = begin_prefix,
-                            .run = complete,
-                            .told = "mkdirat openat fdopendir readdir fstat close fgetxattr",
-                            .ignored = "close openat fsetxattr"});
+        *state, &(struct operation){.prepare = begin_prefix,
+                                    .run = complete,
+                                    .told = "mkdirat openat fdopendir readdir fgetxattr fstat "
+                                            "fstatat close pwrite renameat",
+                                    .ignored = "close"});
 }
 
-/*
- * The last file is not found, then there are some, and now the last is among them: that is another
- * thread at work. It was not found although it is there, because openat says so once.
- */
-static void another_thread_completes_a_prefix(void **state)
+/* The name that MANIFEST has while it is written does not stay. */
+static void failed_manifest_leaves_nothing_behind(void **state)
 {
     struct one_bucket *fixture = *state;
-    make_prefix(fixture, 1);
-    failing_arm(&fail_openat64, 2, ENOENT); /* the first opens the directory */
+    struct failing *const calls[] = {&fail_pwrite64, &fail_renameat};
+    for (unsigned i = 0; i < 2; i++) {
+        failing_arm(calls[i], 1, ENOSPC);
+        assert_int_equal(resolve_new(fixture, i), -ENOSPC);
+        assert_true(failing_disarm(calls[i]));
+        DIR *directory = opendir(temporary_path(fixture->directory, name_of(i)));
+        assert_non_null(directory);
+        struct dirent *entry;
+        while ((entry = readdir(directory)) != NULL)
+            assert_null(strstr(entry->d_name, "MANIFEST"));
+        (void)closedir(directory);
+    }
+}
+
+static int lock_error;
+int __real_pthread_mutex_lock(pthread_mutex_t *lock);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *lock);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
+{
+    return lock_error != 0 ? lock_error : __real_pthread_mutex_lock(lock);
+}
+
+static void lock_of_completion(void **state)
+{
+    struct one_bucket *fixture = *state;
+    lock_error = EDEADLK;
+    assert_int_equal(complete(fixture, 1), -EDEADLK);
+    lock_error = 0;
     assert_int_equal(complete(fixture, 1), 0);
-    assert_true(failing_disarm(&fail_openat64));
-}
-
-/* The last file is missing and others are there; the second look at it fails. */
-static void looking_again_for_the_last_file(void **state)
-{
-    struct one_bucket *fixture = *state;
-    make_prefix(fixture, 1);
-    char last[TEMPORARY_PATH_BYTES];
-    (void)snprintf(last, sizeof(last), "%s/append.%d.raw", name_of(1), BUCKETS - 1);
-    assert_int_equal(unlink(temporary_path(fixture->directory, last)), 0);
-    assert_int_equal(complete(fixture, 1), STORE_FILES_MISSING);
-    failing_arm(&fail_openat64, 5, EMFILE); /* directory, file, directory, directory, file */
-    assert_int_equal(complete(fixture, 1), -EMFILE);
-    assert_true(failing_disarm(&fail_openat64));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, one_bucket_set_up, one_bucket_tear_down)
@@ -209,10 +253,11 @@ int main(void)
         TEST(closing_a_new_file),
         TEST(filling_an_emptied_prefix),
         TEST(finding_a_prefix),
+        TEST(finding_a_prefix_of_an_earlier_server),
         TEST(making_a_deleted_prefix_anew),
         TEST(completing_a_prefix),
-        TEST(another_thread_completes_a_prefix),
-        TEST(looking_again_for_the_last_file),
+        TEST(failed_manifest_leaves_nothing_behind),
+        TEST(lock_of_completion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

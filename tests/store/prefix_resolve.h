@@ -1,19 +1,30 @@
 /*
- * prefix_resolve: finds a prefix and makes all its files at once.
+ * prefix_resolve: finds a prefix and makes all its files at once; all ids are hashed with XXH3.
  */
 #ifndef ROCHEFORT_TESTS_STORE_PREFIX_RESOLVE_H
 #define ROCHEFORT_TESTS_STORE_PREFIX_RESOLVE_H
 
 #include "store/prefix.h"
 
+/* `*buckets` is untouched if it fails. */
 static inline int prefix_resolve(const struct root *root, const char *name, unsigned buckets_if_new,
                                  bool create, unsigned *buckets)
 {
-    unsigned missing = 0;
-    int error = prefix_find(root, name, buckets_if_new, create, buckets, &missing);
-    if (error != 0 || missing == 0)
-        return error;
-    return prefix_make_files(root, name, *buckets, &missing, missing);
+    const struct manifest if_new = {.buckets = buckets_if_new, .hash = MANIFEST_XXH3};
+    struct manifest manifest;
+    unsigned missing, file;
+    int error = prefix_find(root, name, &if_new, create, &manifest, &missing, &file);
+    if (error == 0)
+        error = prefix_make_files(root, name, &manifest, &missing, missing);
+    if (error == 0)
+        *buckets = manifest.buckets;
+    return error;
+}
+
+static inline int complete_prefix(const struct root *root, const char *name, unsigned buckets)
+{
+    const struct manifest manifest = {.buckets = buckets, .hash = MANIFEST_XXH3};
+    return prefix_complete(root, name, &manifest);
 }
 
 #endif

@@ -56,6 +56,7 @@ class Torn(unittest.TestCase):
                               "offsets are as before\n" % (out, cut),
                               self.check(0, "repair", path, out))
                 self.assertEqual(FIRST + GAP_OF_16, self.read(out))
+                records.write_manifest(os.path.join(self.directory, "root"), name, 1)
                 prefixes.append(name)
         # All copies are the same bytes, so once is enough.
         self.assertIn("%s: 1 records, 37 bytes, 1 gap (16 bytes): whole\n" % out,
@@ -99,6 +100,8 @@ class Torn(unittest.TestCase):
             for cut in range(1, 16):
                 self.write(FIRST + records.header(length, records.TIME_NS)[:cut], "root",
                            "cut.%d.%d" % (length, cut), "append.0.raw")
+                records.write_manifest(os.path.join(self.directory, "root"),
+                                       "cut.%d.%d" % (length, cut), 1)
         with harness.Server(root=os.path.join(self.directory, "root")) as server:
             with server.client() as client:
                 for prefix in os.listdir(server.root):

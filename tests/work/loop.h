@@ -128,7 +128,7 @@ static inline struct request *new_request(struct fixture *fixture, enum job_kind
 {
     struct request *request = test_calloc(1, sizeof(*request));
     request->job.kind = kind;
-    request->job.id_hash = id_hash;
+    request->job.id_hash.xxh3 = id_hash;
     request->job.done = on_done;
     request->job.value = evbuffer_new();
     request->job.offsets = evbuffer_new();

@@ -41,7 +41,7 @@ static void client_step(struct job *job)
         job->kind = JOB_CLOSE;
     } else {
         job->kind = JOB_APPEND;
-        job->id_hash = client->steps_left / 3;
+        job->id_hash.xxh3 = client->steps_left / 3;
         (void)snprintf(client->value, sizeof(client->value), "%u/%u", client->number,
                        client->steps_left);
         (void)evbuffer_drain(job->value, evbuffer_get_length(job->value));

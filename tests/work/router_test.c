@@ -147,9 +147,15 @@ static void prefix_that_cannot_be_opened_can_be_later(void **state)
     static const char *const gap[] = {"p/append.0.raw", "p/append.2.raw"};
     for (int i = 0; i < 2; i++)
         (void)close(open(temporary_path(fixture->directory, gap[i]), O_WRONLY | O_CREAT, 0600));
+    FILE *manifest = fopen(temporary_path(fixture->directory, "p/MANIFEST"), "we");
+    assert_non_null(manifest);
+    assert_true(fputs("rochefort 1\nbuckets 3\nhash xxh3\n", manifest) >= 0);
+    assert_int_equal(fclose(manifest), 0);
     struct request *write = append(fixture, "p", 1, "x"), *read = get(fixture, "p", 1, 0);
     assert_int_equal(finish(fixture, write), STORE_FILES_MISSING);
     assert_int_equal(finish(fixture, read), STORE_FILES_MISSING);
+    assert_int_equal(write->job.bucket, 1); /* the one that is missing */
+    assert_int_equal(read->job.bucket, 1);
     assert_null(write->job.route.prefix);
     assert_null(read->job.route.prefix);
     free_request(write);
@@ -163,17 +169,16 @@ static void prefix_that_cannot_be_opened_can_be_later(void **state)
     stop(fixture);
 }
 
-/* Reading leaves a prefix whose creation was cut short as it is; the append that needs it does not.
- */
-static void append_completes_what_a_read_has_opened(void **state)
+/* Reading leaves a prefix whose creation was cut short as it is; an append does not. */
+static void append_completes_what_a_read_has_found(void **state)
 {
     struct fixture *fixture = *state;
     start(fixture, 2, 8, 9);
     assert_int_equal(mkdir(temporary_path(fixture->directory, "p"), 0700), 0);
     const char *last = temporary_path(fixture->directory, "p/append.3.raw");
     (void)close(open(last, O_WRONLY | O_CREAT, 0600));
-    assert_int_equal(finish_and_free(fixture, get(fixture, "p", 1, 0)), STORE_NOT_FOUND);
-    assert_int_equal(finish_and_free(fixture, get(fixture, "p", 3, 0)), STORE_NOT_FOUND);
+    assert_int_equal(finish_and_free(fixture, get(fixture, "p", 1, 0)), STORE_NO_PREFIX);
+    assert_int_equal(finish_and_free(fixture, get(fixture, "p", 3, 0)), STORE_NO_PREFIX);
     assert_false(exists(fixture, "p/append.1.raw"));
     struct request *write = append(fixture, "p", 5, "x"); /* 5 modulo 4 */
     assert_int_equal(finish(fixture, write), 0);
@@ -316,7 +321,7 @@ int main(void)
         TEST(order_is_kept),
         TEST(unknown_prefix_is_not_made_by_a_read),
         TEST(prefix_that_cannot_be_opened_can_be_later),
-        TEST(append_completes_what_a_read_has_opened),
+        TEST(append_completes_what_a_read_has_found),
         TEST(append_to_a_deleted_directory_makes_it_anew),
         TEST(append_to_a_deleted_file_is_refused),
         TEST(too_much_under_way_is_refused),

@@ -77,7 +77,7 @@ static inline int set_up(void **state)
         prefix_resolve(fixture.root, "p", BUCKETS, true, &buckets) != 0)
         return -1;
     memcpy(fixture.prefix.name, "p", 2);
-    fixture.prefix.buckets = buckets;
+    fixture.prefix.manifest.buckets = buckets;
     fixture.prefix.slots = fixture.slots;
     sync_schedule_init(&fixture.schedule, fixture.root, -1, on_notice);
     file_cache_init(&fixture.cache, fixture.root, &fixture.schedule, PLENTY, on_notice);
