@@ -17,6 +17,7 @@ struct timer {
     uint64_t begun_ms, due_ms;
     bool measuring; /* an interval has begun */
     uint64_t interval_begun_ms, interval_moved_bytes;
+    uint64_t paused_ms; /* since then the next piece of the reply is awaited; 0: it is not */
     uint64_t begun_received_bytes, checked_received_bytes; /* so far, at these times */
 };
 
@@ -77,12 +78,31 @@ static void set_timer(struct client *client)
     TAILQ_INSERT_TAIL(client->timed, client, timer_entry);
 }
 
+/*
+ * Between two pieces of a reply the interval is paused. It does not end there: otherwise a client
+ * that takes each piece before the first check would never be measured.
+ */
+static void pause_interval(struct timer *timer, bool paused, uint64_t now)
+{
+    if (paused && timer->paused_ms == 0)
+        timer->paused_ms = now;
+    if (paused || timer->paused_ms == 0)
+        return;
+    timer->interval_begun_ms += now - timer->paused_ms;
+    timer->paused_ms = 0;
+}
+
 static void on_settled(void *context)
 {
     struct client *client = context;
     struct timer *timer = &client->timer;
     enum timeouts_phase phase = connection_phase(client->connection);
     unsigned requests = connection_requests(client->connection);
+    if (requests == timer->requests && timer->phase == TIMEOUTS_REPLY &&
+        (phase == TIMEOUTS_REPLY || phase == TIMEOUTS_NONE)) {
+        pause_interval(timer, phase == TIMEOUTS_NONE, now_ms(client->connections));
+        return;
+    }
     if (phase == timer->phase && requests == timer->requests)
         return;
     uint64_t received_bytes = connection_received_bytes(client->connection);
@@ -147,6 +167,10 @@ static void check_timeouts(struct client *client)
     const struct connections_options *options = &client->connections->options;
     struct connection *connection = client->connection;
     const void *piece = connection_piece(connection);
+    if (client->timer.paused_ms != 0) {
+        set_timer(client);
+        return;
+    }
     if (piece != NULL && client->timer.phase == TIMEOUTS_REPLY && options->piece_overdue != NULL &&
         options->piece_overdue(piece)) {
         connection_abort(connection);

@@ -168,6 +168,24 @@ class Readers(unittest.TestCase):
         sock.close()
         self.assertEqual([], self.server.open_files("p"))
 
+    def test_one_that_takes_each_piece_at_once_is_measured_too(self):
+        """A piece, of 256 KiB, takes it less than the second between two checks."""
+        rate = 600 << 10
+        with harness.Server("-min-rate", str(8 * MIB), "-min-rate-window", "1") as server:
+            with server.client() as client:
+                client.append("a", self.value)
+            sock = server.send("GET", "/get?id=a&offset=0", receive_buffer=4096)
+            harness.receive_head(sock)
+            received, begin = 0, time.monotonic()
+            with self.assertRaises(ConnectionResetError):
+                while received < len(self.value):
+                    while time.monotonic() < begin + received / rate:
+                        time.sleep(0.005)
+                    part = sock.recv(1 << 14)
+                    self.assertTrue(part)
+                    received += len(part)
+            sock.close()
+
     def test_a_slow_but_steady_one_gets_the_whole_reply(self):
         sock = self.get()
         received = bytearray()
