@@ -114,7 +114,7 @@ static void on_settled(void *context)
     set_timer(client);
 }
 
-static void refuse(struct client *client, int status, const char *why)
+static void refuse_client(struct client *client, int status, const char *why)
 {
     struct connections *connections = client->connections;
     struct connections_refusal refusal = {.status = status, .why = why};
@@ -123,9 +123,9 @@ static void refuse(struct client *client, int status, const char *why)
     connections->options.refused(connections->options.context, client->connection, &refusal);
 }
 
-static void on_refused(void *context, int status, const char *why)
+static void on_request_refused(void *context, int status, const char *why)
 {
-    refuse(context, status, why);
+    refuse_client(context, status, why);
 }
 
 /* The bytes that moved are asked for here and not when the phase begins: that costs a call to the
@@ -183,7 +183,7 @@ static void check_timeouts(struct client *client)
         connection_leave(connection);
         return;
     case TIMEOUTS_REFUSE:
-        refuse(client, 408, verdict.why);
+        refuse_client(client, 408, verdict.why);
         return;
     case TIMEOUTS_RESET:
         connection_abort(connection);
@@ -277,7 +277,7 @@ static void on_request_ready(void *context)
 }
 
 static const struct connection_owner owner = {.request_ready = on_request_ready,
-                                              .request_refused = on_refused,
+                                              .request_refused = on_request_refused,
                                               .memory_wanted = on_memory_wanted,
                                               .memory_released = on_memory_released,
                                               .unfinished = on_unfinished,

@@ -25,7 +25,7 @@ void framing_free(struct framing *framing)
 }
 
 /* False, as every step answers that cannot go on. */
-static bool refuse(struct framing_verdict *verdict, int status, const char *why)
+static bool refuse_request(struct framing_verdict *verdict, int status, const char *why)
 {
     verdict->refused = status;
     verdict->why = why;
@@ -62,7 +62,7 @@ static bool end_head(struct evbuffer *output, uint64_t body_bytes)
 }
 
 /* The request is whole; the next one begins. */
-static bool finish(struct framing *framing, struct framing_verdict *verdict)
+static bool end_request(struct framing *framing, struct framing_verdict *verdict)
 {
     framing->state = FRAMING_HEAD;
     framing->skipped_line = false;
@@ -120,7 +120,7 @@ static bool take_head(struct framing *framing, const struct head *head, size_t h
     char written[HEAD_WRITTEN_BYTES_MAX];
     framing->limit = find_limit(framing->rules->limits, head->path);
     if (head->content_length > framing->limit->body_bytes_max)
-        return refuse(verdict, 413, framing->limit->why);
+        return refuse_request(verdict, 413, framing->limit->why);
     framing->http_1_0 = head->http_1_0;
     framing->wants_close = head->says_close || (head->http_1_0 && !head->says_keep_alive);
     framing->chunked = head->chunked;
@@ -134,13 +134,13 @@ static bool take_head(struct framing *framing, const struct head *head, size_t h
     if (evbuffer_drain(inbox, head_bytes) != 0 ||
         evbuffer_add(output, written, written_bytes) != 0 ||
         (!head->chunked && !end_head(output, head->content_length)))
-        return refuse(verdict, 503, OUT_OF_MEMORY);
+        return refuse_request(verdict, 503, OUT_OF_MEMORY);
     if (head->chunked)
         framing->state = FRAMING_CHUNK_SIZE;
     else if (head->content_length > 0)
         framing->state = FRAMING_BODY;
     else
-        return finish(framing, verdict);
+        return end_request(framing, verdict);
     return true;
 }
 
@@ -156,23 +156,23 @@ static bool step_head(struct framing *framing, struct evbuffer *inbox, struct ev
         return false;
     const char *bytes = (const char *)evbuffer_pullup(inbox, (ev_ssize_t)length);
     if (bytes == NULL)
-        return refuse(verdict, 503, OUT_OF_MEMORY);
+        return refuse_request(verdict, 503, OUT_OF_MEMORY);
     if (bytes[0] == '\r') {
         if (length == 1 && !framing->skipped_line)
             return false; /* it may be the beginning of the empty line */
-        return refuse(verdict, 400, "bad request line");
+        return refuse_request(verdict, 400, "bad request line");
     }
     size_t head_bytes = 0;
     enum search search = find_head(framing, bytes, length, &head_bytes);
     if (search == BAD_LINE)
-        return refuse(verdict, 400, "a line does not end in CR LF");
+        return refuse_request(verdict, 400, "a line does not end in CR LF");
     if (search == INCOMPLETE && length == HEAD_BYTES_MAX)
-        return refuse(verdict, 400, "request line and headers are over 16384 bytes");
+        return refuse_request(verdict, 400, "request line and headers are over 16384 bytes");
     if (search == INCOMPLETE)
         return false;
     struct head head;
     if (!head_parse(bytes, head_bytes, framing->rules->forwarded, &head))
-        return refuse(verdict, head.refused, head.why);
+        return refuse_request(verdict, head.refused, head.why);
     return take_head(framing, &head, head_bytes, inbox, output, verdict);
 }
 
@@ -182,8 +182,8 @@ static bool step_body(struct framing *framing, struct evbuffer *inbox, struct ev
     if (evbuffer_get_length(inbox) < framing->remaining_bytes)
         return false;
     if (!move(inbox, output, (size_t)framing->remaining_bytes))
-        return refuse(verdict, 503, OUT_OF_MEMORY);
-    return finish(framing, verdict);
+        return refuse_request(verdict, 503, OUT_OF_MEMORY);
+    return end_request(framing, verdict);
 }
 
 static bool step_chunk_size(struct framing *framing, struct evbuffer *inbox,
@@ -195,21 +195,21 @@ static bool step_chunk_size(struct framing *framing, struct evbuffer *inbox,
     uint64_t size = 0;
     for (; digits < length && hex_digit_value(line[digits]) >= 0; digits++) {
         if (digits == CHUNK_SIZE_DIGITS_MAX)
-            return refuse(verdict, 400, "chunk size too long");
+            return refuse_request(verdict, 400, "chunk size too long");
         size = size * 16 + (uint64_t)hex_digit_value(line[digits]);
     }
     if (digits < length && (digits == 0 || line[digits] != '\r'))
-        return refuse(verdict, 400, "bad chunk size");
+        return refuse_request(verdict, 400, "bad chunk size");
     if (digits + 1 < length && line[digits + 1] != '\n')
-        return refuse(verdict, 400, "bad chunk size");
+        return refuse_request(verdict, 400, "bad chunk size");
     if (digits + 2 > length)
         return false;
     if (size > framing->limit->body_bytes_max - framing->body_bytes)
-        return refuse(verdict, 413, framing->limit->why);
+        return refuse_request(verdict, 413, framing->limit->why);
     if (size > 0 && !framing->body_allowed)
-        return refuse(verdict, 400, HEAD_NO_BODY);
+        return refuse_request(verdict, 400, HEAD_NO_BODY);
     if (evbuffer_drain(inbox, digits + 2) != 0)
-        return refuse(verdict, 503, OUT_OF_MEMORY);
+        return refuse_request(verdict, 503, OUT_OF_MEMORY);
     framing->body_bytes += size;
     framing->remaining_bytes = size;
     framing->trailer_bytes = 0;
@@ -227,16 +227,16 @@ static bool step_chunk(struct framing *framing, struct evbuffer *inbox,
         return false;
     if (evbuffer_ptr_set(inbox, &at, size, EVBUFFER_PTR_SET) != 0 ||
         evbuffer_copyout_from(inbox, &at, end, sizeof(end)) < 1)
-        return refuse(verdict, 503, OUT_OF_MEMORY);
+        return refuse_request(verdict, 503, OUT_OF_MEMORY);
     if (end[0] != '\r' || end[1] != '\n')
-        return refuse(verdict, 400, "chunk longer than its size");
+        return refuse_request(verdict, 400, "chunk longer than its size");
     if (length < size + sizeof(end))
         return false;
     if (framing->chunks == NULL)
         framing->chunks = evbuffer_new();
     if (framing->chunks == NULL || !move(inbox, framing->chunks, size) ||
         evbuffer_drain(inbox, sizeof(end)) != 0)
-        return refuse(verdict, 503, OUT_OF_MEMORY);
+        return refuse_request(verdict, 503, OUT_OF_MEMORY);
     framing->state = FRAMING_CHUNK_SIZE;
     return true;
 }
@@ -250,27 +250,27 @@ static bool step_trailers(struct framing *framing, struct evbuffer *inbox, struc
         length = left;
     const char *bytes = (const char *)evbuffer_pullup(inbox, (ev_ssize_t)length);
     if (length > 0 && bytes == NULL)
-        return refuse(verdict, 503, OUT_OF_MEMORY);
+        return refuse_request(verdict, 503, OUT_OF_MEMORY);
     const char *feed = length > 0 ? memchr(bytes, '\n', length) : NULL;
     if (feed == NULL && length > 1 && bytes[0] == '\r')
-        return refuse(verdict, 400, "bad trailer");
+        return refuse_request(verdict, 400, "bad trailer");
     if (feed == NULL && length == left)
-        return refuse(verdict, 400, "the trailers are over 16384 bytes");
+        return refuse_request(verdict, 400, "the trailers are over 16384 bytes");
     if (feed == NULL)
         return false;
     size_t line_bytes = (size_t)(feed - bytes) + 1;
     if (line_bytes < 2 || feed[-1] != '\r' ||
         (line_bytes > 2 && !head_trailer_valid(bytes, line_bytes - 2)))
-        return refuse(verdict, 400, "bad trailer");
+        return refuse_request(verdict, 400, "bad trailer");
     framing->trailer_bytes += line_bytes;
     if (evbuffer_drain(inbox, line_bytes) != 0)
-        return refuse(verdict, 503, OUT_OF_MEMORY);
+        return refuse_request(verdict, 503, OUT_OF_MEMORY);
     if (line_bytes > 2)
         return true;
     if (!end_head(output, framing->body_bytes) ||
         (framing->chunks != NULL && evbuffer_add_buffer(output, framing->chunks) != 0))
-        return refuse(verdict, 503, OUT_OF_MEMORY);
-    return finish(framing, verdict);
+        return refuse_request(verdict, 503, OUT_OF_MEMORY);
+    return end_request(framing, verdict);
 }
 
 /* True if it got on. */

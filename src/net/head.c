@@ -13,7 +13,7 @@ struct parse {
     bool length_seen, encoding_seen, host_seen, expect_seen;
 };
 
-static bool refuse(struct parse *parse, int status, const char *why)
+static bool refuse_head(struct parse *parse, int status, const char *why)
 {
     parse->head->refused = status;
     parse->head->why = why;
@@ -81,12 +81,12 @@ static bool parse_method(struct parse *parse, struct head_span method)
     static const char *const with_body[] = {"POST", "PUT", "PATCH", "DELETE", NULL};
     static const char *const without_body[] = {"GET", "HEAD", "OPTIONS", NULL};
     if (!is_token(method))
-        return refuse(parse, 400, "bad request line");
+        return refuse_head(parse, 400, "bad request line");
     parse->head->method = method;
     parse->head->body_allowed = any_of(method, with_body);
     /* evhttp knows TRACE and CONNECT too, and does odd things with them */
     if (!parse->head->body_allowed && !any_of(method, without_body))
-        return refuse(parse, 405, "method not known");
+        return refuse_head(parse, 405, "method not known");
     return true;
 }
 
@@ -116,13 +116,13 @@ static bool parse_absolute_form(struct parse *parse, struct head_span *target)
             authority.bytes++;
         /* here a host must be named; a port alone names none (RFC 9110, 4.2.1) */
         if (authority.bytes == 0 || authority.at[0] == ':' || !is_authority(authority))
-            return refuse(parse, 400, "bad host in the request target");
+            return refuse_head(parse, 400, "bad host in the request target");
         parse->head->authority = authority;
         target->at += bytes + authority.bytes;
         target->bytes -= bytes + authority.bytes;
         return true;
     }
-    return refuse(parse, 400, "the request target must be a path");
+    return refuse_head(parse, 400, "the request target must be a path");
 }
 
 static bool parse_target(struct parse *parse, struct head_span target)
@@ -130,7 +130,7 @@ static bool parse_target(struct parse *parse, struct head_span target)
     for (size_t i = 0; i < target.bytes; i++) {
         unsigned char c = (unsigned char)target.at[i];
         if (c <= ' ' || c == 0x7f || c == '#')
-            return refuse(parse, 400, "bad character in the request target");
+            return refuse_head(parse, 400, "bad character in the request target");
     }
     bool asterisk = same_case(target, "*") && same_case(parse->head->method, "OPTIONS");
     if (!asterisk && (target.bytes == 0 || target.at[0] != '/') &&
@@ -147,10 +147,10 @@ static bool parse_version(struct parse *parse, struct head_span version)
 {
     static const char major[] = "HTTP/1.";
     if (version.bytes != sizeof(major) || memcmp(version.at, major, sizeof(major) - 1) != 0)
-        return refuse(parse, 400, "bad HTTP version");
+        return refuse_head(parse, 400, "bad HTTP version");
     char minor = version.at[sizeof(major) - 1];
     if (minor < '0' || minor > '9')
-        return refuse(parse, 400, "bad HTTP version");
+        return refuse_head(parse, 400, "bad HTTP version");
     parse->head->http_1_0 = minor == '0';
     return true;
 }
@@ -159,23 +159,23 @@ static bool parse_request_line(struct parse *parse, struct head_span line)
 {
     struct head_span method, target;
     if (!cut(&line, ' ', &method) || !cut(&line, ' ', &target))
-        return refuse(parse, 400, "bad request line");
+        return refuse_head(parse, 400, "bad request line");
     return parse_method(parse, method) && parse_target(parse, target) && parse_version(parse, line);
 }
 
 static bool parse_length(struct parse *parse, struct head_span value)
 {
     if (parse->length_seen)
-        return refuse(parse, 400, "Content-Length given twice");
+        return refuse_head(parse, 400, "Content-Length given twice");
     parse->length_seen = true;
     if (value.bytes == 0)
-        return refuse(parse, 400, "bad Content-Length");
+        return refuse_head(parse, 400, "bad Content-Length");
     uint64_t length = 0;
     for (size_t i = 0; i < value.bytes; i++) {
         if (value.at[i] < '0' || value.at[i] > '9')
-            return refuse(parse, 400, "bad Content-Length");
+            return refuse_head(parse, 400, "bad Content-Length");
         if (i >= LENGTH_DIGITS_MAX)
-            return refuse(parse, 413, "the body is over the server's limit");
+            return refuse_head(parse, 413, "the body is over the server's limit");
         length = length * 10 + (uint64_t)(value.at[i] - '0');
     }
     parse->head->content_length = length;
@@ -185,10 +185,10 @@ static bool parse_length(struct parse *parse, struct head_span value)
 static bool parse_encoding(struct parse *parse, struct head_span value)
 {
     if (parse->encoding_seen)
-        return refuse(parse, 400, "Transfer-Encoding given twice");
+        return refuse_head(parse, 400, "Transfer-Encoding given twice");
     parse->encoding_seen = true;
     if (!same(value, "chunked") || parse->head->http_1_0)
-        return refuse(parse, 400, "the only Transfer-Encoding taken is chunked, in HTTP/1.1");
+        return refuse_head(parse, 400, "the only Transfer-Encoding taken is chunked, in HTTP/1.1");
     parse->head->chunked = true;
     return true;
 }
@@ -196,7 +196,7 @@ static bool parse_encoding(struct parse *parse, struct head_span value)
 static bool parse_expect(struct parse *parse, struct head_span value)
 {
     if (parse->expect_seen || !same(value, "100-continue"))
-        return refuse(parse, 417, "the only Expect taken is 100-continue, once");
+        return refuse_head(parse, 417, "the only Expect taken is 100-continue, once");
     parse->expect_seen = true;
     parse->head->expects_continue = !parse->head->http_1_0;
     return true;
@@ -217,10 +217,10 @@ static void parse_connection(struct parse *parse, struct head_span value)
 static bool parse_host(struct parse *parse, struct head_span value)
 {
     if (parse->host_seen)
-        return refuse(parse, 400, "Host given twice");
+        return refuse_head(parse, 400, "Host given twice");
     parse->host_seen = true;
     if (!is_authority(value))
-        return refuse(parse, 400, "bad character in Host");
+        return refuse_head(parse, 400, "bad character in Host");
     if (parse->head->authority.at == NULL)
         parse->head->authority = value;
     return true;
@@ -260,7 +260,7 @@ static bool keep_line(struct parse *parse, struct head_span name, struct head_sp
     if (*wanted == NULL)
         return true;
     if (head->forwarded_count == HEAD_FORWARDED_MAX)
-        return refuse(parse, 400, "a header is repeated too often");
+        return refuse_head(parse, 400, "a header is repeated too often");
     head->forwarded[head->forwarded_count].name = name;
     head->forwarded[head->forwarded_count++].value = value;
     return true;
@@ -271,7 +271,7 @@ static bool parse_line(struct parse *parse, struct head_span line)
     struct head_span name, value;
     const char *wrong = split_line(line, &name, &value);
     if (wrong != NULL)
-        return refuse(parse, 400, wrong);
+        return refuse_head(parse, 400, wrong);
     if (same(name, "Content-Length"))
         return parse_length(parse, value);
     if (same(name, "Transfer-Encoding"))
@@ -296,11 +296,11 @@ static bool check_whole(struct parse *parse)
 {
     struct head *head = parse->head;
     if (!parse->host_seen && !head->http_1_0)
-        return refuse(parse, 400, "no Host header");
+        return refuse_head(parse, 400, "no Host header");
     if (parse->length_seen && parse->encoding_seen)
-        return refuse(parse, 400, "both Content-Length and Transfer-Encoding");
+        return refuse_head(parse, 400, "both Content-Length and Transfer-Encoding");
     if (!head->body_allowed && head->content_length > 0)
-        return refuse(parse, 400, HEAD_NO_BODY);
+        return refuse_head(parse, 400, HEAD_NO_BODY);
     return true;
 }
 
@@ -327,14 +327,14 @@ bool head_parse(const char *bytes, size_t length, const char *const forwarded[],
     struct head_span line;
     while ((line = next_line(&rest)).bytes > 0) {
         if (++lines > HEAD_LINES_MAX)
-            return refuse(&parse, 400, "too many headers");
+            return refuse_head(&parse, 400, "too many headers");
         if (!parse_line(&parse, line))
             return false;
     }
     return check_whole(&parse);
 }
 
-static char *put(char *at, struct head_span span)
+static char *put_span(char *at, struct head_span span)
 {
     memcpy(at, span.at, span.bytes);
     return at + span.bytes;
@@ -342,26 +342,26 @@ static char *put(char *at, struct head_span span)
 
 static char *put_text(char *at, const char *text)
 {
-    return put(at, (struct head_span){text, strlen(text)});
+    return put_span(at, (struct head_span){text, strlen(text)});
 }
 
-static char *put_line(char *at, struct head_span name, struct head_span value)
+static char *put_header(char *at, struct head_span name, struct head_span value)
 {
-    return put_text(put(put_text(put(at, name), ": "), value), "\r\n");
+    return put_text(put_span(put_text(put_span(at, name), ": "), value), "\r\n");
 }
 
 size_t head_write(const struct head *head, char out[HEAD_WRITTEN_BYTES_MAX])
 {
     static const struct head_span host = {"Host", 4};
-    char *at = put_text(put(out, head->method), " ");
+    char *at = put_text(put_span(out, head->method), " ");
     if (head->target.bytes == 0 && same_case(head->method, "OPTIONS"))
         at = put_text(at, "*"); /* "OPTIONS http://host" asks for the same (RFC 9112, 3.2.4) */
     else if (head->target.bytes == 0 || head->target.at[0] == '?') /* "http://host?query" */
         at = put_text(at, "/");
-    at = put_text(put(at, head->target), " HTTP/1.1\r\n");
+    at = put_text(put_span(at, head->target), " HTTP/1.1\r\n");
     if (head->authority.bytes > 0)
-        at = put_line(at, host, head->authority);
+        at = put_header(at, host, head->authority);
     for (unsigned i = 0; i < head->forwarded_count; i++)
-        at = put_line(at, head->forwarded[i].name, head->forwarded[i].value);
+        at = put_header(at, head->forwarded[i].name, head->forwarded[i].value);
     return (size_t)(at - out);
 }

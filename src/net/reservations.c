@@ -71,7 +71,7 @@ static bool reserve(struct reservations *reservations, struct reservation *reser
     return true;
 }
 
-static bool grow(struct reservations *reservations, struct reservation *reservation)
+static bool grow_held(struct reservations *reservations, struct reservation *reservation)
 {
     bool oldest = reservation == TAILQ_FIRST(&reservations->growing);
     if (!budget_grow(&reservations->budget, reservation->body, reservation->wanted_bytes, oldest))
@@ -94,7 +94,7 @@ bool reservations_want(struct reservations *reservations, struct reservation *re
     struct reservation_list *list = &reservations->waiting_to_grow;
     reservation->wanted_bytes = bytes;
     if (reservation->held) {
-        if (grow(reservations, reservation))
+        if (grow_held(reservations, reservation))
             return true;
     } else {
         reservation->body.bytes_max = bytes_max;
@@ -145,7 +145,7 @@ static void grant_growth(struct reservations *reservations)
     for (reservation = TAILQ_FIRST(&reservations->waiting_to_grow); reservation != NULL;
          reservation = next) {
         next = TAILQ_NEXT(reservation, waiting_entry);
-        if (!grow(reservations, reservation))
+        if (!grow_held(reservations, reservation))
             continue;
         stop_waiting(reservation);
         reservation->granted(reservation);
