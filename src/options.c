@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
 #include "base/printable.h"
 #include "net/listener.h"
 #include "store/prefix.h"
@@ -24,7 +25,7 @@
 
 enum kind { TEXT, ADDRESS, NUMBER, BYTES, MEMORY, SYNC, MODE, IGNORED };
 
-/* MEMORY: BYTES whose default is a quarter of the machine's memory if that is less than `standard`.
+/* MEMORY: BYTES whose default is quarter_of_memory() if that is less than `standard`.
  * MODE: the bits of `most`, in octal, with those of `least`. IGNORED: BYTES that are checked and
  * not used. */
 static const struct flag {
@@ -134,8 +135,9 @@ static void print_flag(const struct flag *flag)
         (void)printf("; ");
     }
     (void)printf("default %s%s)\n", flag->standard,
-                 flag->kind == MEMORY ? ", or a quarter of the machine's memory if that is less"
-                                      : "");
+                 flag->kind == MEMORY
+                     ? ", or a quarter of the machine's or the cgroup's memory if that is less"
+                     : "");
 }
 
 static void print_help(void)
@@ -253,10 +255,15 @@ static enum options_result wrong(const char *argument, const char *why)
     return OPTIONS_WRONG;
 }
 
+/* Of what this process can have: of the machine's memory, or of its control group's if that is
+ * less. */
 static int64_t quarter_of_memory(void)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
-    return pages > 0 && page_bytes > 0 ? pages / MEMORY_DIVISOR * page_bytes : MIB;
+    int64_t machine = pages > 0 && page_bytes > 0 ? (int64_t)pages * page_bytes : 0;
+    int64_t group = cgroup_memory_limit("");
+    int64_t quarter = (group < machine ? group : machine) / MEMORY_DIVISOR;
+    return quarter > MIB ? quarter : MIB;
 }
 
 static bool set_defaults(struct options *options)

@@ -2,6 +2,7 @@
 
 include_directories(${CMAKE_CURRENT_SOURCE_DIR})
 
+unit_test(base/cgroup base)
 unit_test(base/clock base)
 unit_test(base/file_io base)
 failing_calls(base/file_io pread64 pwrite64)
