@@ -59,6 +59,9 @@ int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTE
     bucket_file_name(job->bucket, file);
     if (job->error == STORE_NO_PREFIX)
         (void)snprintf(out, bytes, "no such storagePrefix: %s; the first append makes it", prefix);
+    else if (job->error == STORE_SAME_DIRECTORY && !job->has_bucket && job->small[0] != '\0')
+        (void)snprintf(out, bytes, "its directory is open as that of storagePrefix %s: %s/%s",
+                       (const char *)job->small, root, prefix);
     else if (!job->has_bucket)
         describe_prefix(job, meaning, root, prefix, out);
     else if (job->error == STORE_EMPTY_RECORD)

@@ -29,6 +29,7 @@ static const char *const texts[STORE_ERROR_END - STORE_NOT_FOUND] = {
     "the server has lost its lock of the root and writes nothing any more",
     "the lock file was replaced again and again",
     "it belongs to another user, and the root may be written to by others",
+    "its directory is open under the name of another storagePrefix",
 };
 
 const char *store_error_text(int error)

@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "store/claims.h"
 #include "store/error.h"
 #include "store/lock.h"
 #include "store/owner.h"
@@ -28,6 +29,7 @@ struct root {
     mode_t file_mode;
     bool shared; /* see owner.h */
     struct lock *lock;
+    struct claims *claims;
     struct names *names;
     char path[PATH_MAX];
 };
@@ -129,6 +131,9 @@ int root_open_with_mode(const char *dir, mode_t file_mode, struct root **out)
     root->names = make_names(&error);
     if (root->names == NULL)
         goto fail;
+    error = claims_new(&root->claims);
+    if (error != 0)
+        goto fail;
     error = absolute_path(dir, root->path);
     if (error != 0)
         goto fail;
@@ -170,6 +175,7 @@ void root_close(struct root *root)
     if (root->directory_fd >= 0)
         (void)close(root->directory_fd);
     free_names(root->names);
+    claims_free(root->claims);
     free(root);
 }
 
@@ -194,25 +200,48 @@ static int open_error(const struct root *root, int directory_fd, const char *nam
     return root->shared ? owner_open_error(directory_fd, name, errno) : -errno;
 }
 
-int root_open_directory(const struct root *root, const char *name, int create)
+/* The directory that has the name now. */
+static int open_name(const struct root *root, const char *name)
+{
+    int fd = openat(root->directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd >= 0 ? fd : open_error(root, root->directory_fd, name);
+}
+
+/* Whether it may be used, and under this name. Returns `fd`, or closes it. */
+static int take_directory(const struct root *root, const char *name, int fd)
 {
     struct stat status;
+    int error = fstat(fd, &status) != 0 ? -errno : 0;
+    if (error == 0 && root->shared && !owner_is_us(&status))
+        error = STORE_FOREIGN;
+    if (error == 0)
+        error = claims_take(root->claims, root->directory_fd, name, status.st_dev, status.st_ino);
+    if (error == 0)
+        return fd;
+    (void)close(fd);
+    return error;
+}
+
+int root_open_directory(const struct root *root, const char *name, int create)
+{
     if (create && mkdirat(root->directory_fd, name, root_directory_mode(root->file_mode)) != 0 &&
         errno != EEXIST)
         return -errno;
-    int fd = openat(root->directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return open_error(root, root->directory_fd, name);
-    if (!root->shared)
-        return fd;
-    int error = fstat(fd, &status) != 0 ? -errno : 0;
-    if (error == 0 && !owner_is_us(&status))
-        error = STORE_FOREIGN;
-    if (error != 0) {
-        (void)close(fd);
-        return error;
-    }
-    return fd;
+    int fd = open_name(root, name);
+    return fd >= 0 ? take_directory(root, name, fd) : fd;
+}
+
+void root_release_directory(const struct root *root, const char *name)
+{
+    claims_release(root->claims, name);
+}
+
+void root_find_holder(const struct root *root, const char *name, char out[NAME_MAX + 1])
+{
+    struct stat status;
+    out[0] = '\0';
+    if (fstatat(root->directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        claims_holder(root->claims, status.st_dev, status.st_ino, out);
 }
 
 /* The same for a file. */
@@ -226,9 +255,12 @@ static int open_file_error(const struct root *root, int directory_fd, const char
 
 int root_open_file(const struct root *root, const char *name, const char *file, int flags)
 {
-    int directory_fd = root_open_directory(root, name, 0);
+    int directory_fd = open_name(root, name);
     if (directory_fd < 0)
         return directory_fd == -ENOENT ? STORE_NO_FILE : directory_fd;
+    directory_fd = take_directory(root, name, directory_fd);
+    if (directory_fd < 0)
+        return directory_fd;
     /* O_NONBLOCK: a named pipe in the place of a file must not hold the caller up. */
     int fd =
         openat(directory_fd, file, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, root->file_mode);

@@ -15,6 +15,7 @@
 #ifndef ROCHEFORT_STORE_ROOT_H
 #define ROCHEFORT_STORE_ROOT_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -54,8 +55,14 @@ const char *root_path(const struct root *root);
 /*
  * Opens the directory of a prefix; the caller closes it. With `create` it is made if missing.
  * -ENOENT: missing. -ENOTDIR or -ELOOP: something else has that name. STORE_FOREIGN: see above.
+ * STORE_SAME_DIRECTORY: it is in use under another name; see claims.h. From now on it is in use
+ * under this one, until root_release_directory.
  */
 int root_open_directory(const struct root *root, const char *name, int create);
+void root_release_directory(const struct root *root, const char *name);
+
+/* Under which name the directory that has this name is in use; "" if under none. */
+void root_find_holder(const struct root *root, const char *name, char out[NAME_MAX + 1]);
 
 /*
  * Opens `file` in the directory of a prefix with `flags` of open(2); the caller closes it. Only

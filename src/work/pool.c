@@ -18,6 +18,7 @@ struct worker_slot {
 };
 
 struct pool {
+    const struct root *root;
     unsigned workers, max_in_flight;
     int event_fd;
     struct sleeper loop;
@@ -32,6 +33,7 @@ int pool_start(const struct pool_options *options, struct pool **out)
     struct pool *pool = calloc(1, sizeof(*pool) + options->workers * sizeof(pool->slots[0]));
     if (pool == NULL)
         return -ENOMEM;
+    pool->root = options->root;
     pool->workers = options->workers;
     pool->max_in_flight = options->max_in_flight;
     sleeper_init(&pool->loop);
@@ -72,6 +74,11 @@ void pool_stop(struct pool *pool)
     if (pool->event_fd >= 0)
         (void)close(pool->event_fd);
     free(pool);
+}
+
+const struct root *pool_root(const struct pool *pool)
+{
+    return pool->root;
 }
 
 unsigned pool_workers(const struct pool *pool)

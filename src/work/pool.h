@@ -50,6 +50,7 @@ int pool_start(const struct pool_options *options, struct pool **out);
 /* Lets the workers finish what they have, joins and frees them. NULL is ignored. */
 void pool_stop(struct pool *pool);
 
+const struct root *pool_root(const struct pool *pool);
 unsigned pool_workers(const struct pool *pool);
 unsigned pool_max_in_flight(const struct pool *pool); /* for each worker */
 

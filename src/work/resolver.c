@@ -1,5 +1,6 @@
 #include "work/resolver.h"
 
+#include "store/error.h"
 #include "store/prefix.h"
 #include "work/open_prefix.h"
 
@@ -10,6 +11,8 @@
 static bool finish_step(struct resolver *resolver, struct job *job, int error)
 {
     job->error = error;
+    if (error == STORE_SAME_DIRECTORY)
+        root_find_holder(resolver->root, job->route.prefix->name, (char *)job->small);
     if (error != 0 || job->route.prefix->missing == 0)
         return true;
     job_list_add(&resolver->unfinished, job);

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/error.h"
 #include "work/job_list.h"
 #include "work/prefix_table.h"
 
@@ -148,6 +150,8 @@ static void fail_parked(struct open_prefix *prefix, bool created, int error)
            (first->kind != JOB_APPEND || created)) {
         struct job *job = unpark(prefix);
         job->bucket = prefix->control.bucket; /* what the error is about */
+        if (error == STORE_SAME_DIRECTORY)
+            memcpy(job->small, prefix->control.small, PREFIX_NAME_BYTES_MAX + 1);
         complete(prefix->router, job, error);
     }
 }
@@ -252,8 +256,10 @@ static void drain_parked(struct open_prefix *prefix)
         else
             dispatch(prefix, job);
     }
-    if (prefix->state == PREFIX_SHUT && prefix->older == NULL)
+    if (prefix->state == PREFIX_SHUT && prefix->older == NULL) {
+        root_release_directory(pool_root(prefix->router->pool), prefix->name);
         prefix_table_remove(&prefix->router->prefixes, prefix);
+    }
 }
 
 /* The newest generation, which is made if there is none that new requests may wait for. NULL when

@@ -78,30 +78,34 @@ static int complete(struct one_bucket *fixture)
     return complete_prefix(fixture->root, "p", 4);
 }
 
-/* `meant` is not passed on: the call says with it what the store wants to know. */
+/* `meant` is not passed on: the call says with it what the store wants to know. The
+ * `nth` of the calls fails. */
 static const struct {
     int (*run)(struct one_bucket *fixture);
     struct failing *call;
-    int meant, finding;
+    int nth, meant, finding;
 } operations[] = {
-    {read_waiting, &fail_preadv64v2, 0, 0},
-    {read_cached, &fail_preadv64v2, EAGAIN, STORE_WOULD_BLOCK},
-    {read_more, &fail_preadv64v2, 0, 0},
-    {append_one, &fail_pwritev64, 0, 0},
-    {append_one, &fail_statx, ENOENT, STORE_NO_FILE},
-    {open_bucket, &fail_openat64, ENOENT, STORE_NO_FILE},
-    {open_bucket, &fail_fstat64, 0, 0},
-    {open_without_checkpoint, &fail_pread64, 0, 0},
-    {suspend_and_resume, &fail_openat64, ENOENT, STORE_NO_FILE},
-    {suspend_and_resume, &fail_fstat64, 0, 0},
-    {resolve, &fail_mkdirat, 0, 0},
-    {resolve, &fail_openat64, 0, 0}, /* it was to be made if it is missing */
-    {resolve, &fail_readdir64, 0, 0},
-    {resolve_existing, &fail_openat64, ENOENT, STORE_NO_PREFIX},
-    {resolve_existing, &fail_readdir64, 0, 0},
-    {resolve_existing, &fail_fstat64, 0, 0},
-    {resolve_existing, &fail_pread64, 0, 0},
-    {complete, &fail_fstat64, 0, 0},
+    {read_waiting, &fail_preadv64v2, 1, 0, 0},
+    {read_cached, &fail_preadv64v2, 1, EAGAIN, STORE_WOULD_BLOCK},
+    {read_more, &fail_preadv64v2, 1, 0, 0},
+    {append_one, &fail_pwritev64, 1, 0, 0},
+    {append_one, &fail_statx, 1, ENOENT, STORE_NO_FILE},
+    {open_bucket, &fail_openat64, 1, ENOENT, STORE_NO_FILE},
+    {open_bucket, &fail_fstat64, 1, 0, 0},
+    {open_bucket, &fail_fstat64, 2, 0, 0},
+    {open_without_checkpoint, &fail_pread64, 1, 0, 0},
+    {suspend_and_resume, &fail_openat64, 1, ENOENT, STORE_NO_FILE},
+    {suspend_and_resume, &fail_fstat64, 1, 0, 0},
+    {suspend_and_resume, &fail_fstat64, 2, 0, 0},
+    {resolve, &fail_mkdirat, 1, 0, 0},
+    {resolve, &fail_openat64, 1, 0, 0}, /* it was to be made if it is missing */
+    {resolve, &fail_readdir64, 1, 0, 0},
+    {resolve_existing, &fail_openat64, 1, ENOENT, STORE_NO_PREFIX},
+    {resolve_existing, &fail_readdir64, 1, 0, 0},
+    {resolve_existing, &fail_fstat64, 1, ENOENT, STORE_NO_PREFIX}, /* it has just been deleted */
+    {resolve_existing, &fail_fstat64, 2, 0, 0},                    /* of MANIFEST */
+    {resolve_existing, &fail_pread64, 1, 0, 0},
+    {complete, &fail_fstat64, 1, 0, 0},
 };
 
 static void errors_of_the_kernel_are_passed_on(void **state)
@@ -114,7 +118,7 @@ static void errors_of_the_kernel_are_passed_on(void **state)
     for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
         for (size_t j = 0; j < sizeof(errors) / sizeof(errors[0]); j++) {
             int wanted = errors[j] == operations[i].meant ? operations[i].finding : -errors[j];
-            failing_arm(operations[i].call, 1, errors[j]);
+            failing_arm(operations[i].call, operations[i].nth, errors[j]);
             int error = operations[i].run(fixture);
             assert_true(failing_disarm(operations[i].call));
             if (error != wanted)

@@ -81,7 +81,7 @@ static int resolve_new(struct one_bucket *fixture, unsigned round)
 
 /* Of a new one, or of one whose files are all gone: what its directory says of them goes first. */
 #define TOLD_BY_CREATION                                                                           \
-    "mkdirat openat fdopendir readdir unlinkat fremovexattr fstat close pwrite renameat"
+    "calloc mkdirat openat fdopendir readdir unlinkat fremovexattr fstat close pwrite renameat"
 
 static void making_a_prefix(void **state)
 {
@@ -173,7 +173,7 @@ static void finding_a_prefix_of_an_earlier_server(void **state)
     every_call_fails_once(
         *state, &(struct operation){.prepare = prepare_earlier,
                                     .run = resolve_old,
-                                    .told = "openat fdopendir readdir fgetxattr fstatat",
+                                    .told = "openat fstat fdopendir readdir fgetxattr fstatat",
                                     .ignored = "openat close fstat statx pwrite renameat"});
 }
 
@@ -200,11 +200,12 @@ static void begin_prefix(struct one_bucket *fixture, unsigned round)
 static void completing_a_prefix(void **state)
 {
     every_call_fails_once(
-        *state, &(struct operation){.prepare = begin_prefix,
-                                    .run = complete,
-                                    .told = "mkdirat openat fdopendir readdir fgetxattr fstat "
-                                            "fstatat close pwrite renameat",
-                                    .ignored = "close"});
+        *state,
+        &(struct operation){.prepare = begin_prefix,
+                            .run = complete,
+                            .told = "calloc mkdirat openat fdopendir readdir fgetxattr fstat "
+                                    "fstatat close pwrite renameat",
+                            .ignored = "close"});
 }
 
 /* The name that MANIFEST has while it is written does not stay. */
