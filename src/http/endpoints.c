@@ -2,7 +2,6 @@
 
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -59,17 +58,14 @@ static void no_such_path(struct exchange *exchange, const char *path, size_t byt
 }
 
 /* False if the request was refused because of where it comes from. */
-static bool check_origin(struct exchange *exchange, const char *target, size_t path_bytes)
+static bool check_origin(struct exchange *exchange, const char *target)
 {
-    char path[PATH_BYTES_SHOWN + 1];
     const struct evkeyvalq *headers = evhttp_request_get_input_headers(exchange->request);
-    (void)snprintf(path, sizeof(path), "%.*s",
-                   path_bytes < PATH_BYTES_SHOWN ? (int)path_bytes : PATH_BYTES_SHOWN, target);
     struct origin_request request = {.host = evhttp_find_header(headers, "Host"),
                                      .origin = evhttp_find_header(headers, "Origin"),
                                      .fetch_site = evhttp_find_header(headers, "Sec-Fetch-Site"),
                                      .fetch_mode = evhttp_find_header(headers, "Sec-Fetch-Mode"),
-                                     .path = path};
+                                     .target = target};
     switch (origin_check(&exchange->service->origins, &request)) {
     case ORIGIN_OWN:
         return true;
@@ -97,7 +93,7 @@ void endpoints_dispatch(struct exchange *exchange)
     size_t path_bytes = question != NULL ? (size_t)(question - target) : strlen(target);
     const struct endpoint *endpoint = find(target, path_bytes, strncmp);
     enum evhttp_cmd_type method = evhttp_request_get_command(exchange->request);
-    if (!check_origin(exchange, target, path_bytes))
+    if (!check_origin(exchange, target))
         return;
     if (method == EVHTTP_REQ_OPTIONS && strcmp(target, "*") == 0) {
         response_options(exchange, RESPONSE_METHODS);

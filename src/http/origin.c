@@ -41,8 +41,9 @@ static bool is_foreign_site(const char *fetch_site)
 /* A link to the page for people, wherever it stands. */
 static bool is_visit(const struct origin_request *request)
 {
-    return strcmp(request->path, "/") == 0 && request->fetch_mode != NULL &&
-           strcasecmp(request->fetch_mode, "navigate") == 0;
+    const char *target = request->target;
+    return target[0] == '/' && (target[1] == '\0' || target[1] == '?') &&
+           request->fetch_mode != NULL && strcasecmp(request->fetch_mode, "navigate") == 0;
 }
 
 enum origin_verdict origin_check(const struct origin_rules *rules,

@@ -22,7 +22,7 @@ struct origin_rules {
 /* Values of header lines; NULL if there is none. */
 struct origin_request {
     const char *host, *origin, *fetch_site, *fetch_mode;
-    const char *path;
+    const char *target; /* the path, and maybe a query */
 };
 
 enum origin_verdict {

@@ -43,6 +43,9 @@ static const struct {
     {&standard, {"localhost:8000", NULL, "Cross-Site", "navigate", "/get"}, ORIGIN_FOREIGN},
     /* a link to the page for people, but not an image of it */
     {&standard, {"localhost:8000", NULL, "cross-site", "navigate", "/"}, ORIGIN_OWN},
+    {&standard, {"localhost:8000", NULL, "cross-site", "navigate", "/?hour"}, ORIGIN_OWN},
+    {&standard, {"localhost:8000", NULL, "cross-site", "navigate", "/close"}, ORIGIN_FOREIGN},
+    {&standard, {"localhost:8000", NULL, "cross-site", "navigate", "//"}, ORIGIN_FOREIGN},
     {&standard, {"localhost:8000", NULL, "cross-site", "no-cors", "/"}, ORIGIN_FOREIGN},
     {&standard,
      {"localhost:8000", "http://evil.example", "cross-site", "navigate", "/"},
