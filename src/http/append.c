@@ -12,13 +12,14 @@
 #include "http/json.h"
 #include "http/response.h"
 #include "http/service.h"
+#include "work/prefix_data.h"
 #include "work/router.h"
 
 #define OFFSET_KEY "{\"offset\":"
 #define FILE_BYTES_MAX (JSON_BYTES_MAX(PATH_MAX) + JSON_BYTES_MAX(PREFIX_NAME_BYTES_MAX) + 128)
 
 /* The end of an append's answer, from the comma after the offset; one a bucket, made when it is
- * first needed. Data of the open prefix, see router_set_prefix_data. */
+ * first needed. Data of the open prefix, see prefix_data_set. */
 struct file_members {
     unsigned count;
     char *texts[];
@@ -35,14 +36,14 @@ static void free_file_members(void *data)
 /* Where the member of the job's bucket is kept; NULL when out of memory. */
 static char **find_file_member(const struct job *job)
 {
-    struct file_members *members = router_prefix_data(job);
+    struct file_members *members = prefix_data_get(job);
     if (members == NULL) {
-        unsigned count = router_prefix_buckets(job);
+        unsigned count = prefix_data_buckets(job);
         members = calloc(1, sizeof(*members) + count * sizeof(members->texts[0]));
         if (members == NULL)
             return NULL;
         members->count = count;
-        if (router_set_prefix_data(job, members, free_file_members) != 0) {
+        if (prefix_data_set(job, members, free_file_members) != 0) {
             free(members);
             return NULL;
         }

@@ -85,7 +85,7 @@ struct open_prefix {
     struct job_list closers; /* the closes that wait until it and all older ones are closed */
     int64_t draining_since;  /* clock_monotonic_s, from that state on */
     struct job control;      /* the router's own message to a worker */
-    void *data;              /* of the router's user, see router_set_prefix_data */
+    void *data;              /* of the router's user, see prefix_data_set */
     void (*free_data)(void *data);
     UT_hash_handle hh;
 };

@@ -318,24 +318,6 @@ bool router_overdue(const struct job *job)
            clock_monotonic_s() - prefix->draining_since >= ROUTER_CLOSE_SECONDS;
 }
 
-unsigned router_prefix_buckets(const struct job *job)
-{
-    return job->route.prefix != NULL ? job->route.prefix->manifest.buckets : 0;
-}
-
-void *router_prefix_data(const struct job *job)
-{
-    return job->route.prefix != NULL ? job->route.prefix->data : NULL;
-}
-
-int router_set_prefix_data(const struct job *job, void *data, void (*free_data)(void *data))
-{
-    if (job->route.prefix == NULL)
-        return -EINVAL;
-    open_prefix_set_data(job->route.prefix, data, free_data);
-    return 0;
-}
-
 unsigned router_in_flight(const struct router *router)
 {
     return router->in_flight;

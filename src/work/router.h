@@ -54,26 +54,6 @@ void router_abandon(struct router *router, struct job *job);
  */
 bool router_overdue(const struct job *job);
 
-/*
- * How many buckets the job's prefix has. To be called from `done`, or after `done` with `more`
- * until the job is resumed or abandoned. 0 if no bucket was tried, because the prefix is not open
- * then.
- */
-unsigned router_prefix_buckets(const struct job *job);
-
-/*
- * A pointer of the caller's own, one for each open prefix, for example to what it has computed for
- * all requests to it. May be called when router_prefix_buckets may. NULL if none was set.
- */
-void *router_prefix_data(const struct job *job);
-
-/*
- * Sets it. `free_data` is called with it, on the loop thread, when the prefix is closed, when
- * another pointer takes its place, or in router_free. 0, or -EINVAL if the prefix of the job is not
- * open: then `data` stays the caller's.
- */
-int router_set_prefix_data(const struct job *job, void *data, void (*free_data)(void *data));
-
 /* Jobs that were accepted and are not done. */
 unsigned router_in_flight(const struct router *router);
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "work/loop.h"
+#include "work/prefix_data.h"
 
 struct counted {
     unsigned freed;
@@ -34,13 +35,13 @@ struct visit {
 static void visit_done(struct job *job)
 {
     struct visit *visit = (struct visit *)(void *)job;
-    visit->buckets = router_prefix_buckets(job);
-    visit->found = router_prefix_data(job);
+    visit->buckets = prefix_data_buckets(job);
+    visit->found = prefix_data_get(job);
     visit->error = 0;
     if (visit->put != NULL) {
-        visit->error = router_set_prefix_data(job, visit->put, count_free);
+        visit->error = prefix_data_set(job, visit->put, count_free);
         if (visit->error == 0)
-            assert_ptr_equal(router_prefix_data(job), visit->put);
+            assert_ptr_equal(prefix_data_get(job), visit->put);
     }
     visit->request.done_as = 1;
 }
