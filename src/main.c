@@ -79,6 +79,7 @@ static int serve(const struct options *options)
         .buckets = (unsigned)options->buckets,
         .max_connections = fit_connections(options->max_connections),
         .max_in_flight = (unsigned)options->max_in_flight,
+        .max_open_prefixes = (unsigned)options->max_open_prefixes,
         .max_value_bytes = (uint64_t)options->max_value_bytes,
         .max_buffered_bytes = (uint64_t)options->max_buffered_bytes,
         .timeouts = {.idle_s = (unsigned)options->idle_seconds,

@@ -45,6 +45,8 @@ static const struct flag {
     {"mode", "MODE", "0600",
      "of new files, in octal; a directory can be entered by those who may read its files", MODE,
      offsetof(struct options, file_mode), 0600, 0664},
+    {"max-open-prefixes", "N", "4096", "storage prefixes in use at a time; unused ones are closed",
+     NUMBER, offsetof(struct options, max_open_prefixes), 1, 1000000},
     {"workers", "N", "2", "disk threads", NUMBER, offsetof(struct options, workers), 1,
      POOL_WORKERS_MAX},
     {"max-value", "BYTES", "64MiB", "largest value", BYTES,

@@ -233,7 +233,7 @@ static int make_router(struct server *server)
     int error = pool_start(&pool, &server->pool);
     if (error != 0)
         return error;
-    server->service.router = router_new(server->pool);
+    server->service.router = router_new(server->pool, options->max_open_prefixes);
     return server->service.router != NULL ? 0 : -ENOMEM;
 }
 

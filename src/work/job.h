@@ -53,16 +53,23 @@ struct job_progress {
     bool value_open;     /* JOB_READ_MULTI: in the middle of a value */
 };
 
+/* Which files a worker closes. */
+enum job_close {
+    JOB_CLOSE_ALL,
+    JOB_CLOSE_UNREAD, /* but those that replies are read from */
+    JOB_CLOSE_HEALTHY /* but those whose last sync has failed, because this was not asked for */
+};
+
 /* Where the job goes and what follows; only router, pool and worker touch it. */
 struct job_route {
     struct open_prefix *prefix;         /* NULL: not open */
     void (*completed)(struct job *job); /* loop thread, when it comes out of the ring */
     struct job *next;                   /* in whatever list it is */
     unsigned worker;
-    bool may_wait;      /* a read: for the disk */
-    bool single_client; /* see single_client.h */
-    bool create;        /* JOB_RESOLVE: make the prefix if it is missing */
-    bool reads_go_on;   /* JOB_CLOSE: files that replies are read from stay open */
+    bool may_wait;        /* a read: for the disk */
+    bool single_client;   /* see single_client.h */
+    bool create;          /* JOB_RESOLVE: make the prefix if it is missing */
+    enum job_close close; /* JOB_CLOSE of the router's own */
 };
 
 /* A zeroed struct job, but for `small`, is a good one to start from. */

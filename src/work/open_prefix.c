@@ -69,6 +69,7 @@ void open_prefix_reset(struct open_prefix *prefix)
     free(prefix->slots);
     prefix->slots = NULL;
     prefix->names_error = 0;
+    prefix->sync_refused = false;
     open_prefix_set_data(prefix, NULL, NULL);
 }
 

@@ -17,6 +17,7 @@
 #include <assert.h>
 #include <limits.h>
 #include <stdalign.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -74,13 +75,15 @@ struct open_prefix {
     unsigned missing;          /* files that are still to be made, while it is opened */
     struct bucket_slot *slots; /* one for each bucket */
     int names_error;           /* see root_sync_names, whose lock guards it */
+    atomic_bool sync_refused;  /* of a slot */
 
     /* loop thread */
     struct router *router;
     enum prefix_state state;
     struct open_prefix *older, *newer; /* generations; the newest is in the router's table */
-    unsigned in_flight;                /* jobs submitted and not finished */
-    unsigned appends;                  /* so many of them */
+    struct open_prefix *used_after, *used_before; /* see prefix_table.h */
+    unsigned in_flight;                           /* jobs submitted and not finished */
+    unsigned appends;                             /* so many of them */
     struct job_list parked;
     struct job_list closers; /* the closes that wait until it and all older ones are closed */
     int64_t draining_since;  /* clock_monotonic_s, from that state on */

@@ -3,14 +3,8 @@
 #include <string.h>
 #include <xxhash.h>
 
-struct open_prefix *prefix_table_find(const struct prefix_table *table, const char *name)
-{
-    struct open_prefix *prefix;
-    size_t bytes = strlen(name);
-    unsigned hash = (unsigned)XXH3_64bits(name, bytes);
-    HASH_FIND_BYHASHVALUE(hh, table->by_name, name, bytes, hash, prefix);
-    return prefix;
-}
+/* So many prefixes in use are passed over at most to find an idle one. */
+#define LOOKS_MAX 16
 
 /* Frees it when out of memory. */
 static struct open_prefix *add(struct prefix_table *table, struct open_prefix *prefix)
@@ -23,14 +17,6 @@ static struct open_prefix *add(struct prefix_table *table, struct open_prefix *p
     return NULL;
 }
 
-struct open_prefix *prefix_table_add(struct prefix_table *table, struct router *router,
-                                     const char *name)
-{
-    size_t bytes = strlen(name);
-    struct open_prefix *prefix = open_prefix_new(router, name, bytes, XXH3_64bits(name, bytes));
-    return prefix != NULL ? add(table, prefix) : NULL;
-}
-
 struct open_prefix *prefix_table_add_generation(struct prefix_table *table,
                                                 struct open_prefix *older)
 {
@@ -39,6 +25,79 @@ struct open_prefix *prefix_table_add_generation(struct prefix_table *table,
         return NULL;
     HASH_DEL(table->by_name, older);
     return prefix;
+}
+
+struct open_prefix *prefix_table_get(struct prefix_table *table, struct router *router,
+                                     const char *name)
+{
+    struct open_prefix *prefix;
+    size_t bytes = strlen(name);
+    uint64_t hash = XXH3_64bits(name, bytes);
+    HASH_FIND_BYHASHVALUE(hh, table->by_name, name, bytes, (unsigned)hash, prefix);
+    if (prefix != NULL)
+        return prefix->state == PREFIX_SEALED ? prefix_table_add_generation(table, prefix) : prefix;
+    prefix = open_prefix_new(router, name, bytes, hash);
+    return prefix != NULL ? add(table, prefix) : NULL;
+}
+
+static void unlink_prefix(struct prefix_table *table, struct open_prefix *prefix)
+{
+    *(prefix->used_after != NULL ? &prefix->used_after->used_before : &table->newest) =
+        prefix->used_before;
+    *(prefix->used_before != NULL ? &prefix->used_before->used_after : &table->oldest) =
+        prefix->used_after;
+}
+
+static void link_newest(struct prefix_table *table, struct open_prefix *prefix)
+{
+    prefix->used_before = table->newest;
+    prefix->used_after = NULL;
+    *(table->newest != NULL ? &table->newest->used_after : &table->oldest) = prefix;
+    table->newest = prefix;
+}
+
+void prefix_table_open(struct prefix_table *table, struct open_prefix *prefix)
+{
+    table->open++;
+    table->open_buckets += prefix->manifest.buckets;
+    link_newest(table, prefix);
+}
+
+void prefix_table_shut(struct prefix_table *table, struct open_prefix *prefix)
+{
+    table->open--;
+    table->open_buckets -= prefix->manifest.buckets;
+    unlink_prefix(table, prefix);
+}
+
+static void move_to_front(struct prefix_table *table, struct open_prefix *prefix)
+{
+    unlink_prefix(table, prefix);
+    link_newest(table, prefix);
+}
+
+void prefix_table_use(struct prefix_table *table, struct open_prefix *prefix)
+{
+    if (prefix != table->newest)
+        move_to_front(table, prefix);
+}
+
+static bool may_be_closed(const struct open_prefix *prefix)
+{
+    return prefix->in_flight == 0 &&
+           !atomic_load_explicit(&prefix->sync_refused, memory_order_relaxed);
+}
+
+struct open_prefix *prefix_table_find_idle(struct prefix_table *table)
+{
+    if (table->open <= table->max_open && table->open_buckets <= PREFIX_TABLE_BUCKETS_MAX)
+        return NULL;
+    for (unsigned looks = 0; looks < LOOKS_MAX && table->oldest != table->newest; looks++) {
+        if (may_be_closed(table->oldest))
+            return table->oldest;
+        move_to_front(table, table->oldest);
+    }
+    return NULL;
 }
 
 void prefix_table_remove(struct prefix_table *table, struct open_prefix *prefix)

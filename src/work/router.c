@@ -20,13 +20,14 @@ struct router {
 
 static void drain_parked(struct open_prefix *prefix);
 
-struct router *router_new(struct pool *pool)
+struct router *router_new(struct pool *pool, unsigned max_open_prefixes)
 {
     struct router *router = calloc(1, sizeof(*router));
     if (router == NULL)
         return NULL;
     router->pool = pool;
     router->max_parked = pool_max_in_flight(pool);
+    router->prefixes.max_open = max_open_prefixes;
     return router;
 }
 
@@ -58,11 +59,11 @@ static void deliver(struct router *router, struct job *job)
 
 static void push_control(struct open_prefix *prefix, enum job_kind kind, unsigned worker);
 
-/* Lets each worker close its files, or, with `reads_go_on`, those that no reply is read from. */
-static void push_close(struct open_prefix *prefix, enum prefix_state state, bool reads_go_on)
+/* Lets each worker close files. */
+static void push_close(struct open_prefix *prefix, enum prefix_state state, enum job_close close)
 {
     prefix->state = state;
-    prefix->control.route.reads_go_on = reads_go_on;
+    prefix->control.route.close = close;
     push_control(prefix, JOB_CLOSE, 0);
 }
 
@@ -70,9 +71,22 @@ static void push_close(struct open_prefix *prefix, enum prefix_state state, bool
 static void go_on_closing(struct open_prefix *prefix)
 {
     if (prefix->state == PREFIX_DRAINING && prefix->appends == 0)
-        push_close(prefix, PREFIX_SEALING, prefix->in_flight > 0);
+        push_close(prefix, PREFIX_SEALING,
+                   prefix->in_flight > 0 ? JOB_CLOSE_UNREAD : JOB_CLOSE_ALL);
     else if (prefix->state == PREFIX_SEALED && prefix->in_flight == 0)
-        push_close(prefix, PREFIX_CLOSING, false);
+        push_close(prefix, PREFIX_CLOSING, JOB_CLOSE_ALL);
+}
+
+/* Closes prefixes that are not used, if too many are open. Each counts as a close that waits. */
+static void close_idle(struct router *router)
+{
+    struct open_prefix *prefix;
+    while (router->parked < router->max_parked &&
+           (prefix = prefix_table_find_idle(&router->prefixes)) != NULL) {
+        router->parked++;
+        prefix_table_shut(&router->prefixes, prefix);
+        push_close(prefix, PREFIX_SEALING, JOB_CLOSE_HEALTHY);
+    }
 }
 
 /* A job of the prefix is finished for good. */
@@ -81,7 +95,10 @@ static void release_job(struct open_prefix *prefix, const struct job *job)
     pool_release(prefix->router->pool, job->route.worker);
     prefix->in_flight--;
     prefix->appends -= job->kind == JOB_APPEND;
-    go_on_closing(prefix);
+    if (prefix->state != PREFIX_OPEN)
+        go_on_closing(prefix);
+    else if (prefix->in_flight == 0)
+        close_idle(prefix->router);
 }
 
 static void job_completed(struct job *job)
@@ -111,6 +128,7 @@ static void dispatch(struct open_prefix *prefix, struct job *job)
     job->route.completed = job_completed;
     prefix->in_flight++;
     prefix->appends += job->kind == JOB_APPEND;
+    prefix_table_use(&prefix->router->prefixes, prefix);
     pool_push(pool, job);
 }
 
@@ -126,6 +144,7 @@ static void begin_close(struct open_prefix *prefix, struct job *job)
 {
     if (prefix->state == PREFIX_OPEN) {
         add_closer(prefix, job);
+        prefix_table_shut(&prefix->router->prefixes, prefix);
         prefix->state = PREFIX_DRAINING;
         prefix->draining_since = clock_monotonic_s();
         go_on_closing(prefix);
@@ -156,16 +175,29 @@ static void fail_parked(struct open_prefix *prefix, bool created, int error)
     }
 }
 
+/* Requests go to its workers from now on. */
+static void open_for_requests(struct open_prefix *prefix)
+{
+    prefix->state = PREFIX_OPEN;
+    prefix_table_open(&prefix->router->prefixes, prefix);
+    struct router *router = prefix->router;
+    drain_parked(prefix);
+    close_idle(router);
+}
+
 static void resolve_completed(struct job *control)
 {
     struct open_prefix *prefix = control->route.prefix;
     int error = control->error;
     if (error == 0)
         error = open_prefix_make_slots(prefix);
-    prefix->state = error == 0 ? PREFIX_OPEN : PREFIX_SHUT;
-    if (error != 0)
+    if (error == 0) {
+        open_for_requests(prefix);
+    } else {
+        prefix->state = PREFIX_SHUT;
         fail_parked(prefix, control->route.create, error);
-    drain_parked(prefix);
+        drain_parked(prefix);
+    }
 }
 
 /* What closes wait for is done, unless an older generation is not closed yet. */
@@ -212,13 +244,24 @@ static void end_sealing(struct open_prefix *prefix)
     go_on_closing(prefix);
 }
 
+static void end_close_idle(struct open_prefix *prefix)
+{
+    prefix->router->parked--;
+    if (prefix->sync_refused)
+        open_for_requests(prefix); /* the last sync of a file has failed: see job_close */
+    else
+        end_close(prefix);
+}
+
 static void close_completed(struct job *control)
 {
     struct open_prefix *prefix = control->route.prefix;
     if (control->route.worker + 1 < pool_workers(prefix->router->pool))
         push_control(prefix, JOB_CLOSE, control->route.worker + 1);
-    else if (control->route.reads_go_on)
+    else if (control->route.close == JOB_CLOSE_UNREAD)
         end_sealing(prefix);
+    else if (control->route.close == JOB_CLOSE_HEALTHY)
+        end_close_idle(prefix);
     else
         end_close(prefix);
 }
@@ -262,18 +305,6 @@ static void drain_parked(struct open_prefix *prefix)
     }
 }
 
-/* The newest generation, which is made if there is none that new requests may wait for. NULL when
- * out of memory. */
-static struct open_prefix *find_prefix(struct router *router, const char *name)
-{
-    struct open_prefix *prefix = prefix_table_find(&router->prefixes, name);
-    if (prefix == NULL)
-        return prefix_table_add(&router->prefixes, router, name);
-    if (prefix->state == PREFIX_SEALED)
-        return prefix_table_add_generation(&router->prefixes, prefix);
-    return prefix;
-}
-
 void router_submit(struct router *router, const char *name, struct job *job)
 {
     job->error = 0;
@@ -282,7 +313,7 @@ void router_submit(struct router *router, const char *name, struct job *job)
     job->has_bucket = false;
     job->bucket = PREFIX_DIRECTORY;
     router->in_flight++;
-    struct open_prefix *prefix = find_prefix(router, name);
+    struct open_prefix *prefix = prefix_table_get(&router->prefixes, router, name);
     if (prefix == NULL) {
         complete(router, job, -ENOMEM);
         return;

@@ -30,8 +30,12 @@
 
 struct router;
 
-/* NULL when out of memory. All jobs go to `pool`, and no others may. */
-struct router *router_new(struct pool *pool);
+/*
+ * NULL when out of memory. All jobs go to `pool`, and no others may. Over `max_open_prefixes` those
+ * are closed that no request is in flight for, the least recently used first; but not one with a
+ * file whose sync has failed, since its appends are to be refused until somebody asks for a close.
+ */
+struct router *router_new(struct pool *pool, unsigned max_open_prefixes);
 
 /* After pool_stop, with nothing in flight: closes all files and frees everything. NULL is ignored.
  */

@@ -47,6 +47,7 @@ void sync_schedule_refuse(struct sync_schedule *schedule, struct bucket_slot *sl
 {
     char path[BUCKET_SLOT_PATH_BYTES], line[LINE_BYTES];
     slot->sync_refused = true;
+    atomic_store_explicit(&slot->prefix->sync_refused, true, memory_order_relaxed);
     if (schedule->notice == NULL)
         return;
     bucket_slot_path(slot, schedule->root, path);

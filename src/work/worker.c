@@ -131,20 +131,25 @@ static void mark_queued_reads(struct worker *worker, const struct open_prefix *p
             prefix->slots[job->bucket].in_pieces = true;
 }
 
+/* Makes the sync that a file still needs. */
+static bool stays_open(struct worker *worker, struct bucket_slot *slot, enum job_close close)
+{
+    file_cache_finish(&worker->cache, slot);
+    return (close == JOB_CLOSE_UNREAD && slot->in_pieces) ||
+           (close == JOB_CLOSE_HEALTHY && slot->sync_refused);
+}
+
 /* The router asks for this only when no append of the prefix is in flight. */
 static void close_slots(struct worker *worker, struct job *job)
 {
     struct open_prefix *prefix = job->route.prefix;
-    if (job->route.reads_go_on)
+    if (job->route.close == JOB_CLOSE_UNREAD)
         mark_queued_reads(worker, prefix);
     for (unsigned i = 0; i < prefix->manifest.buckets; i++) {
-        struct bucket_slot *slot = &prefix->slots[i];
         if (open_prefix_owner(prefix, i, worker->options.workers) != worker->options.index)
             continue;
-        if (job->route.reads_go_on && slot->in_pieces)
-            file_cache_finish(&worker->cache, slot);
-        else
-            file_cache_close(&worker->cache, slot);
+        if (!stays_open(worker, &prefix->slots[i], job->route.close))
+            file_cache_close(&worker->cache, &prefix->slots[i]);
     }
     complete_job(worker, job, 0);
 }

@@ -45,6 +45,7 @@ static int set_up(void **state)
                                            .buckets = 1,
                                            .max_connections = 64,
                                            .max_in_flight = 64,
+                                           .max_open_prefixes = 64,
                                            .max_value_bytes = VALUE_BYTES_MAX,
                                            .max_buffered_bytes = 1, /* one request at a time */
                                            .log_slower_ms = -1,

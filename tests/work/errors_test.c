@@ -93,7 +93,7 @@ static int start_both(struct fixture *fixture, const struct pool_options *option
     int error = pool_start(options, &fixture->pool);
     if (error != 0)
         return error;
-    fixture->router = router_new(fixture->pool);
+    fixture->router = router_new(fixture->pool, fixture->max_open);
     if (fixture->router != NULL)
         return 0;
     pool_stop(fixture->pool);

@@ -30,7 +30,7 @@ struct fixture {
     struct pool *pool;
     struct router *router;
     int epoll_fd;
-    unsigned max_files;
+    unsigned max_files, max_open;
     int sync_after_ms;
     void (*notice)(const char *line);
 };
@@ -50,7 +50,8 @@ static unsigned done_count;
 static inline int set_up(void **state)
 {
     static struct fixture fixture;
-    fixture = (struct fixture){.epoll_fd = -1, .max_files = 1000, .sync_after_ms = -1};
+    fixture =
+        (struct fixture){.epoll_fd = -1, .max_files = 1000, .max_open = 1000, .sync_after_ms = -1};
     *state = &fixture;
     done_count = 0;
     return temporary_make(&fixture.directory) != 0 || root_open(fixture.directory, &fixture.root);
@@ -67,7 +68,7 @@ static inline void start(struct fixture *fixture, unsigned workers, unsigned in_
                                          .sync_after_ms = fixture->sync_after_ms,
                                          .notice = fixture->notice};
     assert_int_equal(pool_start(&options, &fixture->pool), 0);
-    fixture->router = router_new(fixture->pool);
+    fixture->router = router_new(fixture->pool, fixture->max_open);
     assert_non_null(fixture->router);
     fixture->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
