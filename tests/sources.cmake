@@ -7,11 +7,11 @@ server_test(dev_test.py gdb dpkg-query)
 # find_version(<variable> <program> <version>...): the program if it is of one of these versions;
 # otherwise the test <program> is there and skipped, and says why
 function(find_version variable program)
-  set(names ${program})
+  set(names "")
   foreach(version IN LISTS ARGN)
-    list(PREPEND names ${program}-${version})
+    list(APPEND names ${program}-${version})
   endforeach()
-  find_program(${variable} NAMES ${names})
+  find_program(${variable} NAMES ${names} ${program}) # the first version that is there
   set(found "none")
   if(${variable})
     execute_process(COMMAND ${${variable}} --version OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
