@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/standard_streams.h"
@@ -58,7 +60,14 @@ static const char *why_no_root(int error)
     return error == -EWOULDBLOCK ? "another rochefort is using it" : store_error_text(error);
 }
 
-static int serve(const struct options *options)
+/* Whether SIGHUP means that the terminal is gone at which the server was started. */
+static bool has_terminal(void)
+{
+    return tcgetsid(STDIN_FILENO) >= 0 || tcgetsid(STDERR_FILENO) >= 0;
+}
+
+/* `hangup`: what SIGHUP did when the program was started; nohup has it ignored. */
+static int serve(const struct options *options, void (*hangup)(int))
 {
     if (options->ignored_flag != NULL)
         log_line("-%s is ignored: it has no effect any more", options->ignored_flag);
@@ -89,6 +98,7 @@ static int serve(const struct options *options)
         .cache_control = options->cache_control,
         .origins = {.origins = options->allow_origin, .hosts = options->allow_host},
         .log_slower_ms = options->log_slower_ms,
+        .stop_on_hangup = hangup != SIG_IGN && has_terminal(),
         .sync_after_ms = (int)options->sync_after_ms,
     };
     server_options.max_files = fit_files(server_options.max_connections);
@@ -119,9 +129,11 @@ int main(int argc, char *argv[])
     case OPTIONS_SERVE:
         break;
     }
+    void (*hangup)(int) = signal(SIGHUP, SIG_IGN);
     /* A connection that the client has closed and a file at its size limit are errors of the call;
      * the signals would end the process. */
-    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR) {
+    if (hangup == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
+        signal(SIGXFSZ, SIG_IGN) == SIG_ERR) {
         log_line("signal: %s", strerror(errno));
         return EXIT_FAILURE;
     }
@@ -130,7 +142,7 @@ int main(int argc, char *argv[])
         log_line("cannot start the thread of the log: %s", strerror(-error));
         return EXIT_FAILURE;
     }
-    int status = serve(&options);
+    int status = serve(&options, hangup);
     log_stop();
     return status;
 }

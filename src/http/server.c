@@ -37,7 +37,7 @@ struct server {
     struct connections *connections;
     struct listener *listener;
     struct pool *pool;
-    struct event *woken, *terminate, *interrupt, *deadline;
+    struct event *woken, *terminate, *interrupt, *hangup, *deadline;
     bool gave_up, root_lost;
     struct framing_rules rules;
     struct framing_limit limits[3];
@@ -125,6 +125,14 @@ static void on_signal(evutil_socket_t signal_number, short what, void *argument)
     }
     log_line("%s, stopping", strsignal((int)signal_number));
     begin_stop(server);
+}
+
+/* The shell and the kernel may both report that a terminal is gone, so it is no second signal. */
+static void on_hangup(evutil_socket_t signal_number, short what, void *argument)
+{
+    struct server *server = argument;
+    if (server->options.stop_on_hangup && !server->service.stopping)
+        on_signal(signal_number, what, argument);
 }
 
 /* A worker has found it out, before it has written. */
@@ -243,9 +251,11 @@ static int make_events(struct server *server)
                               EV_READ | EV_ET | EV_PERSIST, on_woken, server);
     server->terminate = evsignal_new(server->base, SIGTERM, on_signal, server);
     server->interrupt = evsignal_new(server->base, SIGINT, on_signal, server);
+    server->hangup = evsignal_new(server->base, SIGHUP, on_hangup, server);
     server->deadline = evtimer_new(server->base, on_deadline, server);
     if (server->woken == NULL || server->terminate == NULL || server->interrupt == NULL ||
-        server->deadline == NULL || event_add(server->woken, NULL) != 0 ||
+        server->hangup == NULL || server->deadline == NULL ||
+        event_add(server->hangup, NULL) != 0 || event_add(server->woken, NULL) != 0 ||
         event_add(server->terminate, NULL) != 0 || event_add(server->interrupt, NULL) != 0)
         return -ENOMEM;
     return 0;
@@ -381,6 +391,7 @@ void server_stop(struct server *server)
     connections_free(server->connections);
     free_event(server->woken); /* before its descriptor is closed */
     leave_signals(server);
+    free_event(server->hangup); /* from now on it is ignored again */
     pool_stop(server->pool);
     router_free(server->service.router);
     free_event(server->deadline);

@@ -25,18 +25,21 @@ struct server_options {
     int64_t log_slower_ms;     /* -1: no request is logged */
     const char *cache_control; /* of values */
     struct origin_rules origins;
-    int sync_after_ms; /* an append is on the disk by then; 0: before its reply, -1: never */
+    bool stop_on_hangup; /* SIGHUP is ignored otherwise */
+    int sync_after_ms;   /* an append is on the disk by then; 0: before its reply, -1: never */
 };
 
-/* Binds, starts the workers, writes the start line to the log. On failure the log says why. */
+/* SIGHUP must be ignored already. Binds, starts the workers, writes the start line to the log. On
+ * failure the log says why. */
 int server_start(const struct server_options *options, struct server **out);
 
 /* An exit status. */
 #define SERVER_ROOT_LOST 4
 
 /*
- * Serves until SIGTERM or SIGINT, or until the root is lost, then finishes what is under way, for a
- * few seconds at most. Returns the exit status: EXIT_SUCCESS or SERVER_ROOT_LOST.
+ * Serves until SIGTERM or SIGINT, or SIGHUP if asked to, or until the root is lost, then finishes
+ * what is under way, for a few seconds at most. Returns the exit status: EXIT_SUCCESS or
+ * SERVER_ROOT_LOST.
  */
 int server_run(struct server *server);
 
