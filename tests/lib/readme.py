@@ -4,7 +4,8 @@ import re
 import unicodedata
 
 ADDRESS = "localhost:8001"
-ROOT = "/tmp/rochefort"
+# As a command and as a reply has it.
+ROOT, ROOT_PRINTED = "~/.local/state/rochefort", "/home/you/.local/state/rochefort"
 
 
 def blocks(text, language):
@@ -26,7 +27,7 @@ def console_examples(text, address, root):
     assert found and all("curl" not in command or "http://%s" % ADDRESS in command
                          for command, _ in found), found
     return [(command.replace(ADDRESS, address).replace("curl ", "curl -s -m 60 ")
-             .replace(ROOT, root), printed.replace(ROOT, root).strip())
+             .replace(ROOT, root), printed.replace(ROOT_PRINTED, root).strip())
             for command, printed in found]
 
 
