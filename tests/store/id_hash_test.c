@@ -1,0 +1,62 @@
+/*
+ * Tests of store/id_hash and of the bucket that a manifest gives an id.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "store/manifest.h"
+
+/* FNV-1a from the list of its authors, http://www.isthe.com/chongo/src/fnv/test_fnv.c; XXH3 from
+ * the program xxhsum -H3. */
+static const struct {
+    const char *id;
+    uint32_t fnv1a;
+    uint64_t xxh3;
+} table[] = {
+    {"", 0x811c9dc5, 0x2d06800538d394c2},
+    {"a", 0xe40c292c, 0xe6c632b61e964e1f},
+    {"foobar", 0xbf9cf968, 0xd78fda63144c5c84},
+    {"hello", 0x4f9f2cab, 0x9555e8555c62dcfd},
+};
+
+static void hashes_are_those_of_the_standards(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct id_hash hash = id_hash_of(table[i].id, strlen(table[i].id));
+        assert_int_equal(hash.fnv1a, table[i].fnv1a);
+        if (hash.xxh3 != table[i].xxh3)
+            fail_msg("XXH3 of \"%s\"", table[i].id);
+    }
+    /* all bytes of an id count, also over 127 */
+    assert_int_equal(id_hash_of("\xff\x00\x01", 3).fnv1a, 0x246d9f91);
+}
+
+static void manifest_picks_the_bucket(void **state)
+{
+    (void)state;
+    static const unsigned buckets[] = {1, 8, 10, 128, 65536};
+    for (size_t i = 0; i < sizeof(buckets) / sizeof(buckets[0]); i++) {
+        for (size_t j = 0; j < sizeof(table) / sizeof(table[0]); j++) {
+            const struct id_hash hash = id_hash_of(table[j].id, strlen(table[j].id));
+            struct manifest manifest = {.buckets = buckets[i], .hash = MANIFEST_FNV1A};
+            assert_int_equal(manifest_bucket(&manifest, hash), table[j].fnv1a % buckets[i]);
+            manifest.hash = MANIFEST_XXH3;
+            assert_int_equal(manifest_bucket(&manifest, hash), table[j].xxh3 % buckets[i]);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hashes_are_those_of_the_standards),
+        cmocka_unit_test(manifest_picks_the_bucket),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
