@@ -19,6 +19,8 @@ static int read_attribute(int fd, unsigned *buckets)
     uint32_t stored = 0;
     ssize_t got = fgetxattr(fd, BUCKETS_ATTRIBUTE, &stored, sizeof(stored));
     *buckets = got == sizeof(stored) ? le32toh(stored) : 0;
+    if (*buckets > PREFIX_BUCKETS_MAX)
+        *buckets = 0; /* not ours */
     return got < 0 && errno != ENODATA && errno != EOPNOTSUPP && errno != ERANGE ? -errno : 0;
 }
 
@@ -106,7 +108,7 @@ int inventory_take(int directory_fd, struct inventory *inventory)
     /* First, since it is written last: the files that it speaks of are there then. */
     inventory->manifest_error = manifest_read(directory_fd, &inventory->manifest);
     int error = list_files(directory_fd, inventory);
-    if (error != 0 || inventory->count == 0 || !lacks_manifest(inventory))
+    if (error != 0 || inventory->count == 0 || inventory->manifest_error == 0)
         return error;
     error = read_attribute(directory_fd, &inventory->attribute);
     return error != 0 ? error : look_for_records(directory_fd, inventory);
@@ -131,7 +133,7 @@ static int check_without_manifest(const struct inventory *inventory, struct mani
                                   unsigned *file)
 {
     *manifest = (struct manifest){.buckets = inventory->highest + 1, .hash = MANIFEST_XXH3};
-    if (inventory->attribute != 0 && inventory->attribute <= PREFIX_BUCKETS_MAX) {
+    if (inventory->attribute != 0) {
         manifest->buckets = inventory->attribute;
         return check_files(inventory, manifest->buckets, file);
     }

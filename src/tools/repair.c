@@ -21,7 +21,9 @@
 
 #include "base/file_io.h"
 #include "base/printable.h"
+#include "store/error.h"
 #include "tools/gap.h"
+#include "tools/in_use.h"
 #include "tools/output.h"
 #include "tools/report.h"
 #include "tools/scan.h"
@@ -30,6 +32,8 @@
 
 #define COPY_BYTES (1024 * 1024)
 #define ZEROS_BYTES 4096
+/* Beside -errno: the file holds none, so a copy would be one gap, and keep nothing. */
+#define NO_RECORDS STORE_NOT_FOUND
 
 struct repair {
     const char *path;
@@ -183,6 +187,8 @@ static int copy_to(struct repair *repair, const char *out)
                         .context = repair};
     if (error == 0)
         error = scan_run(&scan);
+    if (error == 0 && repair->records == 0 && repair->end > 0)
+        error = NO_RECORDS;
     if (error == 0)
         error = copy_records(repair);
     if (error == 0)
@@ -193,6 +199,12 @@ static int copy_to(struct repair *repair, const char *out)
     }
     output_close(&repair->output);
     return error;
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 int repair_run(int count, char *const arguments[])
@@ -209,23 +221,31 @@ int repair_run(int count, char *const arguments[])
         out = NULL;
     if (error != 0) {
         report_line("%s: %s", path, strerror(-error));
+    } else if (is_directory(path)) {
+        report_line("%s: a directory; repair takes one file: rochefort verify %s says which are "
+                    "damaged",
+                    path, path);
+        status = TOOLS_USAGE;
     } else if ((repair.fd = targets_open(path, true)) < 0) {
         status = TOOLS_USAGE;
     } else {
-        if (targets_in_use(path))
+        if (in_use_now(path))
             report_line(
                 "%s: a rochefort is using it: what it appends from now on is not in the copy",
                 path);
         error = copy_to(&repair, out);
         if (error == -EINTR)
             report_line("%s: interrupted, and removed", out);
+        else if (error == NO_RECORDS)
+            report_line("%s: no record is in it, so nothing can be repaired; no copy is made",
+                        path);
         else if (error == -EEXIST)
             report_line("%s or %s.partial exists, and is not written over", out, out);
         else if (error != 0)
             report_line("%s: %s", repair.output_failed ? out : path, strerror(-error));
         if (error == 0)
             status = TOOLS_WHOLE;
-        else if (!repair.output_failed && error != -EINTR)
+        else if (!repair.output_failed && error != -EINTR && error != NO_RECORDS)
             status = TOOLS_USAGE;
     }
     if (status == TOOLS_WHOLE)

@@ -10,16 +10,20 @@
 const char tools_help[] =
     "rochefort verify DIR|FILE...    checks files: records, bytes, damaged ranges, torn tails\n"
     "rochefort dump FILE [OFFSET]... a line for each record, or the values at these offsets\n"
-    "rochefort repair FILE [OUT]     copies the whole records, each to its own offset\n";
+    "rochefort repair FILE [OUT]     copies the whole records, each to its own offset\n"
+    "rochefort adopt -hash fnv1a|xxh3 [-missing] [-slots A-B/N] DIR...\n"
+    "                                writes the MANIFEST that files of the Go original lack\n";
 
 static const struct command {
     const char *name, *usage;
     int least, most;
+    bool has_flags; /* of its own */
     int (*run)(int count, char *const arguments[]);
 } commands[] = {
-    {"verify", "usage: rochefort verify DIR|FILE...", 1, -1, verify_run},
-    {"dump", "usage: rochefort dump FILE [OFFSET]...", 1, -1, dump_run},
-    {"repair", "usage: rochefort repair FILE [OUT]", 1, 2, repair_run},
+    {"verify", "usage: rochefort verify DIR|FILE...", 1, -1, false, verify_run},
+    {"dump", "usage: rochefort dump FILE [OFFSET]...", 1, -1, false, dump_run},
+    {"repair", "usage: rochefort repair FILE [OUT]", 1, 2, false, repair_run},
+    {"adopt", ADOPT_USAGE, 1, -1, true, adopt_run},
 };
 
 static const struct command *find_command(int argc, char *const argv[])
@@ -62,9 +66,9 @@ int tools_run(int argc, char *const argv[])
         (void)puts(command->usage);
         return tools_finish_output(TOOLS_WHOLE);
     }
-    if (first < argc && strcmp(argv[first], "--") == 0) {
+    if (first < argc && strcmp(argv[first], "--") == 0 && !command->has_flags) {
         first++;
-    } else if (first < argc && argv[first][0] == '-') {
+    } else if (!command->has_flags && first < argc && argv[first][0] == '-') {
         report_line("%s: unknown flag; %s", argv[first], command->usage);
         return TOOLS_USAGE;
     }

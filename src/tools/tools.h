@@ -1,5 +1,5 @@
 /*
- * tools: verify, dump and repair, the commands that work on files, not over HTTP.
+ * tools: verify, dump, repair and adopt, the commands that work on files, not over HTTP.
  *
  * Main thread, no server in the process. Results go to standard output,
  * everything else to standard error.
@@ -26,6 +26,9 @@ extern const char tools_help[];
 int verify_run(int count, char *const arguments[]);
 int dump_run(int count, char *const arguments[]);
 int repair_run(int count, char *const arguments[]);
+/* With its own flags. */
+#define ADOPT_USAGE "usage: rochefort adopt -hash fnv1a|xxh3 [-missing] [-slots A-B/N] DIR..."
+int adopt_run(int count, char *const arguments[]);
 
 /* Flushes standard output; `status`, or TOOLS_DAMAGED if that fails, which is reported. */
 int tools_finish_output(int status);

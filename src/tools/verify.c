@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/printable.h"
+#include "tools/in_use.h"
 #include "tools/report.h"
 #include "tools/scan.h"
 #include "tools/targets.h"
@@ -40,6 +41,14 @@ static void print_part(const struct tally *tally, const struct scan_part *part, 
     (void)putchar('\n');
 }
 
+/* No damage, but the server has not written it. */
+static void print_empty(const struct tally *tally, const struct scan_part *part)
+{
+    report_progress_end();
+    printable_print(stdout, "%s: the record at offset %" PRId64 " is empty\n", tally->path,
+                    part->offset);
+}
+
 static int count_part(void *context, const struct scan_part *part)
 {
     struct tally *tally = context;
@@ -48,7 +57,10 @@ static int count_part(void *context, const struct scan_part *part)
     switch (part->kind) {
     case SCAN_RECORD:
         tally->records++;
-        tally->empty += part->header.value_bytes == 0;
+        if (part->header.value_bytes == 0) {
+            tally->empty++;
+            print_empty(tally, part);
+        }
         tally->unconfirmed += !part->confirmed;
         if (part->unreadable_bytes > 0) {
             tally->unreadable++;
@@ -90,12 +102,12 @@ static void print_count(const char *what, uint64_t number, uint64_t bytes)
                      bytes);
 }
 
-static void print_tally(const struct tally *tally, bool all_read)
+static void print_tally(const struct tally *tally, bool damaged, bool all_read)
 {
     report_progress_end();
     (void)printf("%" PRIu64 " records, %" PRIu64 " bytes", tally->records, tally->bytes);
     if (tally->empty > 0)
-        (void)printf(", %" PRIu64 " of them empty (the server does not serve those)", tally->empty);
+        (void)printf(", %" PRIu64 " of them empty", tally->empty);
     if (tally->unconfirmed > 0)
         (void)printf(", %" PRIu64 " with damage on both sides", tally->unconfirmed);
     print_count("gap", tally->gaps, tally->gap_bytes);
@@ -104,7 +116,7 @@ static void print_tally(const struct tally *tally, bool all_read)
     print_count("unreadable record", tally->unreadable, tally->unreadable_bytes);
     if (!all_read)
         (void)printf("; not all could be read");
-    (void)puts(is_damaged(tally) ? ": damaged" : all_read ? ": whole" : "");
+    (void)puts(damaged ? ": damaged" : all_read ? ": whole" : "");
 }
 
 static void add_tally(struct tally *total, const struct tally *one)
@@ -142,36 +154,77 @@ static int verify_file(const char *path, bool follow, struct tally *total)
         return -1;
     }
     printable_print(stdout, "%s: ", path);
-    print_tally(&tally, true);
+    print_tally(&tally, is_damaged(&tally), true);
     add_tally(total, &tally);
     return 0;
+}
+
+/* What of several targets is damaged beside their files' content. */
+struct losses {
+    size_t files, missing, manifests;
+    bool unreadable;
+};
+
+/* `named`: the user has named this file, and symbolic links to it are followed. */
+static bool verify_path(const char *path, bool named, struct tally *total, struct losses *losses)
+{
+    struct tally tally = {0};
+    if (verify_file(path, named, &tally) != 0)
+        losses->unreadable = true;
+    add_tally(total, &tally);
+    losses->files++;
+    return is_damaged(&tally);
+}
+
+/* Its files, and a line if something of it is damaged. */
+static void verify_prefix(const struct targets *targets, const struct targets_prefix *prefix,
+                          struct tally *total, struct losses *losses)
+{
+    size_t damaged = 0;
+    for (size_t i = 0; i < prefix->count; i++)
+        damaged += verify_path(targets->paths[prefix->first + i], false, total, losses);
+    losses->missing += prefix->missing;
+    losses->manifests += prefix->bad_manifest;
+    if (damaged == 0 && prefix->missing == 0 && !prefix->bad_manifest)
+        return;
+    report_progress_end();
+    printable_print(stdout, "%s: %zu files", prefix->path, prefix->count);
+    if (damaged > 0)
+        (void)printf(", %zu of them damaged", damaged);
+    if (prefix->missing > 0)
+        (void)printf(", %zu missing or not made with it", prefix->missing);
+    (void)puts(prefix->bad_manifest ? ", MANIFEST not valid: damaged" : ": damaged");
+}
+
+static void verify_argument(const char *argument, struct tally *total, struct losses *losses)
+{
+    struct targets targets;
+    bool usable = targets_find(argument, &targets) == 0;
+    if (usable && in_use_now(argument))
+        report_line("%s: a rochefort is using it: a torn tail may be an append under way",
+                    argument);
+    losses->unreadable = losses->unreadable || !usable || targets.unreadable;
+    for (size_t i = 0; usable && i < targets.prefix_count; i++)
+        verify_prefix(&targets, &targets.prefixes[i], total, losses);
+    if (usable && targets.prefix_count == 0 && targets.count > 0)
+        (void)verify_path(targets.paths[0], true, total, losses);
+    targets_free(&targets);
 }
 
 int verify_run(int arguments_count, char *const arguments[])
 {
     struct tally total = {0};
-    size_t files_count = 0, missing = 0;
-    bool unreadable = false;
-    for (int i = 0; i < arguments_count; i++) {
-        struct targets targets;
-        bool usable = targets_find(arguments[i], &targets) == 0;
-        if (usable && targets_in_use(arguments[i]))
-            report_line("%s: a rochefort is using it: a torn tail may be an append under way",
-                        arguments[i]);
-        for (size_t f = 0; usable && f < targets.count; f++) {
-            bool named = strcmp(targets.paths[f], arguments[i]) == 0;
-            if (verify_file(targets.paths[f], named, &total) != 0)
-                unreadable = true;
-        }
-        unreadable = unreadable || !usable || targets.unreadable;
-        files_count += targets.count;
-        missing += targets.missing;
-        targets_free(&targets);
-    }
-    (void)printf("total: %zu files, ", files_count);
-    if (missing > 0)
-        (void)printf("%zu missing, ", missing);
-    print_tally(&total, !unreadable);
-    int status = is_damaged(&total) || missing > 0 ? TOOLS_DAMAGED : TOOLS_WHOLE;
-    return tools_finish_output(unreadable ? TOOLS_USAGE : status);
+    struct losses losses = {0};
+    for (int i = 0; i < arguments_count; i++)
+        verify_argument(arguments[i], &total, &losses);
+    bool damaged = is_damaged(&total) || losses.missing + losses.manifests > 0;
+    (void)printf("total: %zu files, ", losses.files);
+    if (losses.missing > 0)
+        (void)printf("%zu missing, ", losses.missing);
+    if (losses.manifests > 0)
+        (void)printf("%zu MANIFEST not valid, ", losses.manifests);
+    print_tally(&total, damaged, !losses.unreadable);
+    return tools_finish_output(losses.unreadable ? TOOLS_USAGE
+                               : damaged         ? TOOLS_DAMAGED
+                                                 : TOOLS_WHOLE);
 }

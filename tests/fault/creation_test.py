@@ -182,7 +182,8 @@ class Steps(unittest.TestCase):
 
 class EveryCall(unittest.TestCase):
     """The server is killed before each call to the kernel that makes a prefix."""
-    CALLS = ("mkdirat", "openat", "fstat", "pread", "unlinkat", "fremovexattr", "pwrite", "renameat")
+    CALLS = ("mkdirat", "openat", "fstat", "pread", "unlinkat", "fremovexattr", "pwrite",
+             "renameat")
     FEW = 3
 
     def append(self, prefix):

@@ -119,8 +119,8 @@ class Format(unittest.TestCase):
                          records.bucket_files(os.path.join(server.root, "default")))
 
     def test_damage(self):
-        """A header with a wrong checksum is no record; an incomplete value is an error; an empty one
-        is a value."""
+        """A header with a wrong checksum is no record; an incomplete value is an error; an empty
+        one is a value."""
         good = records.encode(b"good")
         wrong_sum = bytes([good[0] ^ 1]) + good[1:]
         huge = records.encode(b"v" * 100)[:4 + 8 + 4] + b"v" * 50
@@ -215,8 +215,8 @@ class BucketFiles(unittest.TestCase):
     def test_gap(self):
         """A file that was made is missing: nothing is written or created."""
         with harness.Server("-buckets", "3") as server, server.client() as client:
-            for prefix, numbers, missing in (("p", [0, 2], 1), ("q", [0, 1, 3], 2), ("r", [5, 7], 0),
-                                             ("s", [0, 1], 2)):
+            for prefix, numbers, missing in (("p", [0, 2], 1), ("q", [0, 1, 3], 2),
+                                             ("r", [5, 7], 0), ("s", [0, 1], 2)):
                 directory = self.make(server, prefix, numbers)
                 records.write_manifest(server.root, prefix, {"s": 3}.get(prefix, numbers[-1] + 1))
                 before = self.all_files(directory)

@@ -39,7 +39,7 @@ class Names(tool_case.Case):
         os.mkdir(directory)
         os.rename(self.name, os.path.join(directory, b"append.1.raw"))
         os.mkdir(os.path.join(directory, b"append.2.raw"))
-        self.check_printed(2, "verify", directory, times=5)  # append.0.raw is missing
+        self.check_printed(2, "verify", directory, times=7)  # append.0.raw is missing
 
     def test_dump(self):
         self.check_printed(1, "dump", self.name, times=2)

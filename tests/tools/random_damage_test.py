@@ -92,6 +92,11 @@ class Random(tool_case.Case):
                     self.assertTrue(any(o < offset < o + s and (
                         (o, s) in self.copies or any(a < o + s and b > o for a, b in touched))
                         for o, s in places), offset)
+                if not found:
+                    _, err = self.check(1, "repair", path, path + ".out")
+                    self.assertIn("no record is in it", err)
+                    self.assertFalse(os.path.exists(path + ".out"))
+                    continue
                 self.check(0, "repair", path, path + ".out")
                 self.assertEqual(found, self.dump(0, path + ".out"))
                 repaired = tool_case.read(path + ".out")

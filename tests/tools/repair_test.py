@@ -97,6 +97,29 @@ class Repair(tool_case.Case):
                       printed)
         self.assertEqual({0, 36 + 20016}, set(self.dump(0, out)))
 
+    def test_a_file_without_a_record_is_refused(self):
+        for content in (b"x", b"no record" * 1000, bytes(100000), tool_case.three()[2][1:17]):
+            path = self.write(content)
+            _, err = self.check(1, "repair", path, self.path("out"))
+            self.assertIn("%s: no record is in it, so nothing can be repaired; no copy is made\n" %
+                          path, err)
+            self.assertEqual(["append.0.raw"], os.listdir(self.directory))
+        path = self.write(b"")  # whole: nothing is lost
+        self.check(0, "repair", path, self.path("out"))
+        self.assertEqual(b"", tool_case.read(self.path("out")))
+
+    def test_an_empty_record_is_kept(self):
+        path = self.write(records.encode(b"") + b"damage" + records.encode(b""))
+        self.check(0, "repair", path, self.path("out"))
+        self.assertEqual({0, 22}, set(self.dump(0, self.path("out"))))
+
+    def test_a_directory_is_refused_with_what_to_do(self):
+        self.write(tool_case.GOLDEN, "p/append.0.raw")
+        for directory in (self.directory, self.path("p")):
+            _, err = self.check(2, "repair", directory)
+            self.assertIn("%s: a directory; repair takes one file: rochefort verify %s says which" %
+                          (directory, directory), err)
+
     def test_never_over_a_file(self):
         path, out = self.write(tool_case.three()[2]), self.write(b"precious", "out")
         self.check(1, "repair", path, out)

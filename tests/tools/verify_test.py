@@ -46,6 +46,100 @@ class Verify(tool_case.Case):
         out, _ = self.check(0, "verify", self.path("p"), self.path("q/append.0.raw"))
         self.assertIn("total: 12 files, 9 records", out)
 
+    def make_root(self):
+        """Three prefixes with MANIFESTs."""
+        for prefix in ("p", "q", "r"):
+            for number in range(3):
+                self.write(tool_case.three()[2], "%s/append.%d.raw" % (prefix, number))
+            records.write_manifest(self.directory, prefix, 3)
+
+    def check_root(self, status, *lines):
+        """These lines are printed, and the last one says how it ends."""
+        out, err = self.check(status, "verify", self.directory)
+        for line in lines:
+            self.assertIn(line.replace("DIR", self.directory) + "\n", (out + err).replace(
+                "rochefort: ", ""))
+        self.assertRegex(out, r"\ntotal: [^\n]*: %s\n\Z" % ("damaged" if status else "whole"))
+
+    def test_it_says_which_prefix_is_damaged(self):
+        self.make_root()
+        self.check_root(0)
+        os.unlink(self.path("p/append.2.raw"))  # without MANIFEST it would not be noticed
+        self.check_root(1, "DIR/p/append.2.raw: missing",
+                        "DIR/p: 2 files, 1 missing or not made with it: damaged")
+        self.write(tool_case.GOLDEN, "q/append.1.raw")
+        self.write(b"", "r/append.7.raw")
+        self.check_root(1, "DIR/p: 2 files, 1 missing or not made with it: damaged",
+                        "DIR/q: 3 files, 1 of them damaged: damaged",
+                        "DIR/r/append.7.raw is there, but only 3 files were made")
+
+    def test_everything_but_the_manifest_is_lost(self):
+        self.make_root()
+        for number in range(3):
+            os.unlink(self.path("q/append.%d.raw" % number))
+        self.check_root(1, *("DIR/q/append.%d.raw: missing" % n for n in range(3)))
+
+    def test_manifests_that_are_not_right(self):
+        self.make_root()
+        for text, words in (("", "MANIFEST is empty or cut short"),
+                            ("garbage\n", "MANIFEST is not valid"),
+                            ("rochefort 1\r\nbuckets 3\r\nhash xxh3\r\n", "MANIFEST is not valid")):
+            self.write(text.encode(), "q/MANIFEST")
+            self.check_root(1, "DIR/q/MANIFEST: %s, so it is not known which file an id is in; "
+                            "see rochefort adopt" % words,
+                            "DIR/q: 3 files, MANIFEST not valid: damaged")
+        for text, words in (("rochefort 2\n", "MANIFEST is of a later version"),
+                            (None, "MANIFEST cannot be read")):
+            os.unlink(self.path("q/MANIFEST"))
+            if text:
+                self.write(text.encode(), "q/MANIFEST")
+            else:
+                os.symlink("../p/MANIFEST", self.path("q/MANIFEST"))
+            out, err = self.check(2, "verify", self.directory)
+            self.assertIn("q/MANIFEST: " + words, err)
+            self.assertNotIn("total: 9 files, 27 records, 46242 bytes: whole", out)
+            self.assertIn("not all could be read", out)
+        os.unlink(self.path("q/MANIFEST"))  # then the server refuses the prefix
+        _, err = self.check(0, "verify", self.directory)
+        self.assertIn("q: no MANIFEST, so the server refuses it", err)
+
+    def test_what_is_no_prefix_is_skipped(self):
+        self.make_root()
+        for name in ("lost+found", "logs", ".hidden"):
+            self.write(b"of others", name + "/notes")
+        os.symlink("logs", self.path("link"))
+        self.write(b"of others", "file")
+        self.write(tool_case.three()[2], "append.0.raw/append.0.raw")  # a prefix of that name
+        records.write_manifest(self.directory, "append.0.raw", 1)
+        out, err = self.check(0, "verify", self.directory)
+        self.assertIn("total: 10 files", out)
+        self.assertIn("append.0.raw/append.0.raw: 3 records", out)
+        self.assertEqual("", err)
+        self.write(tool_case.GOLDEN, "append.0.raw/append.0.raw")
+        self.check_root(1, "DIR/append.0.raw: 1 files, 1 of them damaged: damaged")
+
+    @capabilities.needs_root
+    def test_lost_and_found_is_skipped_also_if_it_may_not_be_read(self):
+        self.make_root()
+        os.mkdir(self.path("lost+found"), 0o700)
+        os.chmod(self.directory, 0o755)
+        program = self.path("rochefort")
+        shutil.copy(harness.BINARY, program)
+        result = subprocess.run([program, "verify", self.directory], capture_output=True,
+                                text=True, timeout=60, user=65534, group=65534, extra_groups=[])
+        self.assertEqual((0, ""), (result.returncode, result.stderr), result.stdout)
+
+    def test_empty_records_are_named(self):
+        path = self.write(records.encode(b"a") + records.encode(b"") + records.encode(b"b"))
+        out, _ = self.check(0, "verify", path)
+        self.assertEqual("%s: the record at offset 17 is empty\n"
+                         "%s: 3 records, 50 bytes, 1 of them empty: whole\n"
+                         "total: 1 files, 3 records, 50 bytes, 1 of them empty: whole\n" %
+                         (path, path), out)
+        self.assertEqual({0, 17, 33}, set(self.dump(0, path)))
+        self.assertEqual("", self.check(0, "dump", path, "17")[0])
+        self.assertEqual("b", self.check(0, "dump", path, "33")[0])
+
     def test_missing_bucket_is_damage(self):
         for number in (0, 1, 3):
             self.write(b"", "p/append.%d.raw" % number)
