@@ -24,7 +24,7 @@ failing_calls(store/claims malloc calloc fstatat64 pthread_mutex_init pthread_mu
 unit_test(store/lock store)
 failing_calls(store/lock flock statx)
 unit_test(store/owner store)
-failing_calls(store/owner fstat64)
+failing_calls(store/owner fstat64 fstatat64)
 unit_test(store/name_syncs store)
 failing_calls(store/name_syncs pthread_mutex_init pthread_mutex_lock)
 unit_test(store/id_hash store)

@@ -63,7 +63,12 @@ static int find(const struct root *root, const char *name, int directory_fd,
                 unsigned *missing, unsigned *file)
 {
     struct inventory inventory;
-    int error = inventory_take(directory_fd, &inventory);
+    int error = root_check_owner(root, directory_fd, MANIFEST_NAME);
+    if (error != 0) {
+        *file = PREFIX_MANIFEST;
+        return error;
+    }
+    error = inventory_take(directory_fd, &inventory);
     if (error == 0)
         error = inventory_check(&inventory, manifest, file);
     if (error == STORE_INCOMPLETE) {

@@ -282,6 +282,16 @@ int root_open_file(const struct root *root, const char *name, const char *file, 
     return fd;
 }
 
+int root_check_owner(const struct root *root, int directory_fd, const char *file)
+{
+    struct stat status;
+    if (!root->shared)
+        return 0;
+    if (fstatat(directory_fd, file, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? 0 : -errno;
+    return owner_is_us(&status) ? 0 : STORE_FOREIGN;
+}
+
 int root_find_file(const struct root *root, const char *path, dev_t device, ino_t inode,
                    int64_t *bytes)
 {

@@ -72,6 +72,10 @@ void root_find_holder(const struct root *root, const char *name, char out[NAME_M
  */
 int root_open_file(const struct root *root, const char *name, const char *file, int flags);
 
+/* For a file in the directory of a prefix that is not opened by root_open_file: 0, also if it is
+ * missing, STORE_FOREIGN, see above, or -errno. */
+int root_check_owner(const struct root *root, int directory_fd, const char *file);
+
 /*
  * Whether `path`, "prefix/file", is the name of that very file, and how long it is; one call to the
  * kernel. Nothing is opened, so a symbolic link on the way does no harm.

@@ -116,7 +116,8 @@ class SharedRoot(unittest.TestCase):
         path = os.path.join(directory, "append.0.raw")
         os.chmod(directory, 0o777)
         os.chmod(path, file_mode)
-        os.chown(directory, owner, owner)
+        for name in ("", "MANIFEST"):
+            os.chown(os.path.join(directory, name), owner, owner)
         os.chown(path, file_owner, file_owner)
         return path
 
@@ -145,6 +146,23 @@ class SharedRoot(unittest.TestCase):
             path = self.make_prefix(prefix, self.UID, self.OTHER, mode)
             self.check_refused(prefix, path)
             self.assertEqual([b"value"], list(records.values(path).values()))
+
+    def test_manifest_of_another_user(self):
+        """It says how many buckets there are: with another number ids get others' values."""
+        self.serve()
+        for mode in self.MODES:
+            prefix = "manifest %o" % mode
+            self.make_prefix(prefix, self.UID, self.UID)
+            manifest = os.path.join(self.root, prefix, "MANIFEST")
+            with open(manifest, "w") as file:
+                file.write("rochefort 1\nbuckets 1\nhash fnv1a\n")
+            os.chmod(manifest, mode)
+            os.chown(manifest, self.OTHER, self.OTHER)
+            self.check_refused(prefix, manifest)
+            os.chown(manifest, self.UID, self.UID)
+            self.assertEqual([200, 200, 200],
+                             [status for status, _, _ in self.requests(prefix)])
+            self.client.close(prefix)
 
     def test_links_to_a_file_of_another_user(self):
         self.serve()

@@ -33,6 +33,8 @@ static const struct {
     {0757, true},  {01777, true}, {01755, true}, {0720, true}, {0702, true},
 };
 
+FAILING(fstatat64, int, -1, (int fd, const char *name, struct stat *status, int flags),
+        (fd, name, status, flags))
 FAILING(fstat64, int, -1, (int fd, struct stat *status), (fd, status))
 
 #define ROOTS (sizeof(roots) / sizeof(roots[0]))
@@ -63,7 +65,13 @@ static void check_refused(const char *directory, bool shared)
 {
     struct root *root;
     assert_int_equal(root_open(directory, &root), 0);
-    int fd = root_open_directory(root, "p", 1);
+    int fd = root_open_directory(root, "own", 0);
+    assert_true(fd >= 0);
+    assert_int_equal(root_check_owner(root, fd, "foreign"), shared ? STORE_FOREIGN : 0);
+    assert_int_equal(root_check_owner(root, fd, "mine"), 0);
+    assert_int_equal(root_check_owner(root, fd, "missing"), 0);
+    (void)close(fd);
+    fd = root_open_directory(root, "p", 1);
     assert_true(shared ? fd == STORE_FOREIGN : fd >= 0);
     if (fd >= 0)
         (void)close(fd);
@@ -100,6 +108,7 @@ static void what_others_own_is_refused_in_a_shared_root(void **state)
         make_file(temporary_path(directory, "p/foreign"));
         give_away(temporary_path(directory, "p"));
         assert_int_equal(mkdir(temporary_path(directory, "own"), 0777), 0);
+        make_file(temporary_path(directory, "own/mine"));
         make_file(temporary_path(directory, "own/foreign"));
         give_away(temporary_path(directory, "own/foreign"));
         (void)strcpy(path, temporary_path(directory, "own/foreign"));
@@ -171,6 +180,9 @@ static void an_owner_that_cannot_be_found_out_is_an_error(void **state)
     assert_true(failing_disarm(&fail_fstat64));
     int fd = root_open_directory(root, "p", 0);
     assert_true(fd >= 0);
+    failing_arm(&fail_fstatat64, 1, EIO);
+    assert_int_equal(root_check_owner(root, fd, "missing"), -EIO);
+    assert_true(failing_disarm(&fail_fstatat64));
     assert_int_equal(owner_open_error(fd, "missing", EACCES), -EACCES);
     assert_int_equal(owner_open_error(fd, "missing", EMFILE), -EMFILE);
     (void)close(fd);
