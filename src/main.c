@@ -16,6 +16,7 @@
 #include "http/server.h"
 #include "options.h"
 #include "store/error.h"
+#include "store/prefix_limit.h"
 #include "store/root.h"
 #include "tools/tools.h"
 
@@ -81,6 +82,7 @@ static int serve(const struct options *options, void (*hangup)(int))
         log_line("cannot use root %s: %s", options->root, why_no_root(error));
         return EXIT_FAILURE;
     }
+    prefix_limit_set(root_prefix_limit(root), (unsigned)options->max_prefixes);
     struct server_options server_options = {
         .bind = options->bind,
         .root = root,

@@ -42,6 +42,9 @@ unit_test(store/bucket_read_errors store)
 set(store_calls calloc reallocarray getcwd stat64 fstat64 statx mkdir mkdirat open64 openat64 close flock
   fdopendir readdir64 pread64 preadv64v2 pwritev64 pwrite64 ftruncate64 fgetxattr fsetxattr
   fremovexattr fstatat64 renameat unlinkat)
+unit_test(store/prefix_limit store)
+failing_calls(store/prefix_limit clock_gettime fdopendir readdir64 fstatvfs64 mkdirat
+  pthread_mutex_init pthread_mutex_lock)
 unit_test(store/prefix_errors store)
 failing_calls(store/prefix_errors ${store_calls} pthread_mutex_lock)
 unit_test(store/kernel_errors store)

@@ -2,7 +2,9 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "http/service.h"
 #include "http/status.h"
@@ -13,7 +15,7 @@
 /* Of a prefix: "<root>/<name>". */
 #define PATH_BYTES (PATH_MAX + PREFIX_NAME_BYTES_MAX + 1)
 
-/* What helps, for the end of the line; "" if nothing is known. */
+/* What helps, for the end of the line; "" if nothing is known. After a space the path follows. */
 static const char *find_help(int error)
 {
     switch (error) {
@@ -25,6 +27,10 @@ static const char *find_help(int error)
         return "; bring them back, or stop the server and run: rochefort adopt -missing ";
     case STORE_FILES_ADDITIONAL:
         return "; move them away, or stop the server and look at it: rochefort verify ";
+    case STORE_TOO_MANY_PREFIXES:
+        return "; delete some, or restart the server with a larger -max-prefixes";
+    case STORE_FEW_INODES:
+        return "; delete files there, or use fewer -buckets";
     default:
         return "";
     }
@@ -36,13 +42,14 @@ static void describe_prefix(const struct job *job, const char *meaning, const ch
 {
     char path[PATH_BYTES], file[BUCKET_FILE_NAME_BYTES] = "";
     const char *help = find_help(job->error);
+    bool ends_with_path = help[0] != '\0' && help[strlen(help) - 1] == ' ';
     (void)snprintf(path, sizeof(path), "%s/%s", root, prefix);
     if (job->bucket == PREFIX_MANIFEST)
         (void)snprintf(file, sizeof(file), "%s", MANIFEST_NAME);
     else if (job->bucket != PREFIX_DIRECTORY)
         bucket_file_name(job->bucket, file);
     (void)snprintf(out, FAILURE_TEXT_BYTES_MAX, "%s: %s%s%s%s%s", meaning, path,
-                   file[0] != '\0' ? "/" : "", file, help, help[0] != '\0' ? path : "");
+                   file[0] != '\0' ? "/" : "", file, help, ends_with_path ? path : "");
 }
 
 #define NOT_FOUND_HINT "; use an offset with the id and storagePrefix it was answered for"

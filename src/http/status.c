@@ -37,6 +37,8 @@ static const struct {
     {-ENOMEM, 503, "out of memory"},
     {-ENOSPC, 507, "disk full"},
     {-EDQUOT, 507, "disk quota used up"},
+    {STORE_TOO_MANY_PREFIXES, 507, NULL},
+    {STORE_FEW_INODES, 507, NULL},
     {-ELOOP, 500, "a symbolic link is in the way"},
     {STORE_NOT_FOUND, 404, NULL},
     {STORE_NO_PREFIX, 404, NULL},

@@ -30,6 +30,8 @@ static const char *const texts[STORE_ERROR_END - STORE_NOT_FOUND] = {
     "the lock file was replaced again and again",
     "it belongs to another user, and the root may be written to by others",
     "its directory is open under the name of another storagePrefix",
+    "no more prefixes are made: as many exist as -max-prefixes allows",
+    "no more prefixes are made: the file system has too few inodes left",
 };
 
 const char *store_error_text(int error)

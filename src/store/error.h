@@ -26,17 +26,19 @@ enum store_error {
     STORE_MANIFEST_INVALID,    /* it is no MANIFEST */
     STORE_MANIFEST_LATER,      /* it is one of a later version */
     STORE_MANIFEST_UNREADABLE, /* it is not a regular file, or permission is denied */
-    STORE_NO_FILE,        /* the file or its directory is gone, or its name is another file's */
-    STORE_NOT_REGULAR,    /* something else than a file or directory has its name */
-    STORE_CHANGED,        /* the file is not as the server left it */
-    STORE_READ_ONLY,      /* append to a bucket that was opened for reading */
-    STORE_BROKEN,         /* a failed append could not be cut off: no more are taken */
-    STORE_SYNC_REFUSED,   /* an earlier sync has failed: none is tried any more */
-    STORE_ROOT_LOST,      /* the lock file is gone or replaced: nothing is written any more */
-    STORE_LOCK_UNSTABLE,  /* the lock file was replaced again and again */
-    STORE_FOREIGN,        /* another user owns it, in a root that others may write to */
-    STORE_SAME_DIRECTORY, /* a directory is open under another name */
-    STORE_ERROR_END       /* their number; no error */
+    STORE_NO_FILE,           /* the file or its directory is gone, or its name is another file's */
+    STORE_NOT_REGULAR,       /* something else than a file or directory has its name */
+    STORE_CHANGED,           /* the file is not as the server left it */
+    STORE_READ_ONLY,         /* append to a bucket that was opened for reading */
+    STORE_BROKEN,            /* a failed append could not be cut off: no more are taken */
+    STORE_SYNC_REFUSED,      /* an earlier sync has failed: none is tried any more */
+    STORE_ROOT_LOST,         /* the lock file is gone or replaced: nothing is written any more */
+    STORE_LOCK_UNSTABLE,     /* the lock file was replaced again and again */
+    STORE_FOREIGN,           /* another user owns it, in a root that others may write to */
+    STORE_SAME_DIRECTORY,    /* a directory is open under another name */
+    STORE_TOO_MANY_PREFIXES, /* as many exist as may */
+    STORE_FEW_INODES,        /* a new prefix would take the last ones */
+    STORE_ERROR_END          /* their number; no error */
 };
 
 /* In a few words and one line, what an error means, also one of the kernel's. Constant, or valid

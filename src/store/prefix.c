@@ -7,6 +7,7 @@
 
 #include "store/error.h"
 #include "store/inventory.h"
+#include "store/prefix_limit.h"
 
 static int create_file(const struct root *root, const char *name, unsigned bucket)
 {
@@ -32,14 +33,16 @@ static int write_manifest(const struct root *root, const char *name,
 int prefix_make_files(const struct root *root, const char *name, const struct manifest *manifest,
                       unsigned *missing, unsigned count)
 {
-    for (; *missing > 0 && count > 0; --*missing, count--) {
-        int error = create_file(root, name, *missing - 1);
+    const unsigned before = *missing;
+    int error = 0;
+    for (; error == 0 && *missing > 0 && count > 0; count--) {
+        error = create_file(root, name, *missing - 1);
         if (error == 0 && *missing == 1)
             error = write_manifest(root, name, manifest);
-        if (error != 0)
-            return error;
+        *missing -= error == 0;
     }
-    return 0;
+    prefix_limit_settle(root_prefix_limit(root), before - *missing);
+    return error;
 }
 
 /* In a directory without bucket files. What it says of others goes first: if this creation is cut
@@ -90,17 +93,62 @@ static int find(const struct root *root, const char *name, int directory_fd,
     return error;
 }
 
+/* Opens the directory. `*promised`: so many files were granted to a new one. */
+static int open_or_make(const struct root *root, const char *name, unsigned files, bool create,
+                        unsigned *promised)
+{
+    struct prefix_limit *limit = root_prefix_limit(root);
+    int fd = root_open_directory(root, name, 0);
+    *promised = 0;
+    if (fd != -ENOENT || !create)
+        return fd;
+    int error = prefix_limit_take(limit, true, files);
+    if (error != 0)
+        return error;
+    fd = root_open_directory(root, name, 1);
+    if (fd >= 0) {
+        *promised = files;
+        return fd;
+    }
+    prefix_limit_settle(limit, files);
+    prefix_limit_give_back(limit);
+    return fd;
+}
+
+/* Asks for the files that are missing; so many were promised. */
+static int ask_for_files(struct prefix_limit *limit, unsigned promised, unsigned missing)
+{
+    if (missing > promised)
+        return prefix_limit_take(limit, false, missing - promised);
+    prefix_limit_settle(limit, promised - missing);
+    return 0;
+}
+
 int prefix_find(const struct root *root, const char *name, const struct manifest *if_new,
                 bool create, struct manifest *manifest, unsigned *missing, unsigned *file)
 {
-    int fd = root_open_directory(root, name, create);
+    struct prefix_limit *limit = root_prefix_limit(root);
+    unsigned promised;
     *missing = 0;
     *file = PREFIX_DIRECTORY;
+    int fd = open_or_make(root, name, if_new->buckets, create, &promised);
     if (fd < 0)
         return fd == -ENOENT && !create ? STORE_NO_PREFIX : fd;
     int error = find(root, name, fd, if_new, create, manifest, missing, file);
     (void)close(fd);
+    if (error == 0)
+        error = ask_for_files(limit, promised, *missing);
+    if (error != 0) {
+        *missing = 0;
+        prefix_limit_settle(limit, promised);
+    }
     return error;
+}
+
+void prefix_abandon(const struct root *root, unsigned *missing)
+{
+    prefix_limit_settle(root_prefix_limit(root), *missing);
+    *missing = 0;
 }
 
 static int complete(const struct root *root, const char *name, const struct manifest *manifest)
@@ -109,9 +157,10 @@ static int complete(const struct root *root, const char *name, const struct mani
     unsigned missing, file;
     int error = prefix_find(root, name, manifest, true, &found, &missing, &file);
     if (error == 0 && !manifest_equal(&found, manifest))
-        return STORE_FILES_MISSING;
+        error = STORE_FILES_MISSING;
     if (error == 0)
         error = prefix_make_files(root, name, manifest, &missing, missing);
+    prefix_abandon(root, &missing);
     return error;
 }
 

@@ -29,12 +29,14 @@
  *   STORE_NO_MANIFEST, STORE_MANIFEST_TORN, STORE_MANIFEST_INVALID, STORE_MANIFEST_LATER,
  *   STORE_MANIFEST_UNREADABLE
  *                           it is not known which bucket an id has: refused
+ *   STORE_TOO_MANY_PREFIXES, STORE_FEW_INODES
+ *                           it is not made: see prefix_limit.h
  *   -ENOTDIR, -ELOOP        something that is not a directory has that name
  * `*file` is then what the error is about: a bucket, PREFIX_MANIFEST or PREFIX_DIRECTORY.
  * With `create` the directory of a missing prefix is made, for what `if_new` says. `*missing` files
  * of it, or of a prefix whose creation was cut short, are still to be made then, by
- * prefix_make_files; otherwise it is 0. A prefix of an earlier server gets its MANIFEST, if that
- * can be written.
+ * prefix_make_files, or not, by prefix_abandon; otherwise it is 0. A prefix of an earlier server
+ * gets its MANIFEST, if that can be written.
  */
 int prefix_find(const struct root *root, const char *name, const struct manifest *if_new,
                 bool create, struct manifest *manifest, unsigned *missing, unsigned *file);
@@ -46,6 +48,9 @@ int prefix_find(const struct root *root, const char *name, const struct manifest
  */
 int prefix_make_files(const struct root *root, const char *name, const struct manifest *manifest,
                       unsigned *missing, unsigned count);
+
+/* The files that are still missing are not made now. */
+void prefix_abandon(const struct root *root, unsigned *missing);
 
 /*
  * For a prefix that is in use, when a bucket file is not there: makes all files and MANIFEST again

@@ -15,6 +15,7 @@
 #include "store/error.h"
 #include "store/lock.h"
 #include "store/owner.h"
+#include "store/prefix_limit.h"
 
 /* The state of the names on the disk. Two threads must not sync a directory at a time: the kernel
  * would report an error to one of them, and the other would take the names for synced. */
@@ -30,6 +31,7 @@ struct root {
     bool shared; /* see owner.h */
     struct lock *lock;
     struct claims *claims;
+    struct prefix_limit *prefix_limit;
     struct names *names;
     char path[PATH_MAX];
 };
@@ -156,6 +158,9 @@ int root_open_with_mode(const char *dir, mode_t file_mode, struct root **out)
         goto fail;
     }
     root->shared = owner_is_shared(&status);
+    error = prefix_limit_new(root->directory_fd, &root->prefix_limit);
+    if (error != 0)
+        goto fail;
     error = lock_take(root->directory_fd, ROOT_LOCK_NAME, file_mode, root->shared, &root->lock);
     if (error != 0)
         goto fail;
@@ -176,6 +181,7 @@ void root_close(struct root *root)
         (void)close(root->directory_fd);
     free_names(root->names);
     claims_free(root->claims);
+    prefix_limit_free(root->prefix_limit);
     free(root);
 }
 
@@ -187,6 +193,11 @@ int root_check(const struct root *root)
 const char *root_loss(const struct root *root)
 {
     return lock_loss(root->lock);
+}
+
+struct prefix_limit *root_prefix_limit(const struct root *root)
+{
+    return root->prefix_limit;
 }
 
 const char *root_path(const struct root *root)

@@ -25,6 +25,7 @@
 /* Of the files that are made. A directory can be entered by those who may read its files: 0700. */
 #define ROOT_FILE_MODE 0600
 
+struct prefix_limit;
 struct root;
 
 /*
@@ -47,6 +48,9 @@ int root_check(const struct root *root);
 
 /* NULL, or in a few words why root_check has found the lock lost. */
 const char *root_loss(const struct root *root);
+
+/* How many prefixes may be in it; lives as long as `root`. */
+struct prefix_limit *root_prefix_limit(const struct root *root);
 
 /* Absolute path without a trailing slash ("" for the file system's root); lives as long as `root`.
  */

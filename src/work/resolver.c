@@ -13,7 +13,9 @@ static bool finish_step(struct resolver *resolver, struct job *job, int error)
     job->error = error;
     if (error == STORE_SAME_DIRECTORY)
         root_find_holder(resolver->root, job->route.prefix->name, (char *)job->small);
-    if (error != 0 || job->route.prefix->missing == 0)
+    if (error != 0)
+        prefix_abandon(resolver->root, &job->route.prefix->missing);
+    if (job->route.prefix->missing == 0)
         return true;
     job_list_add(&resolver->unfinished, job);
     return false;

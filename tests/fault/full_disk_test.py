@@ -1,7 +1,4 @@
-"""A disk that is really full, and one that is really freed: the root is a small tmpfs.
-
-The mount is in a namespace of the server's own and goes with it.
-"""
+"""A disk that is really full, and one that is really freed: the root is a small tmpfs."""
 import concurrent.futures
 import errno
 import http.client
@@ -15,45 +12,17 @@ import curl
 import harness
 import records
 import suite
-from capabilities import mount_namespace, needs_mounts
+import tmpfs
+from capabilities import needs_mounts
 
 MIB = 1 << 20
 CONNECTIONS = 40
 
 
-class OnTmpfs(harness.Server):
-    """A server with a disk of that size. self.inside is the way to its root from outside."""
-
-    def __init__(self, size, *flags, **options):
-        self.size = size
-        super().__init__(*flags, **options)
-
-    def start(self):
-        os.makedirs(self.root)
-        mount = 'mount -t tmpfs -o size="$1" none "$2" && shift 2 && exec "$@"'
-        self.under = [*mount_namespace(), "sh", "-c", mount, "sh", self.size, self.root]
-        super().start()
-        self.inside = "/proc/%d/root%s" % (self.process.pid, self.root)
-
-    def free(self):
-        """Blocks and inodes."""
-        status = os.statvfs(self.inside)
-        return status.f_bfree, status.f_ffree
-
-    def leave_room(self, bytes):
-        """Fills the disk but for so many bytes, whole blocks."""
-        status = os.statvfs(self.inside)
-        with open(os.path.join(self.inside, "filler"), "wb") as filler:
-            os.posix_fallocate(filler.fileno(), 0, status.f_bfree * status.f_frsize - bytes)
-
-    def make_room(self):
-        os.unlink(os.path.join(self.inside, "filler"))
-
-
 @needs_mounts
 class FullForOneClient(curl.TestCase):
     def start(self):
-        return self.enterContext(OnTmpfs("4m", "-buckets", "10"))
+        return self.enterContext(tmpfs.Server("4m", "-buckets", "10"))
 
     def fill(self):
         """Writes until nothing more goes in."""
@@ -120,7 +89,7 @@ class Full(unittest.TestCase):
                     self.assertTrue(value == client.get(id, offset), (id, offset))
 
     def check(self, *flags):
-        with OnTmpfs("16m", "-buckets", str(self.BUCKETS), *flags, hold=True) as server:
+        with tmpfs.Server("16m", "-buckets", str(self.BUCKETS), *flags, hold=True) as server:
             stored = {}
 
             def note(body, id, value):
@@ -190,7 +159,7 @@ class Freed(unittest.TestCase):
         return offsets, values
 
     def test_what_is_closed_and_deleted_takes_no_room(self):
-        with OnTmpfs("64m", "-buckets", "16") as server, server.client() as client:
+        with tmpfs.Server("64m", "-buckets", "16") as server, server.client() as client:
             blocks, inodes = server.free()
             for _ in range(3):
                 offsets, values = self.fill(server)

@@ -49,6 +49,8 @@ static void errors_become_statuses(void **state)
         /* no room */
         {-ENOSPC, 507},
         {-EDQUOT, 507},
+        {STORE_TOO_MANY_PREFIXES, 507},
+        {STORE_FEW_INODES, 507},
         /* not there */
         {STORE_NOT_FOUND, 404},
         {STORE_NO_PREFIX, 404},

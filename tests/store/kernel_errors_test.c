@@ -67,6 +67,15 @@ static int resolve(struct one_bucket *fixture)
     return prefix_resolve(fixture->root, "p", 4, true, &buckets);
 }
 
+static int resolve_new(struct one_bucket *fixture)
+{
+    unsigned buckets;
+    static unsigned number;
+    char name[16];
+    (void)snprintf(name, sizeof(name), "new%u", number++);
+    return prefix_resolve(fixture->root, name, 4, true, &buckets);
+}
+
 static int resolve_existing(struct one_bucket *fixture)
 {
     unsigned buckets;
@@ -97,15 +106,16 @@ static const struct {
     {suspend_and_resume, &fail_openat64, 1, ENOENT, STORE_NO_FILE},
     {suspend_and_resume, &fail_fstat64, 1, 0, 0},
     {suspend_and_resume, &fail_fstat64, 2, 0, 0},
-    {resolve, &fail_mkdirat, 1, 0, 0},
-    {resolve, &fail_openat64, 1, 0, 0}, /* it was to be made if it is missing */
+    {resolve_new, &fail_mkdirat, 1, 0, 0},
+    {resolve_new, &fail_openat64, 2, 0, 0},  /* it was made */
+    {resolve, &fail_openat64, 1, ENOENT, 0}, /* so it is made if it is missing */
     {resolve, &fail_readdir64, 1, 0, 0},
     {resolve_existing, &fail_openat64, 1, ENOENT, STORE_NO_PREFIX},
     {resolve_existing, &fail_readdir64, 1, 0, 0},
     {resolve_existing, &fail_fstat64, 1, ENOENT, STORE_NO_PREFIX}, /* it has just been deleted */
     {resolve_existing, &fail_fstat64, 2, 0, 0},                    /* of MANIFEST */
     {resolve_existing, &fail_pread64, 1, 0, 0},
-    {complete, &fail_fstat64, 1, 0, 0},
+    {complete, &fail_fstat64, 1, ENOENT, 0}, /* it has just been deleted, so it is made */
 };
 
 static void errors_of_the_kernel_are_passed_on(void **state)

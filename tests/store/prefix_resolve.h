@@ -16,6 +16,7 @@ static inline int prefix_resolve(const struct root *root, const char *name, unsi
     int error = prefix_find(root, name, &if_new, create, &manifest, &missing, &file);
     if (error == 0)
         error = prefix_make_files(root, name, &manifest, &missing, missing);
+    prefix_abandon(root, &missing);
     if (error == 0)
         *buckets = manifest.buckets;
     return error;
