@@ -26,6 +26,8 @@
 /* Those of them that are not for data files. */
 #define KEPT_DESCRIPTORS 64
 #define FILES_MAX (1 << 20)
+/* A sync thread's own: a directory and a file. */
+#define SYNC_DESCRIPTORS 2
 
 /* Raises the limit of descriptors to the hard limit. Returns how many connections fit into it. */
 static unsigned fit_connections(int64_t wanted)
@@ -45,13 +47,13 @@ static unsigned fit_connections(int64_t wanted)
     return (unsigned)most;
 }
 
-/* How many data files may be open: the descriptors that are not for connections. */
-static unsigned fit_files(unsigned connections)
+/* How many data files may be open: the descriptors that are not for others. */
+static unsigned fit_files(unsigned others)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return OTHER_DESCRIPTORS - KEPT_DESCRIPTORS;
-    uint64_t kept = (uint64_t)connections + KEPT_DESCRIPTORS;
+    uint64_t kept = (uint64_t)others + KEPT_DESCRIPTORS;
     uint64_t files = limit.rlim_cur > kept ? limit.rlim_cur - kept : 0;
     return files < FILES_MAX ? (unsigned)files : FILES_MAX;
 }
@@ -102,15 +104,19 @@ static int serve(const struct options *options, void (*hangup)(int))
         .log_slower_ms = options->log_slower_ms,
         .stop_on_hangup = hangup != SIG_IGN && has_terminal(),
         .sync_after_ms = (int)options->sync_after_ms,
+        .sync_threads = (unsigned)options->sync_threads,
     };
-    server_options.max_files = fit_files(server_options.max_connections);
+    server_options.max_files =
+        fit_files(server_options.max_connections + SYNC_DESCRIPTORS * server_options.sync_threads);
     struct server *server;
     if (server_start(&server_options, &server) != 0) {
         root_close(root);
         return EXIT_FAILURE;
     }
-    const int status = server_run(server);
-    server_stop(server);
+    int status = server_run(server);
+    error = server_stop(server);
+    if (error != 0 && status == EXIT_SUCCESS)
+        status = EXIT_FAILURE;
     root_close(root);
     log_line("stopped");
     return status;

@@ -80,6 +80,8 @@ static const struct flag {
      INT64_MAX},
     {"sync", "WHEN", "never", "when appends are synced to disk: never, interval:MS or always", SYNC,
      offsetof(struct options, sync_after_ms), 1, SYNC_MS_MAX},
+    {"sync-threads", "N", "4", "threads on which syncs run, each one sync at a time", NUMBER,
+     offsetof(struct options, sync_threads), 1, SYNC_POOL_THREADS_MAX},
     {"log-slower-than", "MS", "-1", "log each request that takes longer; 0: all, -1: none", NUMBER,
      offsetof(struct options, log_slower_ms), -1, INT32_MAX},
 };

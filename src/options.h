@@ -13,7 +13,8 @@ struct options {
     const char *bind, *root, *allow_origin, *allow_host, *cache_control;
     int64_t buckets, workers, max_value_bytes, max_connections, max_in_flight, log_slower_ms;
     int64_t max_open_prefixes, max_prefixes;
-    int64_t file_mode;     /* bits of chmod(2) */
+    int64_t file_mode; /* bits of chmod(2) */
+    int64_t sync_threads;
     int64_t sync_after_ms; /* -1: never, 0: always */
     int64_t max_buffered_bytes, idle_seconds, head_seconds, rate_bytes_a_second_min,
         rate_window_seconds;

@@ -47,17 +47,18 @@ class Traced(harness.Server):
 
     def calls(self):
         """(calls of the loop thread while serving, [calls of each worker])"""
-        _, loop, workers = self.all_calls()
+        _, loop, workers, _ = self.all_calls()
         return loop, workers
 
     def lines(self):
         """All calls of all threads, from the first to the last."""
-        before, loop, workers = self.all_calls()
-        return before + loop + sum(workers, self.log_calls)
+        before, loop, workers, syncs = self.all_calls()
+        return before + loop + sum(workers + syncs, self.log_calls)
 
     def all_calls(self):
-        """(calls of the loop thread before it served, while it served, [calls of each worker])"""
-        before, loop, workers, self.log_calls = [], [], [], []
+        """(calls of the loop thread before it served, while it served, [calls of each worker],
+        [calls of each sync thread])"""
+        before, loop, workers, syncs, self.log_calls = [], [], [], [], []
         for name in sorted(os.listdir(self.trace)):
             if not name.startswith("of."):
                 continue
@@ -68,9 +69,11 @@ class Traced(harness.Server):
                 before, loop = lines[:listens[-1] + 1], lines[listens[-1] + 1:]
             elif any("starting http server on" in line for line in lines):
                 self.log_calls = lines
+            elif any(line.startswith('prctl(PR_SET_NAME, "sync"') for line in lines):
+                syncs.append(lines)
             else:
                 workers.append(lines)
-        return before, loop, workers
+        return before, loop, workers, syncs
 
 
 def drive(server):
@@ -131,7 +134,7 @@ class Threads(unittest.TestCase):
         """Nagle's algorithm is off on the listening socket, from which all others inherit it."""
         with Traced() as server:
             pass
-        before, _, _ = server.all_calls()
+        before, _, _, _ = server.all_calls()
         off = [i for i, line in enumerate(before) if "TCP_NODELAY, [1]" in line]
         listens = [i for i, line in enumerate(before) if line.startswith("listen(")]
         self.assertEqual(len(off), len(listens))

@@ -60,8 +60,15 @@ int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTE
     const struct job *job = &exchange->job;
     const char *meaning, *root = exchange->service->root, *prefix = exchange->query.prefix;
     int status = status_of_error(job->error, &meaning);
+    bool of_close = job->kind == JOB_CLOSE && job->has_bucket;
+    if (of_close)
+        status = 500; /* whatever it was: the files are closed, and a second try would hide it */
     /* the record was taken out again; the status is that of what happened */
-    const char *what = job->kind == JOB_APPEND && job->sync ? "could not be synced: " : "";
+    const char *what = "";
+    if ((job->kind == JOB_APPEND || of_close) && job->sync)
+        what = "could not be synced: ";
+    else if (of_close)
+        what = "could not be closed: ";
     char file[BUCKET_FILE_NAME_BYTES];
     bucket_file_name(job->bucket, file);
     if (job->error == STORE_NO_PREFIX)
@@ -74,7 +81,7 @@ int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTE
     else if (job->error == STORE_EMPTY_RECORD)
         (void)snprintf(out, bytes, "the record at offset %" PRIu64 " is empty: %s/%s/%s",
                        (uint64_t)job->offset, root, prefix, file);
-    else if (job->kind == JOB_APPEND)
+    else if (job->kind == JOB_APPEND || of_close)
         (void)snprintf(out, bytes, "%s%s: %s/%s/%s", what, meaning, root, prefix, file);
     else
         (void)snprintf(out, bytes, "%s: offset %" PRIu64 " of %s/%s/%s%s", meaning,

@@ -236,6 +236,7 @@ static int make_router(struct server *server)
                                 .max_in_flight = options->max_in_flight,
                                 .buckets_if_new = options->buckets,
                                 .max_files = options->max_files,
+                                .sync_threads = options->sync_threads,
                                 .sync_after_ms = options->sync_after_ms,
                                 .notice = log_notice};
     int error = pool_start(&pool, &server->pool);
@@ -309,7 +310,7 @@ int server_start(const struct server_options *options, struct server **out)
     int error = make_all(server, &step);
     if (error != 0) {
         log_line("%s %s: %s", step, options->bind, strerror(-error));
-        server_stop(server);
+        (void)server_stop(server);
         return error;
     }
     log_line("starting http server on %s", listener_name(server->listener));
@@ -382,7 +383,7 @@ static void leave_signals(struct server *server)
     }
 }
 
-void server_stop(struct server *server)
+int server_stop(struct server *server)
 {
     listener_close(server->listener);
     server->listener = NULL;
@@ -392,7 +393,11 @@ void server_stop(struct server *server)
     free_event(server->woken); /* before its descriptor is closed */
     leave_signals(server);
     free_event(server->hangup); /* from now on it is ignored again */
-    pool_stop(server->pool);
+    int error = pool_stop(server->pool);
+    if (error == -ETIMEDOUT) { /* a thread cannot be ended while it is in the kernel */
+        log_flush();
+        _exit(server->root_lost ? SERVER_ROOT_LOST : EXIT_FAILURE);
+    }
     router_free(server->service.router);
     free_event(server->deadline);
     if (server->base != NULL)
@@ -401,4 +406,5 @@ void server_stop(struct server *server)
     exchange_list_clear(&server->service.free_exchanges);
     free(server->root_json);
     free(server);
+    return error;
 }

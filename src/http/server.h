@@ -25,6 +25,7 @@ struct server_options {
     int64_t log_slower_ms;     /* -1: no request is logged */
     const char *cache_control; /* of values */
     struct origin_rules origins;
+    unsigned sync_threads;
     bool stop_on_hangup; /* SIGHUP is ignored otherwise */
     int sync_after_ms;   /* an append is on the disk by then; 0: before its reply, -1: never */
 };
@@ -47,7 +48,9 @@ int server_run(struct server *server);
  * sleep when what it waits for can come only from the program. */
 void server_iterate(struct server *server, bool may_sleep);
 
-/* Closes all files and frees everything. */
-void server_stop(struct server *server);
+/* Makes the syncs that are owed, closes all files and frees everything. 0 or -errno of a sync or a
+ * close(2), of which the log says more. If the disk holds up syncs for too long the process ends
+ * here, with EXIT_FAILURE or SERVER_ROOT_LOST. */
+int server_stop(struct server *server);
 
 #endif

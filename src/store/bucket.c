@@ -106,27 +106,28 @@ int bucket_open(const struct root *root, const char *name, unsigned index, bool 
             error = find_tail(bucket);
     }
     if (error != 0) {
-        bucket_close(bucket);
+        (void)bucket_close(bucket);
         return error;
     }
     *out = bucket;
     return 0;
 }
 
-void bucket_close(struct bucket *bucket)
+int bucket_close(struct bucket *bucket)
 {
     if (bucket == NULL)
-        return;
-    if (!bucket_suspended(bucket))
-        bucket_suspend(bucket);
+        return 0;
+    int error = bucket_suspended(bucket) ? 0 : bucket_suspend(bucket);
     free(bucket);
+    return error;
 }
 
-void bucket_suspend(struct bucket *bucket)
+int bucket_suspend(struct bucket *bucket)
 {
-    /* Nothing is buffered here and an error of close says nothing that write did not. */
-    (void)close(bucket->fd);
+    /* A file system on a network may tell here, and only here, that a write has failed. */
+    int error = close(bucket->fd) != 0 ? -errno : 0;
     bucket->fd = -1;
+    return error;
 }
 
 bool bucket_suspended(const struct bucket *bucket)
@@ -252,11 +253,11 @@ int bucket_append(struct bucket *bucket, struct batch *batch)
     return error;
 }
 
-int bucket_sync(struct bucket *bucket)
+int bucket_sync(const struct bucket *bucket)
 {
     /* EINTR is an error too. An interrupted call does not say how far it has come, and the kernel
      * may have reported an error of the disk to it: a second call could then succeed. Nothing is
-     * lost by that, since workers block all signals. */
+     * lost by that, since the threads that sync block all signals. */
     return fdatasync(bucket->fd) != 0 ? -errno : 0;
 }
 

@@ -11,7 +11,8 @@
  * one that has another length than it was left with: an offset could come to mean
  * two records, or bytes of another program be lost.
  *
- * One thread at a time; in the server that is always the same worker.
+ * One thread at a time; in the server that is always the same worker. bucket_sync alone may run on
+ * another thread, and beside the functions that read.
  * Errors: 0, -errno or one of store/error.h.
  */
 #ifndef ROCHEFORT_STORE_BUCKET_H
@@ -35,14 +36,18 @@ struct bucket;
  */
 int bucket_open(const struct root *root, const char *name, unsigned index, bool writable,
                 struct bucket **out);
-void bucket_close(struct bucket *bucket);
+
+/* Closes the descriptor, if it is open, and frees the bucket. Its descriptor is closed also if an
+ * error is returned: that of close(2). NULL is ignored. */
+int bucket_close(struct bucket *bucket);
 
 /*
  * Closes the descriptor and opens it again, for a process that has too few. Between the two only
- * bucket_close and the functions that return no error may be called.
- * STORE_NO_FILE, STORE_CHANGED: the file is not there, or not as it was left: open it anew
+ * bucket_close and the functions that return no error may be called. bucket_suspend returns the
+ * error of close(2), and the descriptor is closed also then. STORE_NO_FILE, STORE_CHANGED: the file
+ * is not there, or not as it was left: open it anew
  */
-void bucket_suspend(struct bucket *bucket);
+int bucket_suspend(struct bucket *bucket);
 int bucket_resume(struct bucket *bucket, const struct root *root, const char *name, unsigned index);
 bool bucket_suspended(const struct bucket *bucket);
 
@@ -77,9 +82,10 @@ int bucket_append(struct bucket *bucket, struct batch *batch);
 /*
  * Writes all that was appended to the disk, with one fdatasync. After an error it is not known what
  * of it is there, now or later: the kernel reports it once, so a second call could succeed with
- * nothing written, and must not be made. The file's name is another matter: root_sync_names.
+ * nothing written, and must not be made. That the file is found again is another matter:
+ * prefix_sync.h.
  */
-int bucket_sync(struct bucket *bucket);
+int bucket_sync(const struct bucket *bucket);
 
 /*
  * Undoes what was appended since the tail was `tail`: it could not be synced, and was not yet

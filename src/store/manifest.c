@@ -220,13 +220,3 @@ int manifest_remove(int directory_fd)
 {
     return unlinkat(directory_fd, MANIFEST_NAME, 0) == 0 || errno == ENOENT ? 0 : -errno;
 }
-
-int manifest_sync(int directory_fd)
-{
-    int fd = openat(directory_fd, MANIFEST_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? 0 : -errno;
-    int error = fsync(fd) == 0 ? 0 : -errno;
-    (void)close(fd);
-    return error;
-}

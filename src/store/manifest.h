@@ -79,15 +79,11 @@ static inline unsigned manifest_bucket(const struct manifest *manifest, struct i
 int manifest_read(int directory_fd, struct manifest *manifest);
 
 /* Writes the MANIFEST of the prefix `name`, whose directory this is, in place of one that is there.
- * It is not synced. For one prefix only one thread at a time may call this. */
+ * It is not synced: prefix_sync.h. For one prefix only one thread at a time may call this. */
 int manifest_write(const struct root *root, const char *name, int directory_fd,
                    const struct manifest *manifest);
 
 /* Removes it; it is no error if there is none. */
 int manifest_remove(int directory_fd);
-
-/* Syncs its content to the disk. Its name is another matter: root_sync_names. 0 if there is none:
- * then the buckets attribute counts, which is part of the directory. */
-int manifest_sync(int directory_fd);
 
 #endif

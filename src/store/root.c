@@ -22,7 +22,9 @@
 struct names {
     pthread_mutex_t lock;
     unsigned parents; /* of the root's directory, upwards: not synced yet */
-    int error;        /* of the first fsync that failed, of the root or its parents */
+    bool failed;      /* an fsync of the root or one of its parents */
+    bool reported;    /* and a call of root_sync_names has returned it */
+    int error;        /* if it is not reported yet */
 };
 
 struct root {
@@ -101,8 +103,7 @@ static void free_names(struct names *names)
 
 static int sync_parents(const struct root *root, bool *failed);
 
-/* 0 or -errno. A file system that cannot sync a directory has nothing to sync there. */
-static int sync_directory(int fd)
+int root_sync_directory(int fd)
 {
     return fsync(fd) == 0 || errno == EINVAL ? 0 : -errno;
 }
@@ -113,8 +114,8 @@ static void sync_new_parents(const struct root *root)
 {
     bool failed = false;
     int error = sync_parents(root, &failed);
-    if (failed)
-        root->names->error = error;
+    root->names->failed = failed;
+    root->names->error = error;
 }
 
 int root_open(const char *dir, struct root **out)
@@ -328,7 +329,7 @@ static int sync_parents(const struct root *root, bool *failed)
             (void)close(fd);
         fd = parent;
         if (error == 0)
-            error = sync_directory(fd);
+            error = root_sync_directory(fd);
         *failed = error != 0 && fd >= 0;
     }
     if (fd >= 0 && fd != root->directory_fd)
@@ -338,24 +339,22 @@ static int sync_parents(const struct root *root, bool *failed)
     return error;
 }
 
-int root_sync_names(const struct root *root, int directory_fd, int *kept, bool *failed)
+int root_sync_names(const struct root *root, bool *failed)
 {
     struct names *names = root->names;
     *failed = false;
     int error = pthread_mutex_lock(&names->lock);
     if (error != 0)
         return -error;
-    if (names->error == 0 && *kept == 0)
-        *kept = sync_directory(directory_fd);
-    error = names->error != 0 ? names->error : *kept;
-    *failed = error != 0;
-    if (error == 0) {
-        error = sync_directory(root->directory_fd);
+    if (names->failed) {
+        error = names->reported ? STORE_SYNC_REFUSED : names->error;
+        *failed = names->reported = true;
+    } else {
+        error = root_sync_directory(root->directory_fd);
         *failed = error != 0;
         if (error == 0)
             error = sync_parents(root, failed);
-        if (*failed)
-            names->error = error;
+        names->failed = names->reported = *failed;
     }
     (void)pthread_mutex_unlock(&names->lock);
     return error;

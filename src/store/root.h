@@ -88,17 +88,19 @@ int root_check_owner(const struct root *root, int directory_fd, const char *file
 int root_find_file(const struct root *root, const char *path, dev_t device, ino_t inode,
                    int64_t *bytes);
 
+/* Syncs the names in a directory. A file system that cannot do so (EINVAL) has nothing to sync
+ * there. 0 or -errno. */
+int root_sync_directory(int directory_fd);
+
 /*
- * Syncs the names that a power cut must not lose: those in the directory of a prefix, the prefix's
- * own in the root, and those of the directories that root_open has made, each with an fsync.
- * `directory_fd` is from root_open_directory.
+ * Syncs the names of the prefixes in the root, and those of the directories that root_open has
+ * made.
  *
  * An fsync that failed is never tried again: the kernel reports an error once, so the second call
- * could succeed with nothing written. An error of the prefix's directory is kept in `*kept` (0 at
- * first, the same for all calls for that prefix), one of the others in the root; they are returned
- * from then on, with `*failed` set. Other errors, for instance too few descriptors (-EMFILE,
- * -ENFILE), leave `*failed` false: another call may succeed.
+ * could succeed with nothing written. Its error is returned once, by the first call that comes to
+ * know of it; each call after it returns STORE_SYNC_REFUSED. Both set `*failed`. Other errors, for
+ * instance too few descriptors (-EMFILE, -ENFILE), leave it false: another call may succeed.
  */
-int root_sync_names(const struct root *root, int directory_fd, int *kept, bool *failed);
+int root_sync_names(const struct root *root, bool *failed);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "store/bucket.h"
 #include "store/error.h"
+#include "work/job_list.h"
 #include "work/open_prefix.h"
 
 void append_batches_free(struct append_batches *batches)
@@ -24,32 +25,45 @@ static bool add_to_slot(struct bucket_slot *slot, struct job *job)
     return last == NULL;
 }
 
-void append_batches_add(struct append_batches *batches, struct job *job)
+static void add_all_to_slot(struct bucket_slot *slot, struct job *job)
 {
-    struct bucket_slot *slot = &job->route.prefix->slots[job->bucket];
-    if (batches->schedule->after_ms == 0)
-        job->sync = true;
-    batches->some_to_sync = batches->some_to_sync || job->sync;
-    if (add_to_slot(slot, job)) {
-        slot->next_dirty = batches->dirty;
-        batches->dirty = slot;
+    for (struct job *next; job != NULL; job = next) {
+        next = job->route.next;
+        (void)add_to_slot(slot, job);
     }
 }
 
 static struct job *remove_from_slot(struct bucket_slot *slot)
 {
+    if (slot->appends == NULL)
+        return NULL;
     struct job *first = slot->appends->route.next;
     slot->appends->route.next = NULL;
     slot->appends = NULL;
     return first;
 }
 
-static int open_to_append(struct append_batches *batches, const struct job *job, bool *of_sync)
+static void add_first_to_slot(struct bucket_slot *slot, struct job *jobs)
 {
-    *of_sync = false;
-    if (job->sync || batches->schedule->after_ms >= 0)
-        return file_cache_open_to_sync(batches->cache, job->route.prefix, job->bucket, of_sync);
-    return file_cache_open(batches->cache, job->route.prefix, job->bucket, true);
+    struct job *others = remove_from_slot(slot);
+    add_all_to_slot(slot, jobs);
+    add_all_to_slot(slot, others);
+}
+
+static void push_slot(struct bucket_slot **list, struct bucket_slot *slot)
+{
+    slot->next_dirty = *list;
+    *list = slot;
+}
+
+void append_batches_add(struct append_batches *batches, struct job *job)
+{
+    struct bucket_slot *slot = &job->route.prefix->slots[job->bucket];
+    if (batches->schedule->after_ms == 0)
+        job->sync = true;
+    batches->some_to_sync = batches->some_to_sync || job->sync;
+    if (add_to_slot(slot, job) && !slot->syncing)
+        push_slot(&batches->dirty, slot);
 }
 
 /* How long the records are that are in the file now. */
@@ -61,41 +75,31 @@ static int64_t written_bytes(const struct batch *batch)
     return bytes;
 }
 
-/* Each record has its own result, unless an error is returned: the file cannot be opened or synced,
- * then none is in it. */
-static int write_batch(struct append_batches *batches, const struct job *job, bool *of_sync)
+/* Each record has its own result, unless an error is returned: then none is in the file. */
+static int write_batch(struct append_batches *batches, const struct job *job)
 {
     struct bucket_slot *slot = &job->route.prefix->slots[job->bucket];
-    *of_sync = false;
     if (batches->root_error != 0)
         return batches->root_error;
-    int error = open_to_append(batches, job, of_sync);
+    if (slot->sync_refused && (job->sync || batches->schedule->after_ms >= 0))
+        return STORE_SYNC_REFUSED;
+    int error = file_cache_open(batches->cache, job->route.prefix, job->bucket, true);
     if (error != 0)
         return error;
-    if (bucket_append(slot->bucket, &batches->batch) == STORE_NO_FILE) {
-        file_cache_close(batches->cache, slot); /* it was deleted or replaced */
-        error = open_to_append(batches, job, of_sync);
-        if (error != 0)
-            return error;
-        (void)bucket_append(slot->bucket, &batches->batch);
-    }
-    if (!job->sync && batches->schedule->after_ms < 0)
+    if (bucket_append(slot->bucket, &batches->batch) != STORE_NO_FILE)
         return 0;
-    int64_t bytes = written_bytes(&batches->batch);
-    if (bytes > 0 && job->sync) {
-        error = sync_schedule_sync(batches->schedule, slot);
-        *of_sync = error != 0;
-        if (error != 0)
-            bucket_rollback(slot->bucket, bucket_tail(slot->bucket) - bytes);
-    } else if (bytes > 0) {
-        sync_schedule_add(batches->schedule, slot);
-    }
+    /* it was deleted or replaced */
+    if (file_cache_close(batches->cache, slot) == FILE_CACHE_WAIT)
+        return FILE_CACHE_WAIT;
+    error = file_cache_open(batches->cache, job->route.prefix, job->bucket, true);
+    if (error == 0)
+        (void)bucket_append(slot->bucket, &batches->batch);
     return error;
 }
 
-/* Writes a list of jobs that is not empty, all for one bucket, all to be synced or none. Returns
- * its end. */
-static struct job **write_jobs(struct append_batches *batches, struct job *jobs)
+/* Writes a list of jobs that is not empty, all for one bucket, all to be synced or none.
+ * FILE_CACHE_WAIT: nothing has happened; otherwise `*end` is that of the list. */
+static int write_jobs(struct append_batches *batches, struct job *jobs, struct job ***end)
 {
     struct batch *batch = &batches->batch;
     batch_reset(batch);
@@ -108,21 +112,28 @@ static struct job **write_jobs(struct append_batches *batches, struct job *jobs)
         if (room != NULL)
             (void)evbuffer_peek(added->value, -1, NULL, room, parts);
     } while ((added = added->route.next) != NULL);
-    bool of_sync;
-    int error = write_batch(batches, jobs, &of_sync);
+    int error = write_batch(batches, jobs);
+    if (error == FILE_CACHE_WAIT)
+        return error;
     const struct batch_record *record = batch->records;
-    struct job **end = NULL;
     for (struct job *job = jobs; job != NULL; job = job->route.next) {
-        end = &job->route.next;
+        *end = &job->route.next;
         job->sync = false;
         if (job->error != 0)
             continue;
         job->offset = record->offset;
         job->error = error != 0 ? error : record->error;
-        job->sync = of_sync;
         record++;
     }
-    return end;
+    return error;
+}
+
+static void wait_for_descriptor(struct append_batches *batches, struct bucket_slot *slot,
+                                struct job *jobs)
+{
+    add_first_to_slot(slot, jobs);
+    push_slot(&batches->waiting, slot);
+    slot->waiting = true;
 }
 
 /* All but those that are to be synced. */
@@ -144,6 +155,21 @@ static struct job *remove_not_to_sync(struct append_batches *batches, struct buc
     return first;
 }
 
+/* Appends `jobs`, which are not NULL and not to be synced, to the list that ends at `end`. Returns
+ * its end. NULL: they have to wait. */
+static struct job **write_unsynced(struct append_batches *batches, struct bucket_slot *slot,
+                                   struct job *jobs, struct job **end)
+{
+    struct job **new_end;
+    int error = write_jobs(batches, jobs, &new_end);
+    if (error == FILE_CACHE_WAIT)
+        return NULL;
+    *end = jobs;
+    if (batches->schedule->after_ms > 0 && error == 0 && written_bytes(&batches->batch) > 0)
+        sync_schedule_add(batches->schedule, slot);
+    return new_end;
+}
+
 struct job *append_batches_write(struct append_batches *batches)
 {
     struct job *done = NULL, **end = &done;
@@ -155,25 +181,146 @@ struct job *append_batches_write(struct append_batches *batches)
         struct bucket_slot *slot = batches->dirty;
         batches->dirty = slot->next_dirty;
         struct job *jobs = remove_not_to_sync(batches, slot);
-        if (slot->appends != NULL) {
-            slot->next_dirty = batches->synced;
-            batches->synced = slot;
+        struct job **new_end = jobs != NULL ? write_unsynced(batches, slot, jobs, end) : end;
+        if (new_end == NULL) {
+            wait_for_descriptor(batches, slot, jobs);
+            continue;
         }
-        *end = jobs;
-        if (jobs != NULL)
-            end = write_jobs(batches, jobs);
+        end = new_end;
+        if (slot->appends != NULL)
+            push_slot(&batches->synced, slot);
     }
     batches->some_to_sync = false;
     return done;
+}
+
+static void start_sync(struct append_batches *batches, struct bucket_sync *sync,
+                       struct bucket_slot *slot)
+{
+    sync->slot = slot;
+    file_cache_pin(batches->cache, slot);
+    bucket_syncs_start(batches->syncs, sync);
+}
+
+static struct job *fail_jobs(struct job *jobs, int error, bool of_sync)
+{
+    for (struct job *job = jobs; job != NULL; job = job->route.next) {
+        if (job->error != 0)
+            continue;
+        job->error = error;
+        job->sync = of_sync;
+    }
+    return jobs;
 }
 
 struct job *append_batches_write_synced(struct append_batches *batches)
 {
     struct bucket_slot *slot = batches->synced;
     batches->synced = slot->next_dirty;
-    struct job *jobs = remove_from_slot(slot);
-    /* again, as the sync of the bucket before may have taken its time */
-    batches->root_error = root_check(batches->cache->root);
-    (void)write_jobs(batches, jobs);
-    return jobs;
+    struct job *jobs = remove_from_slot(slot), **end;
+    struct bucket_sync *sync = bucket_syncs_new(batches->syncs);
+    if (sync == NULL)
+        return fail_jobs(jobs, -ENOMEM, false);
+    int error = write_jobs(batches, jobs, &end);
+    if (error == FILE_CACHE_WAIT)
+        wait_for_descriptor(batches, slot, jobs);
+    sync->bytes = error == 0 ? written_bytes(&batches->batch) : 0;
+    if (sync->bytes == 0) {
+        bucket_syncs_release(batches->syncs, sync);
+        return error == FILE_CACHE_WAIT ? NULL : jobs;
+    }
+    sync->jobs = jobs;
+    sync->promised = sync_schedule_remove(batches->schedule, slot);
+    start_sync(batches, sync, slot);
+    return NULL;
+}
+
+void append_batches_start_due(struct append_batches *batches)
+{
+    struct bucket_slot *slot;
+    while ((slot = sync_schedule_take(batches->schedule)) != NULL) {
+        struct bucket_sync *sync = bucket_syncs_new_reserved(batches->syncs);
+        sync->promised = true;
+        start_sync(batches, sync, slot);
+    }
+}
+
+/* The directory was deleted, so the files are made anew, and the appends written again. Returns
+ * those that had failed before. */
+static struct job *write_again(struct bucket_slot *slot, struct job *jobs)
+{
+    struct job_list failed = {0}, again = {0};
+    for (struct job *job = jobs, *next; job != NULL; job = next) {
+        next = job->route.next;
+        job->sync = job->error == 0;
+        job_list_add(job->error == 0 ? &again : &failed, job);
+    }
+    add_first_to_slot(slot, again.first);
+    return failed.first;
+}
+
+/* The sync has failed, or was not tried. */
+static void take_back(struct append_batches *batches, const struct bucket_sync *sync)
+{
+    struct bucket_slot *slot = sync->slot;
+    int error = sync->error;
+    if (sync->jobs != NULL)
+        bucket_rollback(slot->bucket, bucket_tail(slot->bucket) - sync->bytes);
+    (void)fail_jobs(sync->jobs, error, error != STORE_SYNC_REFUSED);
+    if (!sync->failed && sync->promised && !slot->closing && !batches->ending) {
+        sync_schedule_add(batches->schedule, slot); /* tried again, as there was no sync */
+        return;
+    }
+    const char *what = sync->of_names ? "its name" : "it";
+    if (sync->promised)
+        what = "appends that were answered";
+    else if (error == STORE_SYNC_REFUSED)
+        what = NULL;
+    if (sync->promised || sync->failed)
+        sync_schedule_refuse(batches->schedule, slot, what, error);
+}
+
+/* If there is something to write, and it may be. A slot that is being synced follows when it has
+ * ended. */
+static void set_dirty(struct append_batches *batches, struct bucket_slot *slot)
+{
+    if (slot->appends == NULL || slot->syncing)
+        return;
+    batches->some_to_sync = true;
+    push_slot(&batches->dirty, slot);
+}
+
+struct job *append_batches_end_sync(struct append_batches *batches, struct bucket_sync *sync,
+                                    int *error)
+{
+    struct bucket_slot *slot = sync->slot;
+    struct job *done = sync->jobs;
+    bool names_not_tried = sync->of_names && !sync->failed;
+    *error = 0;
+    /* not this bucket's descriptor */
+    if (names_not_tried && file_cache_free_descriptor(batches->cache, sync->error)) {
+        bucket_syncs_start(batches->syncs, sync);
+        return NULL;
+    }
+    file_cache_unpin(batches->cache, slot);
+    if (sync->is_reserved)
+        sync_schedule_done(batches->schedule);
+    if (names_not_tried && sync->error == -ENOENT) {
+        if (done != NULL)
+            (void)file_cache_close(batches->cache, slot);
+        done = write_again(slot, done);
+    } else if (sync->error != 0) {
+        take_back(batches, sync);
+        *error = sync->promised ? sync->error : 0;
+    }
+    bucket_syncs_release(batches->syncs, sync);
+    if (!slot->waiting)
+        set_dirty(batches, slot);
+    while (batches->waiting != NULL) { /* this one may be closed for them now */
+        struct bucket_slot *waiting = batches->waiting;
+        batches->waiting = waiting->next_dirty;
+        waiting->waiting = false;
+        set_dirty(batches, waiting);
+    }
+    return done;
 }

@@ -2,12 +2,14 @@
  * append_batches: the appends of one drain of a worker's ring.
  *
  * All that go to one bucket become one write, in the order in which they came.
- * Those that are to be synced follow in a second write, with one fdatasync for
- * all of them; so the others can be completed before it. If it fails they are
- * taken out of the file again: none of them was reported as written yet.
+ * Those that are to be synced follow in a second write, with one sync for all of
+ * them, which runs on a sync thread. Meanwhile the bucket takes no appends: those that
+ * come wait, and share the next write. So if the sync fails, its appends are the last in
+ * the file, and can be taken out again: none of them was reported as written yet, and
+ * nothing follows them.
  *
- * Before they are written the root's lock is looked at, once for all of the drain,
- * and once more for each bucket that is synced. Without it all of them fail.
+ * Before they are written the root's lock is looked at, once for all of the drain. Without
+ * it all of them fail.
  *
  * Belongs to the worker's thread. The jobs stay the caller's: the functions return
  * a list of those that are done, linked by `route.next`, with `error`, `offset`
@@ -20,19 +22,23 @@
 #include <stdint.h>
 
 #include "store/batch.h"
+#include "work/bucket_syncs.h"
 #include "work/file_cache.h"
 #include "work/job.h"
 
-/* Zeroed but for `cache` and `schedule` it is empty. */
+/* Zeroed but for the first three it is empty. */
 struct append_batches {
     struct file_cache *cache;
     struct sync_schedule *schedule;
-    struct batch batch;         /* of the bucket that is being written */
-    uint64_t time_ns;           /* of the records of this drain */
-    int root_error;             /* of root_check before these writes */
-    bool some_to_sync;          /* of those that were added */
-    struct bucket_slot *dirty;  /* buckets with appends in this drain */
-    struct bucket_slot *synced; /* those of them whose appends are to be synced */
+    struct bucket_syncs *syncs;
+    struct batch batch;          /* of the bucket that is being written */
+    uint64_t time_ns;            /* of the records of this drain */
+    int root_error;              /* of root_check before these writes */
+    bool some_to_sync;           /* of those that were added */
+    bool ending;                 /* no sync that was not tried is put off */
+    struct bucket_slot *dirty;   /* buckets with appends in this drain */
+    struct bucket_slot *synced;  /* those of them whose appends are to be synced */
+    struct bucket_slot *waiting; /* for a descriptor, see file_cache.h */
 };
 
 void append_batches_free(struct append_batches *batches);
@@ -43,7 +49,16 @@ void append_batches_add(struct append_batches *batches, struct job *job);
  * too. */
 struct job *append_batches_write(struct append_batches *batches);
 
-/* Writes and syncs the others of one bucket. To be called as long as `synced` is not NULL. */
+/* Writes the others of one bucket and begins their sync; only those that have failed before that
+ * are done. To be called as long as `synced` is not NULL. */
 struct job *append_batches_write_synced(struct append_batches *batches);
+
+/* Begins the syncs that the schedule has due. */
+void append_batches_start_due(struct append_batches *batches);
+
+/* A sync has ended, any of the worker's. Releases it, and sets `*error` to what has to be known
+ * about appends that were answered before: 0 or the error. */
+struct job *append_batches_end_sync(struct append_batches *batches, struct bucket_sync *sync,
+                                    int *error);
 
 #endif

@@ -3,12 +3,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "store/bucket.h"
 #include "store/error.h"
 
 #define LINE_BYTES (BUCKET_SLOT_PATH_BYTES + 256)
+/* So many files that are owed a sync are passed over for one that can be closed at once. */
+#define LOOKS 64
 
 void file_cache_init(struct file_cache *cache, const struct root *root,
                      struct sync_schedule *schedule, unsigned limit,
@@ -23,7 +24,6 @@ static void unlink_slot(struct file_cache *cache, struct bucket_slot *slot)
     *(slot->newer != NULL ? &slot->newer->older : &cache->newest) = slot->older;
     *(slot->older != NULL ? &slot->older->newer : &cache->oldest) = slot->newer;
     slot->newer = slot->older = NULL;
-    cache->open--;
 }
 
 static void link_newest(struct file_cache *cache, struct bucket_slot *slot)
@@ -32,58 +32,118 @@ static void link_newest(struct file_cache *cache, struct bucket_slot *slot)
     slot->newer = NULL;
     *(cache->newest != NULL ? &cache->newest->newer : &cache->oldest) = slot;
     cache->newest = slot;
+}
+
+static void add_opened(struct file_cache *cache, struct bucket_slot *slot)
+{
+    link_newest(cache, slot);
     cache->open++;
+}
+
+static void remove_opened(struct file_cache *cache, struct bucket_slot *slot)
+{
+    unlink_slot(cache, slot);
+    cache->open--;
+}
+
+void file_cache_pin(struct file_cache *cache, struct bucket_slot *slot)
+{
+    unlink_slot(cache, slot);
+    slot->syncing = true;
+}
+
+void file_cache_unpin(struct file_cache *cache, struct bucket_slot *slot)
+{
+    slot->syncing = false;
+    link_newest(cache, slot);
 }
 
 /* The order does not matter as long as there is plenty of room. */
 static void move_to_front(struct file_cache *cache, struct bucket_slot *slot)
 {
-    if (slot == cache->newest || cache->open <= cache->limit / 2)
+    if (slot == cache->newest || slot->syncing || cache->open <= cache->limit / 2)
         return;
     unlink_slot(cache, slot);
     link_newest(cache, slot);
 }
 
+void file_cache_report_close(const struct file_cache *cache, const struct bucket_slot *slot,
+                             int error)
+{
+    char path[BUCKET_SLOT_PATH_BYTES], line[LINE_BYTES];
+    if (cache->notice == NULL)
+        return;
+    bucket_slot_path(slot, cache->root, path);
+    (void)snprintf(line, sizeof(line),
+                   "%s: could not be closed, it may not be as it was written: %s", path,
+                   store_error_text(error));
+    cache->notice(line);
+}
+
+static void suspend(struct file_cache *cache, struct bucket_slot *slot)
+{
+    remove_opened(cache, slot);
+    int error = bucket_suspend(slot->bucket);
+    if (error != 0)
+        file_cache_report_close(cache, slot, error);
+}
+
+/* The oldest that is not owed a sync. If there is none the sync of the oldest is the next. */
 static bool suspend_oldest(struct file_cache *cache)
 {
     struct bucket_slot *slot = cache->oldest;
-    if (slot == NULL)
-        return false;
-    if (slot->unsynced)
-        (void)sync_schedule_sync(cache->schedule, slot);
-    unlink_slot(cache, slot);
-    bucket_suspend(slot->bucket);
-    return true;
+    for (unsigned looks = 0; slot != NULL && slot->unsynced && looks < LOOKS; looks++)
+        slot = slot->newer;
+    if (slot != NULL && !slot->unsynced) {
+        suspend(cache, slot);
+        return true;
+    }
+    cache->must_wait = cache->open > 0; /* they are owed a sync, or are being synced */
+    if (cache->oldest != NULL)
+        sync_schedule_expedite(cache->schedule, cache->oldest);
+    return false;
 }
 
 bool file_cache_free_descriptor(struct file_cache *cache, int error)
 {
+    cache->must_wait = false;
     return (error == -EMFILE || error == -ENFILE) && suspend_oldest(cache);
 }
 
-static void make_room(struct file_cache *cache)
+int file_cache_wait_or(const struct file_cache *cache, int error)
 {
+    return cache->must_wait ? FILE_CACHE_WAIT : error;
+}
+
+/* 0 or FILE_CACHE_WAIT. */
+static int make_room(struct file_cache *cache)
+{
+    cache->must_wait = false;
     while (cache->open >= cache->limit && suspend_oldest(cache))
         ;
+    return file_cache_wait_or(cache, 0);
 }
 
 static int resume_bucket(struct file_cache *cache, const char *name, unsigned index,
                          struct bucket *bucket)
 {
-    int error;
-    make_room(cache);
+    int error = make_room(cache);
+    if (error != 0)
+        return error;
     do
         error = bucket_resume(bucket, cache->root, name, index);
     while (file_cache_free_descriptor(cache, error));
-    return error;
+    return file_cache_wait_or(cache, error);
 }
 
-static int open_or_complete(const struct file_cache *cache, const struct open_prefix *prefix,
+static int open_or_complete(const struct file_cache *cache, struct open_prefix *prefix,
                             unsigned index, bool writable, struct bucket **out)
 {
     int error = bucket_open(cache->root, prefix->name, index, writable, out);
     if (error != STORE_NO_FILE || !writable)
         return error;
+    if (cache->names != NULL)
+        prefix_names_made(cache->names, &prefix->names);
     error = prefix_complete(cache->root, prefix->name, &prefix->manifest);
     if (error != 0)
         return error;
@@ -111,101 +171,80 @@ static void report_end(const struct file_cache *cache, const struct bucket_slot 
     cache->notice(line);
 }
 
+/* It takes the place of what the slot had before, if anything. */
+static void set_bucket(struct file_cache *cache, struct bucket_slot *slot,
+                       struct open_prefix *prefix, struct bucket *opened)
+{
+    struct bucket *before = slot->bucket;
+    if (before != NULL) {
+        bucket_keep_file_id(opened, before);
+        if (bucket_file_id(opened) != bucket_file_id(before) && cache->names != NULL)
+            prefix_names_made(cache->names, &prefix->names);
+        (void)file_cache_close(cache, slot); /* nothing was written through it */
+    }
+    slot->bucket = opened;
+    slot->prefix = prefix;
+    add_opened(cache, slot);
+}
+
 int file_cache_open(struct file_cache *cache, struct open_prefix *prefix, unsigned index,
                     bool writable)
 {
     struct bucket_slot *slot = &prefix->slots[index];
+    int error;
     if (slot->bucket != NULL && (bucket_writable(slot->bucket) || !writable)) {
         if (!bucket_suspended(slot->bucket)) {
             move_to_front(cache, slot);
             return 0;
         }
-        int error = resume_bucket(cache, prefix->name, index, slot->bucket);
+        error = resume_bucket(cache, prefix->name, index, slot->bucket);
         if (error == 0)
-            link_newest(cache, slot);
+            add_opened(cache, slot);
         if (error != STORE_NO_FILE && error != STORE_CHANGED)
             return error;
-        file_cache_close(cache, slot); /* it is not the file that it was */
+        (void)file_cache_close(cache, slot); /* it is not the file that it was */
+        if (cache->names != NULL)
+            prefix_names_made(cache->names, &prefix->names);
     }
     struct bucket *opened;
-    int error;
-    make_room(cache);
+    error = make_room(cache);
+    if (error != 0)
+        return error;
     do
         error = open_or_complete(cache, prefix, index, writable, &opened);
     while (file_cache_free_descriptor(cache, error));
     if (error != 0)
-        return error;
-    if (slot->bucket != NULL)
-        bucket_keep_file_id(opened, slot->bucket);
-    file_cache_close(cache, slot); /* if it was open for reading */
-    slot->bucket = opened;
-    slot->prefix = prefix;
-    slot->name_synced = false;
-    link_newest(cache, slot);
+        return file_cache_wait_or(cache, error);
+    set_bucket(cache, slot, prefix, opened);
     if (writable)
         report_end(cache, slot);
     return 0;
 }
 
-void file_cache_finish(struct file_cache *cache, struct bucket_slot *slot)
-{
-    if (slot->unsynced)
-        (void)sync_schedule_sync(cache->schedule, slot);
-}
-
-void file_cache_close(struct file_cache *cache, struct bucket_slot *slot)
+int file_cache_close(struct file_cache *cache, struct bucket_slot *slot)
 {
     if (slot->bucket == NULL)
-        return;
-    file_cache_finish(cache, slot);
+        return 0;
+    if (slot->unsynced)
+        sync_schedule_expedite(cache->schedule, slot);
+    if (slot->unsynced || slot->syncing)
+        return FILE_CACHE_WAIT;
     if (!bucket_suspended(slot->bucket))
-        unlink_slot(cache, slot);
-    bucket_close(slot->bucket);
+        remove_opened(cache, slot);
+    int error = bucket_close(slot->bucket);
     slot->bucket = NULL;
-}
-
-/*
- * 0 or -errno; `*failed`: a sync has failed, now or earlier. To have a descriptor for the directory
- * others are closed, but not this bucket's.
- */
-static int sync_names(struct file_cache *cache, struct bucket_slot *slot, bool *failed)
-{
-    struct open_prefix *prefix = slot->prefix;
-    int error;
-    unlink_slot(cache, slot);
-    do {
-        int fd = root_open_directory(cache->root, prefix->name, 0);
-        *failed = false;
-        error = fd < 0 ? fd : root_sync_names(cache->root, fd, &prefix->names_error, failed);
-        if (fd >= 0)
-            (void)close(fd);
-    } while (file_cache_free_descriptor(cache, error));
-    link_newest(cache, slot);
+    if (error != 0)
+        file_cache_report_close(cache, slot, error);
     return error;
 }
 
-int file_cache_open_to_sync(struct file_cache *cache, struct open_prefix *prefix, unsigned index,
-                            bool *of_sync)
+int file_cache_close_all(struct file_cache *cache)
 {
-    struct bucket_slot *slot = &prefix->slots[index];
-    bool failed = false;
-    *of_sync = false;
-    if (slot->sync_refused)
-        return STORE_SYNC_REFUSED;
-    int error = file_cache_open(cache, prefix, index, true);
-    if (error != 0 || slot->name_synced)
-        return error;
-    error = sync_names(cache, slot, &failed);
-    if (error == -ENOENT && !failed) {
-        file_cache_close(cache, slot); /* the directory was deleted: it is made anew */
-        error = file_cache_open(cache, prefix, index, true);
-        if (error != 0)
-            return error;
-        error = sync_names(cache, slot, &failed);
+    int first = 0;
+    while (cache->oldest != NULL) {
+        int error = file_cache_close(cache, cache->oldest);
+        if (first == 0)
+            first = error;
     }
-    slot->name_synced = error == 0;
-    *of_sync = error != 0;
-    if (failed)
-        sync_schedule_refuse(cache->schedule, slot, "its name", error);
-    return error;
+    return first;
 }

@@ -5,7 +5,10 @@
  * that, or if the process (EMFILE) or the system (ENFILE) has no descriptor left,
  * the least recently used one is suspended: its descriptor is closed, and opened
  * again when it is needed. If the file is then as it was left nothing else is done.
- * A file that has to be synced is synced before its descriptor is closed.
+ *
+ * A file that is owed a sync is synced before its descriptor is closed, and that takes
+ * time: others are closed first, and if there are none the caller has to wait.
+ * Nor is one closed that is being synced.
  *
  * Belongs to the worker's thread. Its list is in the slots of the open prefixes;
  * see open_prefix.h on who may touch them.
@@ -19,12 +22,17 @@
 #include "work/open_prefix.h"
 #include "work/sync_schedule.h"
 
+/* An error beside those of store/error.h: nothing is wrong, try again when a sync has ended. */
+enum { FILE_CACHE_WAIT = -6001 };
+
 struct file_cache {
     const struct root *root;
     struct sync_schedule *schedule;
+    struct names_lock *names; /* learns of files that are made anew; NULL in a test */
     unsigned limit, open;
-    void (*notice)(const char *line); /* what opening has mended or found wrong; may be NULL */
-    struct bucket_slot *newest, *oldest;
+    void (*notice)(const char *line);    /* what opening has mended or found wrong; may be NULL */
+    struct bucket_slot *newest, *oldest; /* of those that are not being synced */
+    bool must_wait; /* file_cache_free_descriptor has found none that can be closed at once */
 };
 
 /* `root` and `schedule` outlive it. At least one file can be open, whatever the limit says. */
@@ -35,25 +43,34 @@ void file_cache_init(struct file_cache *cache, const struct root *root,
 /*
  * Makes sure that the bucket of a slot is open, for appending too if `writable`. It stays so until
  * the next call of any of these functions. 0 or an error: see bucket_open and prefix_complete;
- * STORE_FILES_MISSING also if with `writable` only this file is missing.
+ * STORE_FILES_MISSING also if with `writable` only this file is missing; FILE_CACHE_WAIT.
  */
 int file_cache_open(struct file_cache *cache, struct open_prefix *prefix, unsigned bucket,
                     bool writable);
 
+/* While the bucket of a slot, which is open, is being synced: between these two it stays open. */
+void file_cache_pin(struct file_cache *cache, struct bucket_slot *slot);
+void file_cache_unpin(struct file_cache *cache, struct bucket_slot *slot);
+
 /*
- * As file_cache_open, for an append that is or will be synced: the file's name is on the disk then.
- * STORE_SYNC_REFUSED: an earlier sync has failed. `*of_sync`: the error is that of a sync.
+ * Closes the bucket of a slot for good; nothing happens if it is not open. 0, the error of
+ * close(2), or FILE_CACHE_WAIT: it is being synced, or is owed a sync, which is the next now; it
+ * stays open.
  */
-int file_cache_open_to_sync(struct file_cache *cache, struct open_prefix *prefix, unsigned bucket,
-                            bool *of_sync);
+int file_cache_close(struct file_cache *cache, struct bucket_slot *slot);
 
-/* Makes the sync that the bucket of a slot still needs, if one: no append will follow. */
-void file_cache_finish(struct file_cache *cache, struct bucket_slot *slot);
+/* At the end, when no sync is under way or owed: closes all that are open. 0 or the error of the
+ * first close(2) that has failed; the log has a line for each. */
+int file_cache_close_all(struct file_cache *cache);
 
-/* Closes the bucket of a slot for good; nothing happens if it is not open. */
-void file_cache_close(struct file_cache *cache, struct bucket_slot *slot);
+/* A line in the log: close(2) has failed. */
+void file_cache_report_close(const struct file_cache *cache, const struct bucket_slot *slot,
+                             int error);
 
 /* After `error`: true if there was no descriptor left and one was closed, so try again. */
 bool file_cache_free_descriptor(struct file_cache *cache, int error);
+
+/* After that has returned false: `error`, or FILE_CACHE_WAIT if a sync will make it possible. */
+int file_cache_wait_or(const struct file_cache *cache, int error);
 
 #endif

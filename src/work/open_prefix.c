@@ -49,7 +49,7 @@ void open_prefix_free(struct open_prefix *prefix)
     if (prefix->newer != NULL)
         prefix->newer->older = prefix->older;
     for (unsigned i = 0; prefix->slots != NULL && i < prefix->manifest.buckets; i++)
-        bucket_close(prefix->slots[i].bucket);
+        (void)bucket_close(prefix->slots[i].bucket); /* the worker has closed its descriptor */
     open_prefix_reset(prefix);
     free(prefix);
 }
@@ -61,6 +61,8 @@ int open_prefix_make_slots(struct open_prefix *prefix)
     if (prefix->slots == NULL)
         return -ENOMEM;
     memset(prefix->slots, 0, bytes);
+    prefix->names =
+        (struct prefix_names){.prefix = prefix->name, .buckets = prefix->manifest.buckets};
     return 0;
 }
 
@@ -68,8 +70,8 @@ void open_prefix_reset(struct open_prefix *prefix)
 {
     free(prefix->slots);
     prefix->slots = NULL;
-    prefix->names_error = 0;
     prefix->sync_refused = false;
+    prefix->close_error = 0;
     open_prefix_set_data(prefix, NULL, NULL);
 }
 

@@ -24,6 +24,7 @@
 
 #include "store/prefix.h"
 #include "work/job_list.h"
+#include "work/prefix_names.h"
 
 /* uthash is the table of open prefixes: one header, no library; out of memory must not end us */
 #define HASH_NONFATAL_OOM 1
@@ -36,16 +37,18 @@ struct router;
 /* A cache line each, since neighbours differ in owner. */
 struct bucket_slot {
     alignas(64) struct bucket *bucket; /* NULL: not in use */
-    struct job *appends; /* of the drain at hand: the last of a ring, its `next` is the first */
+    struct job *appends; /* not written yet: the last of a ring, its `next` is the first */
     struct bucket_slot *next_dirty;
     struct bucket_slot *newer, *older; /* used after and before it; see file_cache.h */
     struct open_prefix *prefix;        /* set when the bucket is opened */
     struct bucket_slot *next_unsynced;
-    bool unsynced;        /* appended to, and to be synced within the interval */
-    bool name_synced;     /* since the bucket was opened */
-    bool sync_refused;    /* a sync has failed: it is not tried again until the prefix is closed */
-    bool in_pieces;       /* a reply in pieces was read from it, and may go on */
-    uint32_t usual_bytes; /* about how long the values are that were read, see reader.h */
+    bool unsynced : 1;     /* appended to, and to be synced within the interval */
+    bool syncing : 1;      /* a sync is under way: it takes no appends, and stays open */
+    bool sync_refused : 1; /* a sync has failed: none is tried until the prefix is closed */
+    bool in_pieces : 1;    /* a reply in pieces was read from it, and may go on */
+    bool closing : 1;      /* a close waits for its sync */
+    bool waiting : 1;      /* in append_batches.waiting */
+    uint32_t usual_bytes;  /* about how long the values are that were read, see reader.h */
 };
 
 /* "<root>/<prefix>/<file>" */
@@ -74,8 +77,11 @@ struct open_prefix {
     struct manifest manifest;
     unsigned missing;          /* files that are still to be made, while it is opened */
     struct bucket_slot *slots; /* one for each bucket */
-    int names_error;           /* see root_sync_names, whose lock guards it */
+    struct prefix_names names; /* of the sync threads, see there */
     atomic_bool sync_refused;  /* of a slot */
+
+    /* the worker that has the message to close it */
+    unsigned syncs_left; /* so many of its slots are `closing` */
 
     /* loop thread */
     struct router *router;
@@ -86,9 +92,12 @@ struct open_prefix {
     unsigned appends;                             /* so many of them */
     struct job_list parked;
     struct job_list closers; /* the closes that wait until it and all older ones are closed */
-    int64_t draining_since;  /* clock_monotonic_s, from that state on */
-    struct job control;      /* the router's own message to a worker */
-    void *data;              /* of the router's user, see prefix_data_set */
+    int close_error; /* the first of closing its files; whether of a sync, and of which file */
+    bool close_of_sync;
+    unsigned close_bucket;
+    int64_t draining_since; /* clock_monotonic_s, from that state on */
+    struct job control;     /* the router's own message to a worker */
+    void *data;             /* of the router's user, see prefix_data_set */
     void (*free_data)(void *data);
     UT_hash_handle hh;
 };

@@ -5,6 +5,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "work/prefix_names.h"
 #include "work/single_client.h"
 #include "work/wake.h"
 #include "work/worker.h"
@@ -25,6 +27,8 @@ struct pool {
     unsigned with_workers;          /* jobs that were pushed and not collected */
     unsigned pushed, pushed_before; /* since the last wake-up: now, and one iteration ago */
     struct single_client single_client;
+    struct sync_pool *sync_pool;
+    struct names_lock *names;
     struct worker_slot slots[];
 };
 
@@ -42,6 +46,12 @@ int pool_start(const struct pool_options *options, struct pool **out)
     pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (pool->event_fd < 0)
         error = -errno;
+    if (error == 0)
+        error = sync_pool_start(options->sync_threads, &pool->sync_pool);
+    if (error == 0) {
+        pool->names = names_lock_new(options->root, pool->sync_pool);
+        error = pool->names == NULL ? -ENOMEM : 0;
+    }
     for (unsigned i = 0; error == 0 && i < options->workers; i++) {
         struct worker_options worker = {
             .root = options->root,
@@ -50,6 +60,9 @@ int pool_start(const struct pool_options *options, struct pool **out)
             .buckets_if_new = options->buckets_if_new,
             .max_files = options->max_files / options->workers + 1,
             .sync_after_ms = options->sync_after_ms,
+            .syncs_at_once = options->sync_threads,
+            .sync_pool = pool->sync_pool,
+            .names = pool->names,
             .notice = options->notice,
             .ring_capacity = 2 * (size_t)options->max_in_flight,
             .loop = &pool->loop,
@@ -58,22 +71,37 @@ int pool_start(const struct pool_options *options, struct pool **out)
         error = worker_start(&worker, &pool->slots[i].worker);
     }
     if (error != 0) {
-        pool_stop(pool);
+        (void)pool_stop(pool); /* nothing was synced yet */
         return error;
     }
     *out = pool;
     return 0;
 }
 
-void pool_stop(struct pool *pool)
+int pool_stop(struct pool *pool)
 {
+    int first = 0;
+    unsigned hung = 0;
     if (pool == NULL)
-        return;
+        return 0;
+    for (unsigned i = 0; i < pool->workers; i++) {
+        unsigned left = 0;
+        int error = pool->slots[i].worker != NULL ? worker_join(pool->slots[i].worker, &left) : 0;
+        first = first != 0 ? first : error;
+        hung += left;
+    }
+    if (hung > 0) {
+        log_line("the disk holds up the last syncs of %u files; not waiting", hung);
+        return -ETIMEDOUT;
+    }
+    sync_pool_stop(pool->sync_pool); /* its threads wake workers */
     for (unsigned i = 0; i < pool->workers; i++)
-        worker_stop(pool->slots[i].worker);
+        worker_free(pool->slots[i].worker);
+    names_lock_free(pool->names);
     if (pool->event_fd >= 0)
         (void)close(pool->event_fd);
     free(pool);
+    return first;
 }
 
 const struct root *pool_root(const struct pool *pool)

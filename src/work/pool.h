@@ -28,6 +28,7 @@
 
 #include "store/root.h"
 #include "work/job.h"
+#include "work/sync_pool.h"
 
 #define POOL_WORKERS_MAX 64
 #define POOL_IN_FLIGHT_MAX 65536
@@ -40,6 +41,7 @@ struct pool_options {
     unsigned max_in_flight;  /* for each worker, 1 .. POOL_IN_FLIGHT_MAX */
     unsigned buckets_if_new; /* for prefixes that are created from now on */
     unsigned max_files;      /* open at a time, of all workers together; at least one of each */
+    unsigned sync_threads;   /* 1 .. SYNC_POOL_THREADS_MAX */
     int sync_after_ms;       /* see sync_schedule.h */
     void (*notice)(const char *line); /* worker threads: a line for the log; may be NULL */
 };
@@ -47,8 +49,14 @@ struct pool_options {
 /* Starts the threads. 0 or -errno. */
 int pool_start(const struct pool_options *options, struct pool **out);
 
-/* Lets the workers finish what they have, joins and frees them. NULL is ignored. */
-void pool_stop(struct pool *pool);
+/*
+ * Lets the workers finish what they have, the syncs that are owed included, joins and frees them.
+ * NULL is ignored. 0, or the first error of these syncs and of closing the files; the log has a
+ * line for each. -ETIMEDOUT: some syncs hang, says the log; no more syncs ended for as long as
+ * WORKER_LAST_SYNC_SECONDS. Then nothing is freed, since the threads are still there: all that is
+ * left to do is to end the process.
+ */
+int pool_stop(struct pool *pool);
 
 const struct root *pool_root(const struct pool *pool);
 unsigned pool_workers(const struct pool *pool);

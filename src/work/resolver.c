@@ -35,6 +35,7 @@ bool resolver_begin(struct resolver *resolver, struct job *job)
         error = prefix_find(resolver->root, prefix->name, &if_new, job->route.create,
                             &prefix->manifest, &prefix->missing, &job->bucket);
     while (file_cache_free_descriptor(resolver->cache, error));
+    error = file_cache_wait_or(resolver->cache, error);
     return finish_step(resolver, job, error);
 }
 
@@ -49,5 +50,6 @@ struct job *resolver_step(struct resolver *resolver)
         error = prefix_make_files(resolver->root, prefix->name, &prefix->manifest, &prefix->missing,
                                   FILES_IN_A_STEP);
     while (file_cache_free_descriptor(resolver->cache, error));
+    error = file_cache_wait_or(resolver->cache, error);
     return finish_step(resolver, job, error) ? job : NULL;
 }

@@ -24,7 +24,8 @@ struct resolver {
     struct job_list unfinished; /* their prefixes have files to be made */
 };
 
-/* Begins a JOB_RESOLVE. True: it is done already; see prefix_find. */
+/* Begins a JOB_RESOLVE. True: it is done already; see prefix_find, and FILE_CACHE_WAIT, which a
+ * step may return too: then it is to be begun again. */
 bool resolver_begin(struct resolver *resolver, struct job *job);
 
 static inline bool resolver_has_work(const struct resolver *resolver)

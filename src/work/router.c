@@ -200,15 +200,29 @@ static void resolve_completed(struct job *control)
     }
 }
 
+/* Of a file of this generation, if there was one and none of a newer. */
+static void set_close_error(const struct open_prefix *prefix, struct job *job)
+{
+    if (prefix->close_error == 0 || job->error != 0)
+        return;
+    job->error = prefix->close_error;
+    job->sync = prefix->close_of_sync;
+    job->bucket = prefix->close_bucket;
+    job->has_bucket = true;
+}
+
 /* What closes wait for is done, unless an older generation is not closed yet. */
 static void complete_closers(struct open_prefix *prefix)
 {
     struct router *router = prefix->router;
+    for (struct job *job = prefix->closers.first; job != NULL; job = job->route.next)
+        set_close_error(prefix, job);
     if (prefix->older != NULL)
         job_list_move(&prefix->closers, &prefix->older->closers);
     while (prefix->closers.first != NULL) {
         router->parked--;
-        complete(router, job_list_pop(&prefix->closers), 0);
+        struct job *job = job_list_pop(&prefix->closers);
+        complete(router, job, job->error);
     }
 }
 
@@ -247,6 +261,7 @@ static void end_sealing(struct open_prefix *prefix)
 static void end_close_idle(struct open_prefix *prefix)
 {
     prefix->router->parked--;
+    prefix->close_error = 0; /* nobody has asked for it; the log has it */
     if (prefix->sync_refused)
         open_for_requests(prefix); /* the last sync of a file has failed: see job_close */
     else
@@ -256,6 +271,11 @@ static void end_close_idle(struct open_prefix *prefix)
 static void close_completed(struct job *control)
 {
     struct open_prefix *prefix = control->route.prefix;
+    if (control->error != 0 && prefix->close_error == 0) {
+        prefix->close_error = control->error;
+        prefix->close_of_sync = control->sync;
+        prefix->close_bucket = control->bucket;
+    }
     if (control->route.worker + 1 < pool_workers(prefix->router->pool))
         push_control(prefix, JOB_CLOSE, control->route.worker + 1);
     else if (control->route.close == JOB_CLOSE_UNREAD)

@@ -13,6 +13,7 @@
 #include "store/bucket.h"
 #include "store/error.h"
 #include "work/append_batches.h"
+#include "work/bucket_syncs.h"
 #include "work/file_cache.h"
 #include "work/job_list.h"
 #include "work/open_prefix.h"
@@ -20,6 +21,7 @@
 #include "work/resolver.h"
 #include "work/ring.h"
 #include "work/single_client.h"
+#include "work/sync_schedule.h"
 
 struct worker {
     struct worker_options options;
@@ -40,7 +42,10 @@ struct worker {
     struct sync_schedule schedule;
     struct append_batches batches;
     struct resolver resolver;
+    struct bucket_syncs syncs;
     struct job_list long_reads; /* in pieces, or waiting for the disk */
+    struct job_list waiting;    /* all but appends: for a sync that has to end first */
+    int last_error;             /* of the last syncs and closes */
 };
 
 /* Admission counts jobs, and the rings have room for as many. A job that did not get in would never
@@ -73,11 +78,6 @@ static void signal_loop(struct worker *worker)
         ;
 }
 
-static int open_slot(struct worker *worker, const struct job *job, bool writable)
-{
-    return file_cache_open(&worker->cache, job->route.prefix, job->bucket, writable);
-}
-
 static void complete_appends(struct worker *worker, struct job *job)
 {
     for (struct job *next; job != NULL; job = next) {
@@ -88,17 +88,20 @@ static void complete_appends(struct worker *worker, struct job *job)
 
 static void write_appends(struct worker *worker)
 {
-    complete_appends(worker, append_batches_write(&worker->batches));
-    while (worker->batches.synced != NULL) {
-        signal_loop(worker); /* what is completed does not wait for the sync of others */
-        complete_appends(worker, append_batches_write_synced(&worker->batches));
-    }
+    struct append_batches *batches = &worker->batches;
+    complete_appends(worker, append_batches_write(batches));
+    while (batches->synced != NULL)
+        complete_appends(worker, append_batches_write_synced(batches));
 }
 
 static void read_job(struct worker *worker, struct job *job, struct reader_quota *quota)
 {
     struct bucket_slot *slot = &job->route.prefix->slots[job->bucket];
-    int error = open_slot(worker, job, false);
+    int error = file_cache_open(&worker->cache, job->route.prefix, job->bucket, false);
+    if (error == FILE_CACHE_WAIT) {
+        job_list_add(&worker->waiting, job);
+        return;
+    }
     if (error == STORE_NO_FILE)
         error = STORE_NOT_FOUND; /* it was never made, or it is gone with its records */
     if (error != 0) {
@@ -131,33 +134,75 @@ static void mark_queued_reads(struct worker *worker, const struct open_prefix *p
             prefix->slots[job->bucket].in_pieces = true;
 }
 
-/* Makes the sync that a file still needs. */
-static bool stays_open(struct worker *worker, struct bucket_slot *slot, enum job_close close)
+/* Of a close: the first error is reported, with the file that it is of. */
+static void set_close_error(struct job *job, const struct bucket_slot *slot, int error,
+                            bool of_sync)
 {
-    file_cache_finish(&worker->cache, slot);
+    if (error == 0 || job->error != 0)
+        return;
+    job->error = error;
+    job->sync = of_sync;
+    job->bucket = (unsigned)(slot - slot->prefix->slots);
+}
+
+static bool stays_open(const struct bucket_slot *slot, enum job_close close)
+{
     return (close == JOB_CLOSE_UNREAD && slot->in_pieces) ||
            (close == JOB_CLOSE_HEALTHY && slot->sync_refused);
+}
+
+/* Whatever the close may do with the file now. */
+static void close_slot(struct worker *worker, struct job *job, struct bucket_slot *slot)
+{
+    int error = 0;
+    if (!stays_open(slot, job->route.close))
+        error = file_cache_close(&worker->cache, slot);
+    else if (slot->unsynced)
+        sync_schedule_expedite(&worker->schedule, slot);
+    if (slot->unsynced || slot->syncing) {
+        slot->closing = true;
+        slot->prefix->syncs_left++;
+    } else {
+        set_close_error(job, slot, error, false);
+    }
 }
 
 /* The router asks for this only when no append of the prefix is in flight. */
 static void close_slots(struct worker *worker, struct job *job)
 {
     struct open_prefix *prefix = job->route.prefix;
+    job->error = 0;
+    prefix->syncs_left = 0;
     if (job->route.close == JOB_CLOSE_UNREAD)
         mark_queued_reads(worker, prefix);
-    for (unsigned i = 0; i < prefix->manifest.buckets; i++) {
-        if (open_prefix_owner(prefix, i, worker->options.workers) != worker->options.index)
-            continue;
-        if (!stays_open(worker, &prefix->slots[i], job->route.close))
-            file_cache_close(&worker->cache, &prefix->slots[i]);
-    }
-    complete_job(worker, job, 0);
+    for (unsigned i = 0; i < prefix->manifest.buckets; i++)
+        if (open_prefix_owner(prefix, i, worker->options.workers) == worker->options.index)
+            close_slot(worker, job, &prefix->slots[i]);
+    if (prefix->syncs_left == 0)
+        complete_job(worker, job, job->error);
 }
 
-static void make_files(struct worker *worker)
+/* A sync has ended that a close has waited for. */
+static void go_on_closing(struct worker *worker, struct bucket_slot *slot, int error)
 {
-    struct job *job = resolver_step(&worker->resolver);
-    if (job != NULL)
+    struct open_prefix *prefix = slot->prefix;
+    struct job *job = &prefix->control;
+    slot->closing = false;
+    prefix->syncs_left--;
+    set_close_error(job, slot, error, true);
+    close_slot(worker, job, slot);
+    if (prefix->syncs_left == 0)
+        complete_job(worker, job, job->error);
+}
+
+/* NULL: it is not done yet. */
+static void end_resolve(struct worker *worker, struct job *job)
+{
+    if (job == NULL)
+        return;
+    if (job->error == FILE_CACHE_WAIT)
+        job_list_add(&worker->waiting, job);
+    else
         complete_job(worker, job, job->error);
 }
 
@@ -184,22 +229,49 @@ static void handle_job(struct worker *worker, struct job *job, struct reader_quo
         close_slots(worker, job);
         break;
     case JOB_RESOLVE:
-        if (resolver_begin(&worker->resolver, job))
-            complete_job(worker, job, job->error);
+        end_resolve(worker, resolver_begin(&worker->resolver, job) ? job : NULL);
         break;
     }
 }
 
-static bool has_jobs(const void *ring)
+/* What has waited for a descriptor may have it now. */
+static void try_waiting(struct worker *worker, struct reader_quota *quota)
 {
-    return ring_count(ring) > 0;
+    struct job_list waiting = worker->waiting;
+    worker->waiting = (struct job_list){0};
+    while (waiting.first != NULL)
+        handle_job(worker, job_list_pop(&waiting), quota);
 }
 
-/* Or until a bucket is to be synced. A wake-up that comes at that very moment is for the next wait,
- * which then ends for nothing. */
-static void wait_for_wake(struct worker *worker)
+static void end_syncs(struct worker *worker, struct reader_quota *quota)
 {
-    uint64_t due_ns = sync_schedule_due_ns(&worker->schedule);
+    if (!bucket_syncs_done(&worker->syncs))
+        return;
+    struct bucket_sync *sync = bucket_syncs_collect(&worker->syncs);
+    while (sync != NULL) {
+        struct bucket_slot *slot = sync->slot;
+        struct bucket_sync *next = sync->next;
+        int error;
+        complete_appends(worker, append_batches_end_sync(&worker->batches, sync, &error));
+        if (slot->closing && !slot->syncing)
+            go_on_closing(worker, slot, error);
+        if (worker->last_error == 0 && worker->stopping)
+            worker->last_error = error;
+        sync = next;
+    }
+    try_waiting(worker, quota);
+}
+
+static bool is_ready(const void *argument)
+{
+    const struct worker *worker = argument;
+    return ring_count(worker->in) > 0 || bucket_syncs_done(&worker->syncs);
+}
+
+/* Or until `due_ns`, if that is not 0. A wake-up that comes at that very moment is for the next
+ * wait, which then ends for nothing. */
+static void wait_for_wake(struct worker *worker, uint64_t due_ns)
+{
     const struct timespec due = {.tv_sec = (time_t)(due_ns / CLOCK_NS_PER_SECOND),
                                  .tv_nsec = (long)(due_ns % CLOCK_NS_PER_SECOND)};
     while ((due_ns == 0 ? sem_wait(&worker->wake)
@@ -208,41 +280,80 @@ static void wait_for_wake(struct worker *worker)
         ;
 }
 
-static void sleep_until_pushed(struct worker *worker)
+/* Sync threads, see bucket_syncs.h; and the loop. */
+static void wake(void *argument)
 {
-    if (single_client_spin(&worker->single_client, has_jobs, worker->in))
-        return;
+    struct worker *worker = argument;
+    if (sleeper_claim(&worker->sleeper))
+        (void)sem_post(&worker->wake);
+}
+
+static void sleep_until_woken(struct worker *worker, uint64_t due_ns)
+{
     sleeper_announce(&worker->sleeper);
-    if (ring_count(worker->in) > 0) {
+    if (is_ready(worker)) {
         sleeper_stay(&worker->sleeper);
         return;
     }
-    wait_for_wake(worker);
+    wait_for_wake(worker, due_ns);
     sleeper_stay(&worker->sleeper);
+}
+
+/* One drain: what is there now; what comes meanwhile is for the next. */
+static void drain(struct worker *worker)
+{
+    struct reader_quota quota = READER_QUOTA;
+    end_syncs(worker, &quota);
+    for (size_t jobs = ring_count(worker->in); jobs > 0; jobs--)
+        handle_job(worker, ring_pop(worker->in), &quota);
+    write_appends(worker);
+    append_batches_start_due(&worker->batches);
+    signal_loop(worker);
+}
+
+/* The syncs that are still owed, and those under way, but none that hangs. */
+static void make_last_syncs(struct worker *worker)
+{
+    uint64_t until_ns = 0;
+    unsigned left_before = 0;
+    worker->batches.ending = true;
+    while (true) {
+        sync_schedule_expedite_all(&worker->schedule);
+        drain(worker);
+        unsigned left = worker->syncs.under_way + worker->schedule.count;
+        if (left == 0)
+            return;
+        uint64_t now_ns = clock_monotonic_ns();
+        if (left != left_before)
+            until_ns = now_ns + WORKER_LAST_SYNC_SECONDS * CLOCK_NS_PER_SECOND;
+        left_before = left;
+        if (now_ns >= until_ns)
+            return;
+        sleep_until_woken(worker, until_ns);
+    }
 }
 
 static void *run_worker(void *argument)
 {
     struct worker *worker = argument;
     while (true) {
-        /* one drain: what is there now; what comes meanwhile is for the next */
-        struct reader_quota quota = READER_QUOTA;
-        for (size_t jobs = ring_count(worker->in); jobs > 0; jobs--)
-            handle_job(worker, ring_pop(worker->in), &quota);
-        write_appends(worker);
-        signal_loop(worker);
-        sync_schedule_run_due(&worker->schedule);
+        drain(worker);
         bool has_work = worker->long_reads.first != NULL || resolver_has_work(&worker->resolver);
         if (worker->long_reads.first != NULL)
             read_queued(worker);
         if (resolver_has_work(&worker->resolver))
-            make_files(worker);
+            end_resolve(worker, resolver_step(&worker->resolver));
         if (!has_work && worker->stopping)
             break;
-        if (!has_work)
-            sleep_until_pushed(worker);
+        if (!has_work && !single_client_spin(&worker->single_client, is_ready, worker))
+            sleep_until_woken(worker, sync_schedule_due_ns(&worker->schedule));
     }
-    sync_schedule_run_all(&worker->schedule);
+    make_last_syncs(worker);
+    if (worker->syncs.under_way + worker->schedule.count > 0)
+        return NULL; /* see worker_join */
+    int error = file_cache_close_all(&worker->cache);
+    if (worker->last_error == 0)
+        worker->last_error = error;
     return NULL;
 }
 
@@ -259,13 +370,35 @@ static int start_thread(struct worker *worker)
     return -error;
 }
 
-static void free_worker(struct worker *worker)
+void worker_free(struct worker *worker)
 {
+    if (worker == NULL)
+        return;
     (void)sem_destroy(&worker->wake);
     ring_free(worker->in);
     ring_free(worker->out);
     append_batches_free(&worker->batches);
+    bucket_syncs_free(&worker->syncs);
     free(worker);
+}
+
+static void init_parts(struct worker *worker)
+{
+    const struct worker_options *options = &worker->options;
+    worker->syncs = (struct bucket_syncs){
+        .pool = options->sync_pool, .names = options->names, .wake = wake, .argument = worker};
+    sync_schedule_init(&worker->schedule, options->root, options->sync_after_ms,
+                       options->syncs_at_once, options->notice);
+    file_cache_init(&worker->cache, options->root, &worker->schedule, options->max_files,
+                    options->notice);
+    worker->cache.names = options->names;
+    worker->batches.cache = &worker->cache;
+    worker->batches.schedule = &worker->schedule;
+    worker->batches.syncs = &worker->syncs;
+    worker->resolver = (struct resolver){
+        .root = options->root, .cache = &worker->cache, .buckets_if_new = options->buckets_if_new};
+    single_client_init_worker(&worker->single_client);
+    sleeper_init(&worker->sleeper);
 }
 
 int worker_start(const struct worker_options *options, struct worker **out)
@@ -274,15 +407,7 @@ int worker_start(const struct worker_options *options, struct worker **out)
     if (worker == NULL)
         return -ENOMEM;
     worker->options = *options;
-    sync_schedule_init(&worker->schedule, options->root, options->sync_after_ms, options->notice);
-    file_cache_init(&worker->cache, options->root, &worker->schedule, options->max_files,
-                    options->notice);
-    worker->batches.cache = &worker->cache;
-    worker->batches.schedule = &worker->schedule;
-    worker->resolver = (struct resolver){
-        .root = options->root, .cache = &worker->cache, .buckets_if_new = options->buckets_if_new};
-    single_client_init_worker(&worker->single_client);
-    sleeper_init(&worker->sleeper);
+    init_parts(worker);
     int error = sem_init(&worker->wake, 0, 0) != 0 ? -errno : 0;
     if (error != 0) {
         free(worker);
@@ -290,9 +415,13 @@ int worker_start(const struct worker_options *options, struct worker **out)
     }
     worker->in = ring_new(options->ring_capacity + 1); /* and the stop message */
     worker->out = ring_new(options->ring_capacity);
-    error = worker->in == NULL || worker->out == NULL ? -ENOMEM : start_thread(worker);
+    error = worker->in == NULL || worker->out == NULL ? -ENOMEM : 0;
+    if (error == 0)
+        error = bucket_syncs_reserve(&worker->syncs, options->syncs_at_once);
+    if (error == 0)
+        error = start_thread(worker);
     if (error != 0) {
-        free_worker(worker);
+        worker_free(worker);
         return error;
     }
     *out = worker;
@@ -310,8 +439,7 @@ void worker_wake(struct worker *worker)
     if (!worker->pushed)
         return;
     worker->pushed = false;
-    if (sleeper_claim(&worker->sleeper))
-        (void)sem_post(&worker->wake);
+    wake(worker);
 }
 
 size_t worker_completed(const struct worker *worker)
@@ -324,12 +452,11 @@ struct job *worker_pop(struct worker *worker)
     return ring_pop(worker->out);
 }
 
-void worker_stop(struct worker *worker)
+int worker_join(struct worker *worker, unsigned *hung)
 {
-    if (worker == NULL)
-        return;
     worker_push(worker, &worker->stop);
     worker_wake(worker);
     (void)pthread_join(worker->thread, NULL);
-    free_worker(worker);
+    *hung = worker->syncs.under_way + worker->schedule.count;
+    return *hung > 0 ? -ETIMEDOUT : worker->last_error;
 }

@@ -5,22 +5,25 @@
  * tails are known to no other thread. A drain of its ring takes what is there
  * and works in this order:
  *
- *   1 reads that the page cache can answer at once, up to one piece of each; of
+ *   1 syncs that have ended: their appends are answered
+ *   2 reads that the page cache can answer at once, up to one piece of each; of
  *     all getMultis in the drain together READER_QUOTA
- *   2 all appends, one write for each bucket
- *   3 appends that are to be synced, one write and one sync for each bucket
- *   4 one sync whose time has come
+ *   3 all appends that need no sync, one write for each bucket
+ *   4 appends that are to be synced, one write for each bucket; their syncs, and
+ *     those whose time has come, begin on the sync threads
  *   5 one of the other reads: its next piece, or, for a getMulti, as much as one
  *     quota allows; if it has to wait for the disk, one batch of offsets
  *   6 64 of the files of a new prefix, if some are to be made
  *
  * So an append waits for one step 5, for one step 6, and for the cached reads that came
- * with it. The quota bounds the getMultis among these, however many there are and however
- * many values they ask for: less than two pieces, at most 1024 values. Those over it are
- * read in step 5, in order, one in each drain.
+ * with it; and if its bucket is being synced, for the end of that. The quota bounds the
+ * getMultis among these, however many there are and however many values they ask for: less
+ * than two pieces, at most 1024 values. Those over it are read in step 5, in order, one in
+ * each drain.
  *
  * Appends to one bucket keep their order, but those that are to be synced come
- * after the others of the drain. A worker ends with the syncs that are left.
+ * after the others that are written with them. A worker ends with the syncs that
+ * are left, and closes its files.
  *
  * All functions are for the loop thread.
  */
@@ -43,6 +46,9 @@ struct worker_options {
     unsigned buckets_if_new;
     unsigned max_files; /* see file_cache.h */
     int sync_after_ms;
+    unsigned syncs_at_once; /* of those whose time has come; see sync_schedule.h */
+    struct sync_pool *sync_pool;
+    struct names_lock *names;
     void (*notice)(const char *line); /* see pool.h */
     size_t ring_capacity;
     struct sleeper *loop; /* the loop's flag, and the eventfd that wakes it */
@@ -63,7 +69,17 @@ void worker_wake(struct worker *worker);
 size_t worker_completed(const struct worker *worker);
 struct job *worker_pop(struct worker *worker);
 
-/* Lets the thread finish what was pushed, joins and frees it. NULL is ignored. */
-void worker_stop(struct worker *worker);
+/* No sync has ended for so long: a worker that ends does not wait for the others. */
+#define WORKER_LAST_SYNC_SECONDS 30
+
+/*
+ * Lets the thread finish what was pushed, and joins it. 0, or the first error of the last syncs and
+ * of closing the files; the log has a line for each. -ETIMEDOUT: some of its syncs hang, so it must
+ * not be freed, nor what its files belong to. `*hung`: how many.
+ */
+int worker_join(struct worker *worker, unsigned *hung);
+
+/* After worker_join and sync_pool_stop. NULL is ignored. */
+void worker_free(struct worker *worker);
 
 #endif

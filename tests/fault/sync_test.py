@@ -84,8 +84,8 @@ SYNC_ERRORS = {
 
 class Failure(synced.TestCase):
     def test_every_sync_fails_once(self):
-        """fdatasync, and each fsync: of the prefix's directory and the root."""
-        for call, times in (("fdatasync", 3), ("fsync", 2)):
+        """fdatasync, and each fsync: of the file, MANIFEST, the prefix's directory and the root."""
+        for call, times in (("fdatasync", 3), ("fsync", 4)):
             for error in SYNC_ERRORS:
                 nth = 0
                 while True:
@@ -118,8 +118,9 @@ class Failure(synced.TestCase):
                 self.assertLess(server.seen(call), nth)
                 return False
             self.assertEqual(nth, server.seen(call))
-            self.assertRegex(server.log(), r"/default/append\.0\.raw: \w+( \w+)? could not be "
-                             "synced: " + re.escape(os.strerror(error)))
+            line = (r"/default/append\.0\.raw: \w+( \w+)? could not be synced: "
+                    + re.escape(os.strerror(error)))
+            harness.wait_for(lambda: re.search(line, server.log()), "the line in the log")
             # the disk works again, and appends are still refused
             for _ in range(3):
                 status, reply = self.append(client, 1)
@@ -133,10 +134,12 @@ class Failure(synced.TestCase):
                 self.assertEqual(VALUE, client.get("x", offset))
             client.close()
             status, reply = self.append(client, 1)
-            if call == "fsync" and nth > 1:
-                # a failed sync of the root is remembered until a restart
-                self.assertEqual(wanted, status)
-                self.assertIn(b"could not be synced", reply)
+            if call == "fsync" and nth > 3:
+                # a failed sync of the root is remembered until a restart, for all prefixes
+                self.assertEqual(500, status)
+                self.assertRegex(reply, REFUSED)
+                status, reply = self.append(client, 1, "other")
+                self.assertEqual((500, True), (status, b"an earlier sync" in reply), reply)
             else:
                 self.assertEqual((200, len(offsets) * RECORD_BYTES), (status, reply))
                 offsets.append(reply)

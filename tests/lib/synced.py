@@ -6,7 +6,7 @@ import faults
 import records
 
 VALUE = b"value"
-NAMES = 3  # in the prefix's directory, in the root, and the root's own, which the server has made
+NAMES = 5  # of the file, MANIFEST, in the prefix's directory, in the root; and the root's own, as it is new
 RECORD_BYTES = records.HEADER_BYTES + len(VALUE)
 REFUSED = rb"\Aan earlier sync of this file failed; [ -~]+: [ -~]+/append\.0\.raw\n\Z"
 

@@ -57,7 +57,7 @@ static void a_group_is_one_sync(void **state)
     assert_int_equal(count(&name_syncs), 2); /* the prefix's directory and the root, once */
 }
 
-/* Every append asks for it then; each bucket has its name synced before its first answer. */
+/* Every append asks for it then; all files have their names synced before the first answer. */
 static void always_is_always(void **state)
 {
     struct fixture *fixture = *state;
@@ -66,11 +66,13 @@ static void always_is_always(void **state)
     for (unsigned i = 0; i < 6; i++) {
         assert_int_equal(appended(fixture, "p", i, false), 0);
         assert_int_equal(count(&data_syncs), i + 1);
-        assert_int_equal(count(&name_syncs), i == 0 ? 2 : 4);
+        assert_int_equal(count(&file_syncs), 2 + 1); /* and MANIFEST */
+        assert_int_equal(count(&name_syncs), 2);
     }
     assert_int_equal(finish_and_free(fixture, close_prefix(fixture, "p")), 0);
     assert_int_equal(appended(fixture, "p", 0, true), 0);
-    assert_int_equal(count(&name_syncs), 6);
+    assert_int_equal(count(&file_syncs), 2 * (2 + 1));
+    assert_int_equal(count(&name_syncs), 4);
     stop(fixture);
     assert_int_equal(count(&data_syncs), 7);
     assert_int_equal(atomic_load(&timed_waits), 0);
@@ -159,35 +161,52 @@ static void a_group_fails_together(void **state)
     stop(fixture);
 }
 
-/* The Nth sync of a directory fails, for N = 1, 2, ... until all are through. */
+/* With one that fails: it is reported once, and all that need it are refused from then on. */
+static void fail_name(struct fixture *fixture, struct call *call, unsigned nth, bool fails)
+{
+    char prefix[16];
+    bool of_root = call == &name_syncs && nth == 2;
+    (void)snprintf(prefix, sizeof(prefix), "%s%u", call == &name_syncs ? "d" : "f", nth);
+    atomic_store(&notices, 0);
+    start(fixture, 2, 8, 3);
+    fail_from(call, nth, EIO);
+    struct request *request = append_as(fixture, prefix, 0, "1234", true);
+    assert_int_equal(finish(fixture, request), fails ? -EIO : 0);
+    assert_int_equal(request->job.sync, fails);
+    free_request(request);
+    assert_int_equal(atomic_load(&notices), fails);
+    fail_from(call, 0, 0);
+    for (unsigned bucket = 0; bucket < 3; bucket++) {
+        request = append_as(fixture, prefix, bucket, "1234", true);
+        assert_int_equal(finish(fixture, request), fails ? STORE_SYNC_REFUSED : 0);
+        assert_false(request->job.sync);
+        free_request(request);
+        assert_int_equal(appended(fixture, prefix, bucket, false), 0);
+        assert_int_equal(read_at(fixture, prefix, bucket, 0), 0);
+    }
+    assert_int_equal(atomic_load(&notices), fails);
+    /* the error of the directory is forgotten with the prefix, that of the root never */
+    assert_int_equal(appended(fixture, "q", 0, true), of_root ? STORE_SYNC_REFUSED : 0);
+    struct request *closer = close_prefix(fixture, prefix);
+    struct request *behind = append_as(fixture, prefix, 0, "1234", true);
+    assert_int_equal(finish_and_free(fixture, closer), 0);
+    assert_int_equal(finish_and_free(fixture, behind), of_root ? STORE_SYNC_REFUSED : 0);
+    stop(fixture);
+    root_close(fixture->root);
+    assert_int_equal(root_open(fixture->directory, &fixture->root), 0);
+}
+
+/* The Nth sync of a name fails, of a file or a directory, for N = 1, 2, ... until all are through.
+ */
 static void names_that_cannot_be_synced(void **state)
 {
-    struct fixture *fixture = *state;
-    for (unsigned nth = 1; nth <= 3; nth++) {
-        char prefix[16];
-        (void)snprintf(prefix, sizeof(prefix), "p%u", nth);
-        start(fixture, 2, 8, 2);
-        fail_from(&name_syncs, nth, EIO);
-        struct request *request = append_as(fixture, prefix, 0, "1234", true);
-        assert_int_equal(finish(fixture, request), nth <= 2 ? -EIO : 0);
-        assert_int_equal(request->job.sync, nth <= 2);
-        free_request(request);
-        fail_from(&name_syncs, 0, 0);
-        assert_int_equal(appended(fixture, prefix, 0, true), nth <= 2 ? STORE_SYNC_REFUSED : 0);
-        /* the other file of that directory is not better off: nobody was told that it is not there
-         */
-        assert_int_equal(appended(fixture, prefix, 1, true), nth <= 2 ? -EIO : 0);
-        assert_int_equal(appended(fixture, prefix, 1, false), 0);
-        /* the error of the directory is forgotten with the prefix, that of the root never */
-        assert_int_equal(appended(fixture, "q", 0, true), nth == 2 ? -EIO : 0);
-        struct request *closer = close_prefix(fixture, prefix);
-        struct request *behind = append_as(fixture, prefix, 0, "1234", true);
-        assert_int_equal(finish_and_free(fixture, closer), 0);
-        assert_int_equal(finish_and_free(fixture, behind), nth == 2 ? -EIO : 0);
-        stop(fixture);
-        root_close(fixture->root);
-        assert_int_equal(root_open(fixture->directory, &fixture->root), 0);
-    }
+    static const struct {
+        struct call *call;
+        unsigned calls;
+    } kinds[] = {{&file_syncs, 3 + 1}, {&name_syncs, 2}};
+    for (size_t kind = 0; kind < 2; kind++)
+        for (unsigned nth = 1; nth <= kinds[kind].calls + 1; nth++)
+            fail_name(*state, kinds[kind].call, nth, nth <= kinds[kind].calls);
 }
 
 int main(void)

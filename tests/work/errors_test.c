@@ -87,6 +87,7 @@ static void wait_for_threads(unsigned count)
 }
 
 #define WORKERS 3
+#define SYNC_THREADS 2
 
 static int start_both(struct fixture *fixture, const struct pool_options *options)
 {
@@ -96,13 +97,13 @@ static int start_both(struct fixture *fixture, const struct pool_options *option
     fixture->router = router_new(fixture->pool, fixture->max_open);
     if (fixture->router != NULL)
         return 0;
-    pool_stop(fixture->pool);
+    (void)pool_stop(fixture->pool);
     return -ENOMEM;
 }
 
 static void stop_both(struct fixture *fixture)
 {
-    pool_stop(fixture->pool);
+    assert_int_equal(pool_stop(fixture->pool), 0);
     router_free(fixture->router);
     fixture->pool = NULL;
     fixture->router = NULL;
@@ -115,21 +116,23 @@ static void starting(void **state)
         struct failing *call;
         int error;
         int calls; /* how many there are at least */
-    } kinds[] = {{&fail_heap, ENOMEM, 2 + WORKERS},
+    } kinds[] = {{&fail_heap, ENOMEM, 4 + WORKERS * (1 + SYNC_THREADS)},
                  {&fail_aligned_alloc, ENOMEM, 2 * WORKERS},
                  {&fail_eventfd, EMFILE, 1},
                  {&fail_sem_init, ENOSYS, WORKERS},
-                 {&fail_pthread_create, EAGAIN, WORKERS},
-                 {&fail_pthread_sigmask, EINVAL, WORKERS}};
+                 {&fail_pthread_create, EAGAIN, WORKERS + SYNC_THREADS},
+                 {&fail_pthread_sigmask, EINVAL, WORKERS + 1}};
     const struct pool_options options = {.root = fixture->root,
                                          .workers = WORKERS,
                                          .max_in_flight = 4,
                                          .buckets_if_new = 4,
+                                         .sync_threads = SYNC_THREADS,
                                          .max_files = 100};
     assert_int_equal(start_both(fixture, &options), 0);
-    unsigned threads = entries("/proc/self/task") - WORKERS; /* a sanitizer may have its own */
+    unsigned threads =
+        entries("/proc/self/task") - WORKERS - SYNC_THREADS; /* a sanitizer may have its own */
     stop_both(fixture);
-    pool_stop(NULL); /* is allowed */
+    assert_int_equal(pool_stop(NULL), 0); /* is allowed */
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         bool failed = true;
         for (int nth = 1; failed; nth++) {

@@ -32,6 +32,8 @@ struct fixture {
     int epoll_fd;
     unsigned max_files, max_open;
     int sync_after_ms;
+    unsigned sync_threads;
+    int stop_error; /* what pool_stop is to return */
     void (*notice)(const char *line);
 };
 
@@ -50,8 +52,11 @@ static unsigned done_count;
 static inline int set_up(void **state)
 {
     static struct fixture fixture;
-    fixture =
-        (struct fixture){.epoll_fd = -1, .max_files = 1000, .max_open = 1000, .sync_after_ms = -1};
+    fixture = (struct fixture){.epoll_fd = -1,
+                               .max_files = 1000,
+                               .max_open = 1000,
+                               .sync_after_ms = -1,
+                               .sync_threads = 2};
     *state = &fixture;
     done_count = 0;
     return temporary_make(&fixture.directory) != 0 || root_open(fixture.directory, &fixture.root);
@@ -66,6 +71,7 @@ static inline void start(struct fixture *fixture, unsigned workers, unsigned in_
                                          .buckets_if_new = buckets,
                                          .max_files = fixture->max_files,
                                          .sync_after_ms = fixture->sync_after_ms,
+                                         .sync_threads = fixture->sync_threads,
                                          .notice = fixture->notice};
     assert_int_equal(pool_start(&options, &fixture->pool), 0);
     fixture->router = router_new(fixture->pool, fixture->max_open);
@@ -79,7 +85,7 @@ static inline void start(struct fixture *fixture, unsigned workers, unsigned in_
 static inline void stop(struct fixture *fixture)
 {
     assert_int_equal(router_in_flight(fixture->router), 0);
-    pool_stop(fixture->pool);
+    assert_int_equal(pool_stop(fixture->pool), fixture->stop_error);
     router_free(fixture->router);
     fixture->pool = NULL;
     fixture->router = NULL;

@@ -247,13 +247,13 @@ static void sync_that_fails_when_it_is_closed_keeps_it_open(void **state)
 {
     struct fixture *fixture = *state;
     fixture->sync_after_ms = 3600 * 1000;
-    fixture->max_open = 1;
+    fixture->max_open = 2;
     start(fixture, 2, 8, 2);
     use(fixture, 0);
-    sync_error = EIO;
     use(fixture, 1);
-    struct request *parked = get(fixture, "a", 0, 0);
+    sync_error = EIO;
     use(fixture, 2);
+    struct request *parked = get(fixture, "a", 0, 0);
     await_open(fixture, "ac");
     assert_int_equal(finish_and_free(fixture, parked), 0);
     assert_int_equal(finish_and_free(fixture, append(fixture, "a", 0, "x")), STORE_SYNC_REFUSED);

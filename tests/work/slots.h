@@ -79,7 +79,7 @@ static inline int set_up(void **state)
     memcpy(fixture.prefix.name, "p", 2);
     fixture.prefix.manifest.buckets = buckets;
     fixture.prefix.slots = fixture.slots;
-    sync_schedule_init(&fixture.schedule, fixture.root, -1, on_notice);
+    sync_schedule_init(&fixture.schedule, fixture.root, -1, 1, on_notice);
     file_cache_init(&fixture.cache, fixture.root, &fixture.schedule, PLENTY, on_notice);
     return 0;
 }

@@ -81,11 +81,13 @@ static void an_interval_and_a_request_are_one_sync(void **state)
     for (unsigned bucket = 0; bucket < 4; bucket++)
         assert_int_equal(appended(fixture, "p", bucket, false), 0);
     assert_int_equal(count(&data_syncs), 0);
-    assert_int_equal(count(&name_syncs), 8); /* not left to the end of the interval */
+    assert_int_equal(count(&name_syncs), 0);
     static const unsigned order[] = {1, 3, 0};
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(appended(fixture, "p", order[i], true), 0);
     assert_int_equal(count(&data_syncs), 3);
+    assert_int_equal(count(&file_syncs), 4 + 1); /* all and MANIFEST, before the first reply */
+    assert_int_equal(count(&name_syncs), 2);
     stop(fixture);
     assert_int_equal(count(&data_syncs), 4); /* the one that was left */
     assert_int_equal(atomic_load(&notices), 0);
@@ -110,8 +112,22 @@ static void files_are_synced_before_they_are_closed(void **state)
     assert_int_equal(count(&data_syncs), 3);
     assert_int_equal(finish_and_free(fixture, close_prefix(fixture, "q")), 0);
     assert_int_equal(count(&data_syncs), 3);
+    assert_int_equal(count(&file_syncs), 2 * (2 + 1)); /* with MANIFEST, once for each prefix */
+    assert_int_equal(count(&name_syncs), 2 + 2);
     stop(fixture);
     assert_int_equal(count(&data_syncs), 3);
+}
+
+/* The reply of a close names the file. */
+static void assert_close_fails(struct fixture *fixture, const char *prefix, unsigned bucket,
+                               int error)
+{
+    struct request *closer = close_prefix(fixture, prefix);
+    assert_int_equal(finish(fixture, closer), error);
+    assert_true(closer->job.sync);
+    assert_true(closer->job.has_bucket);
+    assert_int_equal(closer->job.bucket, bucket);
+    free_request(closer);
 }
 
 /* In the background, without a free descriptor, at close, at the end: the log has a line. */
@@ -141,13 +157,14 @@ static void an_interval_whose_sync_fails(void **state)
             }
         }
         if (how == 2)
-            assert_int_equal(finish_and_free(fixture, close_prefix(fixture, "p")), 0);
+            assert_close_fails(fixture, "p", 0, -EIO);
         if (how < 3)
             assert_int_equal(atomic_load(&notices), 1);
         if (how == 2) {
             fail_from(&data_syncs, 0, 0);
             assert_int_equal(appended(fixture, "p", 0, true), 0);
         }
+        fixture->stop_error = how == 3 ? -EIO : 0;
         stop(fixture);
         assert_int_equal(atomic_load(&notices), 1);
         assert_non_null(strstr(last_notice, "/p/append.0.raw: appends that were answered could not "

@@ -86,15 +86,19 @@ static void free_router_too_early(struct root *root)
 {
     struct pool *pool;
     static struct job job = {.kind = JOB_READ};
-    const struct pool_options options = {
-        .root = root, .workers = 1, .max_in_flight = 1, .buckets_if_new = 1, .sync_after_ms = -1};
+    const struct pool_options options = {.root = root,
+                                         .workers = 1,
+                                         .max_in_flight = 1,
+                                         .buckets_if_new = 1,
+                                         .sync_threads = 1,
+                                         .sync_after_ms = -1};
     if (pool_start(&options, &pool) != 0)
         _exit(1);
     struct router *router = router_new(pool, 1);
     if (router == NULL)
         _exit(1);
     router_submit(router, "p", &job);
-    pool_stop(pool);
+    (void)pool_stop(pool);
     router_free(router);
     _exit(0);
 }
