@@ -48,6 +48,22 @@ static uint64_t counted_bytes(const struct budget *budget, struct budget_body bo
     return bytes < limit ? bytes : limit;
 }
 
+/* By requests that are smaller. */
+static uint64_t used_below(const struct budget *budget, enum budget_size_kind size)
+{
+    uint64_t bytes = 0;
+    for (unsigned smaller = 0; smaller < size; smaller++)
+        bytes += budget->size_bytes[smaller];
+    return bytes;
+}
+
+/* Of what requests of this size may use. */
+static uint64_t used_of_limit(const struct budget *budget, enum budget_size_kind size)
+{
+    uint64_t smaller = used_below(budget, size), left = left_by(budget, size);
+    return budget->used_bytes - (smaller < left ? smaller : left);
+}
+
 /* No other request of its size or larger. */
 static bool is_alone(const struct budget *budget, enum budget_size_kind size)
 {
@@ -61,25 +77,37 @@ static bool is_alone(const struct budget *budget, enum budget_size_kind size)
 
 static void count(struct budget *budget, struct budget_body body)
 {
-    budget->used_bytes += counted_bytes(budget, body);
-    budget->count[budget_size(body.bytes_max)]++;
+    enum budget_size_kind size = budget_size(body.bytes_max);
+    uint64_t bytes = counted_bytes(budget, body);
+    budget->used_bytes += bytes;
+    budget->size_bytes[size] += bytes;
+    budget->count[size]++;
 }
 
 bool budget_reserve(struct budget *budget, struct budget_body body)
 {
     enum budget_size_kind size = budget_size(body.bytes_max);
     bool fits = body.bytes + budget->reply_bytes <= limit_for(budget, size);
-    if (fits ? budget->used_bytes + counted_bytes(budget, body) > limit_now(budget, size)
+    if (fits ? used_of_limit(budget, size) + counted_bytes(budget, body) > limit_now(budget, size)
              : !is_alone(budget, size))
         return false;
     count(budget, body);
     return true;
 }
 
+bool budget_leaves_room(const struct budget *budget, struct budget_body body,
+                        enum budget_size_kind waiting)
+{
+    return used_below(budget, waiting) + counted_bytes(budget, body) <= left_by(budget, waiting);
+}
+
 void budget_release(struct budget *budget, struct budget_body body)
 {
-    budget->used_bytes -= counted_bytes(budget, body);
-    budget->count[budget_size(body.bytes_max)]--;
+    enum budget_size_kind size = budget_size(body.bytes_max);
+    uint64_t bytes = counted_bytes(budget, body);
+    budget->used_bytes -= bytes;
+    budget->size_bytes[size] -= bytes;
+    budget->count[size]--;
 }
 
 bool budget_grow(struct budget *budget, struct budget_body body, uint64_t bytes, bool oldest)

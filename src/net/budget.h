@@ -10,9 +10,11 @@
  *
  * Larger bodies leave a part to smaller ones: an eighth of the budget for each
  * smaller size, or what one request of it needs if that is more. So small
- * requests go on while large ones queue. A body that does not fit into the rest
- * is let in when no other one of its size is there, and counts as all of the
- * rest: then it is the largest value that bounds the memory.
+ * requests go on while large ones queue. What is in use of that part does not
+ * count for the larger ones; and while one of these waits, smaller ones get no
+ * more than it. So none waits for ever because others come all the time. A body that does not fit
+ * into the rest is let in when no other one of its size is there, and counts as all of the rest:
+ * then it is the largest value that bounds the memory.
  *
  * Loop thread. No errors.
  */
@@ -32,6 +34,7 @@ struct budget {
     uint64_t limit_bytes;
     uint64_t reply_bytes; /* of one reply in memory at a time */
     uint64_t used_bytes;
+    uint64_t size_bytes[BUDGET_SIZES]; /* of these, by requests of each size */
     uint64_t kept_bytes; /* for the growth of the oldest that grows, beside what it has: */
     uint64_t oldest_bytes;
     unsigned count[BUDGET_SIZES]; /* of reservations */
@@ -47,6 +50,11 @@ enum budget_size_kind budget_size(uint64_t body_bytes);
 
 /* Reserves memory for a request with such a body. False: not now. */
 bool budget_reserve(struct budget *budget, struct budget_body body);
+
+/* While a request of the size `waiting` waits: true if a smaller one with such a body stays within
+ * the part that is left to smaller ones. */
+bool budget_leaves_room(const struct budget *budget, struct budget_body body,
+                        enum budget_size_kind waiting);
 
 /* Makes it a reservation for `bytes` bytes. False: not now, it is as it was; never so for the
  * `oldest`, whom the memory is kept for. */

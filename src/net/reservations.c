@@ -55,11 +55,21 @@ static void keep_for_oldest(struct reservations *reservations)
         budget_keep_nothing(&reservations->budget);
 }
 
+/* Smaller ones must not use what larger ones wait for. */
+static bool may_overtake(const struct reservations *reservations, struct budget_body body)
+{
+    for (unsigned size = budget_size(body.bytes_max) + 1; size < BUDGET_SIZES; size++)
+        if (!TAILQ_EMPTY(&reservations->waiting[size]) &&
+            !budget_leaves_room(&reservations->budget, body, size))
+            return false;
+    return true;
+}
+
 static bool reserve(struct reservations *reservations, struct reservation *reservation,
                     uint64_t now_ms)
 {
     struct budget_body body = {reservation->wanted_bytes, reservation->body.bytes_max};
-    if (!budget_reserve(&reservations->budget, body))
+    if (!may_overtake(reservations, body) || !budget_reserve(&reservations->budget, body))
         return false;
     reservation->held = true;
     reservation->since_ms = now_ms;
@@ -110,6 +120,7 @@ bool reservations_want(struct reservations *reservations, struct reservation *re
 void reservations_release(struct reservations *reservations, struct reservation *reservation)
 {
     stop_waiting(reservation);
+    reservations->released = reservations_wanted(reservations); /* others may have waited for it */
     if (!reservation->held)
         return;
     reservation->held = false;
@@ -117,7 +128,6 @@ void reservations_release(struct reservations *reservations, struct reservation 
         TAILQ_REMOVE(&reservations->growing, reservation, growing_entry);
     budget_release(&reservations->budget, reservation->body);
     keep_for_oldest(reservations);
-    reservations->released = reservations_wanted(reservations);
 }
 
 /*

@@ -190,6 +190,48 @@ static void test_large_bodies_leave_room_for_a_medium_one(void **state)
     }
 }
 
+static void test_smaller_ones_within_their_part_do_not_count(void **state)
+{
+    struct budget budget = {.limit_bytes = 16 * MIB, .reply_bytes = REPLY_BYTES};
+    unsigned small = (LEFT_TO_SMALL + LEFT_TO_MEDIUM) / REPLY_BYTES;
+    (void)state;
+    for (unsigned i = 0; i < small; i++)
+        assert_true(reserve(&budget, 0));
+    assert_true(reserve(&budget, LARGE_MAX - REPLY_BYTES));
+    assert_true(budget.used_bytes <= budget.limit_bytes);
+    release(&budget, LARGE_MAX - REPLY_BYTES);
+    assert_true(reserve(&budget, 0)); /* beyond it they do */
+    assert_false(reserve(&budget, LARGE_MAX - REPLY_BYTES));
+    release_all(&budget, 0, small + 1);
+    assert_empty(&budget);
+}
+
+static bool leaves_room(const struct budget *budget, uint64_t bytes, enum budget_size_kind waiting)
+{
+    return budget_leaves_room(budget, (struct budget_body){bytes, bytes}, waiting);
+}
+
+static void test_room_for_larger_ones_is_what_is_not_left_to_smaller_ones(void **state)
+{
+    struct budget budget = {.limit_bytes = 16 * MIB, .reply_bytes = REPLY_BYTES};
+    (void)state;
+    assert_true(leaves_room(&budget, BUDGET_LARGE_BYTES - 1, BUDGET_LARGE));
+    assert_true(leaves_room(&budget, BUDGET_MEDIUM_BYTES - 1, BUDGET_MEDIUM));
+    assert_true(reserve(&budget, LARGE_MAX - REPLY_BYTES)); /* none that is smaller */
+    assert_true(leaves_room(&budget, BUDGET_LARGE_BYTES - 1, BUDGET_LARGE));
+    release(&budget, LARGE_MAX - REPLY_BYTES);
+    unsigned small = LEFT_TO_SMALL / REPLY_BYTES;
+    for (unsigned i = 0; i < small; i++)
+        assert_true(reserve(&budget, 0));
+    assert_false(leaves_room(&budget, 0, BUDGET_MEDIUM));
+    assert_true(leaves_room(&budget, 0, BUDGET_LARGE));
+    assert_true(reserve(&budget, BUDGET_LARGE_BYTES - 1));
+    assert_false(leaves_room(&budget, BUDGET_MEDIUM_BYTES, BUDGET_LARGE));
+    release(&budget, BUDGET_LARGE_BYTES - 1);
+    release_all(&budget, 0, small);
+    assert_empty(&budget);
+}
+
 static void test_a_budget_smaller_than_a_share_serves_one_at_a_time(void **state)
 {
     struct budget budget = {.limit_bytes = 1, .reply_bytes = REPLY_BYTES};
@@ -243,7 +285,8 @@ static void test_a_body_that_cannot_grow_stays_as_it_is(void **state)
         {MIB, 100, MIB, 2 * MIB, false}, /* the part of medium ones is used up */
         {MIB, 100, BUDGET_MEDIUM_BYTES, 2 * MIB, false},
         {MIB, 100, 200, 2 * MIB, true},
-        {MIB, 100, 200, 64 * MIB, false}, /* large ones have less */
+        {MIB, 100, 200, 64 * MIB, true},      /* medium ones are within what is left to them */
+        {MIB, 100, 4 * MIB, 64 * MIB, false}, /* large ones have less */
         {5 * MIB, MIB, 5 * MIB, 64 * MIB, false},
         {5 * MIB, MIB, 64 * MIB, 64 * MIB, false},
         {5 * MIB, MIB, MIB + 1, 64 * MIB, true},
@@ -488,6 +531,8 @@ int main(void)
         cmocka_unit_test(test_what_small_ones_hold_does_not_keep_it_out),
         cmocka_unit_test(test_larger_bodies_leave_room_for_a_small_one),
         cmocka_unit_test(test_large_bodies_leave_room_for_a_medium_one),
+        cmocka_unit_test(test_smaller_ones_within_their_part_do_not_count),
+        cmocka_unit_test(test_room_for_larger_ones_is_what_is_not_left_to_smaller_ones),
         cmocka_unit_test(test_a_budget_smaller_than_a_share_serves_one_at_a_time),
         cmocka_unit_test(test_a_body_of_unknown_length_grows_as_far_as_there_is_room),
         cmocka_unit_test(test_a_body_that_cannot_grow_stays_as_it_is),
