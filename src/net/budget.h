@@ -12,9 +12,10 @@
  * smaller size, or what one request of it needs if that is more. So small
  * requests go on while large ones queue. What is in use of that part does not
  * count for the larger ones; and while one of these waits, smaller ones get no
- * more than it. So none waits for ever because others come all the time. A body that does not fit
- * into the rest is let in when no other one of its size is there, and counts as all of the rest:
- * then it is the largest value that bounds the memory.
+ * more than it. So none waits for ever because others come all the time. A body
+ * that does not fit into the rest is let in when no other one of its size is
+ * there, and counts as all of the rest: then it is the largest value that bounds
+ * the memory.
  *
  * Loop thread. No errors.
  */

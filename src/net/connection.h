@@ -28,7 +28,7 @@
  *   SERVING -> DEAD by connection_abort only, so a handler may keep the pointer until then
  *
  * It knows no owner, no endpoint and no timeouts: all it has to say goes to the
- * functions of struct connection_owner. Owned by whoever called connection_new.
+ * functions of struct connection_owner. Owned by the caller of connection_new.
  *
  * Loop thread.
  */
@@ -49,7 +49,7 @@ struct event_base;
 
 /* What a connection reports. `context` is that of connection_new. */
 struct connection_owner {
-    /* evhttp's input has a whole request: call connection_feed_evhttp. Whoever then serves the
+    /* evhttp's input has a whole request: call connection_feed_evhttp. The handler of the
      * request calls connection_serve. */
     void (*request_ready)(void *context);
     /* The request will not be read: answer with connection_refuse. */
@@ -103,7 +103,7 @@ void connection_abort(struct connection *connection);
 /* Answers a refused request with these bytes, then lingers. */
 void connection_refuse(struct connection *connection, const void *bytes, size_t length);
 
-/* For whoever serves a request. */
+/* For the handler of a request. */
 
 /* In request_ready: evhttp reads its input, and calls the handler of a request that is complete. */
 void connection_feed_evhttp(struct connection *connection);

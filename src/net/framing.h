@@ -47,7 +47,7 @@ struct framing {
     bool skipped_line;  /* an empty line before the request was skipped */
     bool http_1_0;      /* so is the request at hand */
     bool wants_close;   /* the connection is to be closed after it */
-    bool owes_continue; /* its client waits for "100 Continue"; whoever sends it clears this */
+    bool owes_continue; /* its client waits for "100 Continue"; the sender clears this */
 };
 
 struct framing_verdict {

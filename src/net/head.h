@@ -3,7 +3,7 @@
  *
  * head_parse checks that they are well-formed and unambiguous and tells how the
  * body is framed. head_write writes what evhttp is to see of them: the same
- * request in one plain form, with those header lines only that somebody reads.
+ * request in one plain form, with those header lines only that are read.
  *
  * Pure functions. The spans point into the bytes that were parsed.
  */

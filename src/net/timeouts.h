@@ -2,7 +2,7 @@
  * timeouts: how long a client may take, and how slowly it may go.
  *
  * A pure function from what is known of a connection to what must happen now.
- * Who looks, and when, is the caller's affair (connections.h).
+ * The caller decides when to check (connections.h).
  *
  *   none       the request is being served, or waits for memory: no limit runs
  *   idle       between two requests: closed after idle_s

@@ -461,7 +461,7 @@ static void short_and_interrupted_writes_go_on(void **state)
     assert_int_equal(dropped(fixture), 0);
 }
 
-/* Who shares a terminal or a pipe with others may find it so. */
+/* Another process that has the same terminal or pipe may have made it so. */
 static void a_pipe_that_does_not_block_is_waited_for(void **state)
 {
     struct fixture *fixture = *state;

@@ -190,7 +190,7 @@ static void trailers_are_taken_line_by_line(void **state)
     assert_int_equal(evbuffer_get_length(fixture->inbox), 1);
 }
 
-/* Who owns the connection asks when it is freed in the middle of a body. */
+/* The owner of the connection asks when it is freed in the middle of a body. */
 static void unfinished_chunks_are_freed(void **state)
 {
     struct fixture *fixture = *state;

@@ -1,4 +1,4 @@
-/* Who goes on first of those that wait for memory. */
+/* In which order requests that wait for memory go on. */
 #include "net/reservations.h"
 
 #include <setjmp.h>
@@ -66,7 +66,7 @@ static void test_a_large_one_goes_on_while_medium_ones_come_all_the_time(void **
     assert_true(large.granted);
 }
 
-/* And one that waits in vain does not hold up the others. */
+/* A request that no longer waits does not hold up the others. */
 static void test_smaller_ones_go_on_when_the_large_one_gives_up(void **state)
 {
     struct reservations reservations;

@@ -84,7 +84,7 @@ static void opening_a_torn_file(void **state)
                                                                   "fgetxattr statx"});
 }
 
-/* Who has the lock now may have written there. */
+/* The server that has the lock now may have written there. */
 static void nothing_is_cut_off_without_the_lock(void **state)
 {
     struct one_bucket *fixture = *state;
