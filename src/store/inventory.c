@@ -14,6 +14,13 @@
 /* Of the directory: u32 little-endian. */
 #define BUCKETS_ATTRIBUTE "user.rochefort.buckets"
 
+/* There are no attributes: the file system knows none, or an old kernel or a filter of system calls
+ * does not let us ask. */
+static bool has_no_attributes(int error)
+{
+    return error == EOPNOTSUPP || error == EPERM || error == ENOSYS;
+}
+
 static int read_attribute(int fd, unsigned *buckets)
 {
     uint32_t stored = 0;
@@ -21,15 +28,19 @@ static int read_attribute(int fd, unsigned *buckets)
     *buckets = got == sizeof(stored) ? le32toh(stored) : 0;
     if (*buckets > PREFIX_BUCKETS_MAX)
         *buckets = 0; /* not ours */
-    return got < 0 && errno != ENODATA && errno != EOPNOTSUPP && errno != ERANGE ? -errno : 0;
+    return got < 0 && errno != ENODATA && errno != ERANGE && !has_no_attributes(errno) ? -errno : 0;
 }
 
 int inventory_remove_attribute(int directory_fd)
 {
-    if (fremovexattr(directory_fd, BUCKETS_ATTRIBUTE) == 0 || errno == ENODATA ||
-        errno == EOPNOTSUPP)
+    unsigned buckets;
+    if (fremovexattr(directory_fd, BUCKETS_ATTRIBUTE) == 0 || errno == ENODATA)
         return 0;
-    return -errno;
+    int error = -errno;
+    /* only if it can be read it can be believed */
+    return has_no_attributes(-error) && read_attribute(directory_fd, &buckets) == 0 && buckets == 0
+               ? 0
+               : error;
 }
 
 static void add_file(struct inventory *inventory, unsigned bucket)

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "store/error.h"
+#include "store/name_status.h"
 #include "store/owner.h"
 
 /* A file that is replaced each time it is locked is no accident, and must not hold a start up. */
@@ -27,19 +27,15 @@ struct lock {
 /* 0, STORE_NO_FILE if nothing has the name, STORE_CHANGED if another file has it, or -errno. */
 static int compare_name(const struct lock *lock)
 {
-    struct statx status;
-    int result;
-    /* FORCE_SYNC: on a network file system the server knows, and the cache of this machine may be
-     * out of date. Not the times: a later write would have to set new ones. */
+    struct name_status status;
+    int error;
+    /* current: on a network file system the cache of this machine may be out of date */
     do
-        result = statx(lock->directory_fd, lock->name, AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC,
-                       STATX_INO, &status);
-    while (result != 0 && errno == EINTR);
-    if (result != 0)
-        return errno == ENOENT ? STORE_NO_FILE : -errno;
-    bool same = status.stx_ino == lock->inode &&
-                makedev(status.stx_dev_major, status.stx_dev_minor) == lock->device;
-    return same ? 0 : STORE_CHANGED;
+        error = name_status_read(lock->directory_fd, lock->name, true, &status);
+    while (error == -EINTR);
+    if (error != 0)
+        return error == -ENOENT ? STORE_NO_FILE : error;
+    return status.inode == lock->inode && status.device == lock->device ? 0 : STORE_CHANGED;
 }
 
 /* Opens and locks the file that has the name now. */

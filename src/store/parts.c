@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdatomic.h>
 
 /* Takes `bytes` bytes off the list that begins at `part`. Returns where it begins then. */
 static size_t skip_parts(struct iovec *parts, size_t part, size_t count, size_t bytes)
@@ -33,14 +34,36 @@ int parts_write(int fd, struct iovec *parts, size_t count, uint64_t bytes, int64
     return 0;
 }
 
+static atomic_bool refused; /* preadv2, by an old kernel or a filter of system calls */
+
+static bool may_be_refused(ssize_t result)
+{
+    return result < 0 && (errno == EPERM || errno == ENOSYS);
+}
+
+/* With `now_only` only what is in memory, unless preadv2 is refused: then that is not known, and it
+ * is waited for. */
+static ssize_t read_some(int fd, const struct iovec *parts, int count, off_t offset, bool now_only)
+{
+    if (!atomic_load_explicit(&refused, memory_order_relaxed)) {
+        ssize_t now = preadv2(fd, parts, count, offset, now_only ? RWF_NOWAIT : 0);
+        if (!may_be_refused(now))
+            return now;
+    }
+    ssize_t now = preadv(fd, parts, count, offset);
+    if (now >= 0)
+        atomic_store_explicit(&refused, true, memory_order_relaxed);
+    return now;
+}
+
 ssize_t parts_read(int fd, struct iovec *parts, size_t count, size_t bytes, int64_t offset,
                    bool cached_only, bool *waits)
 {
     size_t done = 0, part = 0;
     bool now_only = cached_only && !*waits;
     while (done < bytes) {
-        ssize_t now = preadv2(fd, &parts[part], (int)(count - part), offset + (int64_t)done,
-                              now_only ? RWF_NOWAIT : 0);
+        ssize_t now =
+            read_some(fd, &parts[part], (int)(count - part), offset + (int64_t)done, now_only);
         if (now < 0 && errno == EINTR)
             continue;
         if (now < 0 && errno == EOPNOTSUPP && now_only) {

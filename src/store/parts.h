@@ -21,7 +21,8 @@ int parts_write(int fd, struct iovec *parts, size_t count, uint64_t bytes, int64
 /*
  * Reads the parts, at most IOV_MAX. Returns how many bytes, fewer only at the end of the file or,
  * with `cached_only`, at the first byte that is not in memory. `*waits` is set if the file system
- * cannot tell what is in memory (it knows no RWF_NOWAIT): then it is waited for, now and later.
+ * cannot tell what is in memory (it knows no RWF_NOWAIT): then it is waited for, now and later. So
+ * it is if the kernel has no preadv2, or a filter of system calls refuses it.
  */
 ssize_t parts_read(int fd, struct iovec *parts, size_t count, size_t bytes, int64_t offset,
                    bool cached_only, bool *waits);

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "store/claims.h"
 #include "store/error.h"
 #include "store/lock.h"
+#include "store/name_status.h"
 #include "store/owner.h"
 #include "store/prefix_limit.h"
 
@@ -307,14 +307,12 @@ int root_check_owner(const struct root *root, int directory_fd, const char *file
 int root_find_file(const struct root *root, const char *path, dev_t device, ino_t inode,
                    int64_t *bytes)
 {
-    struct statx status;
-    /* Not the times: a write after such a look has to set new ones, which doubles its price. */
-    if (statx(root->directory_fd, path, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_SIZE, &status) != 0)
-        return errno == ENOENT || errno == ENOTDIR ? STORE_NO_FILE : -errno;
-    *bytes = (int64_t)status.stx_size;
-    bool same =
-        status.stx_ino == inode && makedev(status.stx_dev_major, status.stx_dev_minor) == device;
-    return same ? 0 : STORE_NO_FILE;
+    struct name_status status;
+    int error = name_status_read(root->directory_fd, path, false, &status);
+    if (error != 0)
+        return error == -ENOENT || error == -ENOTDIR ? STORE_NO_FILE : error;
+    *bytes = status.bytes;
+    return status.inode == inode && status.device == device ? 0 : STORE_NO_FILE;
 }
 
 /* The directories that root_open has made are each a name in the one above. */
