@@ -65,10 +65,10 @@ size_t manifest_format(const struct manifest *manifest, char out[MANIFEST_BYTES_
 bool manifest_equal(const struct manifest *a, const struct manifest *b);
 
 /* The bucket of an id. */
-static inline unsigned manifest_bucket(const struct manifest *manifest, struct id_hash id)
+static inline unsigned manifest_bucket(const struct manifest *manifest, const struct id_hash *id)
 {
-    return manifest->hash == MANIFEST_FNV1A ? id.fnv1a % manifest->buckets
-                                            : (unsigned)(id.xxh3 % manifest->buckets);
+    return manifest->hash == MANIFEST_FNV1A ? id_hash_fnv1a(id) % manifest->buckets
+                                            : (unsigned)(id->xxh3 % manifest->buckets);
 }
 
 /*

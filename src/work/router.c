@@ -116,7 +116,7 @@ static void job_completed(struct job *job)
 static void dispatch(struct open_prefix *prefix, struct job *job)
 {
     struct pool *pool = prefix->router->pool;
-    unsigned bucket = manifest_bucket(&prefix->manifest, job->id_hash);
+    unsigned bucket = manifest_bucket(&prefix->manifest, &job->id_hash);
     job->route.worker = open_prefix_owner(prefix, bucket, pool_workers(pool));
     if (!pool_admit(pool, job->route.worker)) {
         complete(prefix->router, job, JOB_TOO_MANY_IN_FLIGHT);
