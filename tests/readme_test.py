@@ -10,7 +10,9 @@ import unittest
 import zlib
 
 import harness
+import original
 import readme
+import records
 
 SOURCE_DIR = os.environ["SOURCE_DIR"]
 SHELLS = ("bash", "dash")
@@ -125,6 +127,32 @@ class Format(unittest.TestCase):
                     self.assertEqual(bucket, int(row[1], 16) % buckets, id)
                     reply = client.request("POST", "/append", b"v", id=id)[2]
                     self.assertIn(b"/append.%d.raw" % bucket, reply)
+
+
+    def test_buckets_of_ids_of_the_original(self):
+        """The same for FNV-1a, in a prefix whose MANIFEST says so."""
+        rows = re.findall(r"^\| `(\w+)` \| `([0-9a-f]{8})` \| (\d+) \| (\d+) \|$", self.TEXT, re.M)
+        self.assertGreaterEqual(len(rows), 3)
+        with harness.Server() as server, server.client() as client:
+            for column, buckets in ((2, 10), (3, 128)):
+                name = "p%d" % buckets
+                original.Prefix(server.root, name, buckets)
+                records.write_manifest(server.root, name, buckets, "fnv1a")
+                for row in rows:
+                    id, bucket = row[0], int(row[column])
+                    self.assertEqual(row[1], "%08x" % original.fnv1a(id))
+                    self.assertEqual(bucket, int(row[1], 16) % buckets, id)
+                    reply = client.request("POST", "/append", b"v", id=id, storagePrefix=name)[2]
+                    self.assertIn(b"/append.%d.raw" % bucket, reply)
+
+    def test_example_of_a_manifest(self):
+        """What is shown is one that the server takes."""
+        (text,) = re.findall(r"^    (rochefort 1\n(?:    .*\n)+)", self.TEXT, re.M)
+        with harness.Server() as server, server.client() as client:
+            original.Prefix(server.root, "p", 128)
+            with open(os.path.join(server.root, "p", "MANIFEST"), "w") as file:
+                file.write(text.replace("    ", ""))
+            client.append("a", b"value", "p")
 
 
 class Java(unittest.TestCase):
