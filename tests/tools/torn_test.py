@@ -107,6 +107,7 @@ class Torn(unittest.TestCase):
                 for prefix in os.listdir(server.root):
                     if prefix.startswith("cut."):
                         self.assertEqual(21, client.append("a", b"new", prefix), prefix)
+            server.stop()  # then all of the log is written
             self.assertEqual(15 * len(LENGTHS),
                              server.log().count("an unfinished append was cut off"))
 
