@@ -115,17 +115,23 @@ class Server:
                 os.unlink(path)
         self.release_sync()
 
-    def hold_sync(self):
-        """From now on every fdatasync waits."""
-        open(self.hold_file + ".sync", "w").close()
+    def hold_sync(self, path="", kind="sync"):
+        """From now on every fdatasync waits, or, with kind "names", every fsync; only those of
+        files whose path ends like this."""
+        whole = self.hold_file + ".new"
+        with open(whole, "w") as file:
+            file.write(path)
+        os.rename(whole, "%s.%s" % (self.hold_file, kind))
 
-    def sync_is_waiting(self):
-        return os.path.exists(self.hold_file + ".sync.waiting")
+    def sync_is_waiting(self, kind="sync"):
+        return os.path.exists("%s.%s.waiting" % (self.hold_file, kind))
 
     def release_sync(self):
-        for path in (self.hold_file + ".sync", self.hold_file + ".sync.waiting"):
-            if os.path.exists(path):
-                os.unlink(path)
+        for kind in ("sync", "names"):
+            for suffix in ("", ".waiting"):
+                path = "%s.%s%s" % (self.hold_file, kind, suffix)
+                if os.path.exists(path):
+                    os.unlink(path)
 
     # /proc
 
