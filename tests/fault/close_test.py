@@ -2,6 +2,7 @@
 of a closed and deleted prefix is free. Requests that come after a close do not wait for the readers
 that it waits for."""
 import concurrent.futures
+import errno
 import http.client
 import json
 import os
@@ -11,10 +12,12 @@ import threading
 import time
 import unittest
 
+import faults
 import harness
 import records
 
 MIB = 1 << 20
+MEANINGS = {errno.ENOSPC: "disk full", errno.EDQUOT: "disk quota used up"}
 
 
 def deleted_but_open(server):
@@ -203,6 +206,76 @@ class Close(unittest.TestCase):
             shutil.rmtree(os.path.join(server.root, "p"))
             client.close("p")
             self.assertEqual([], deleted_but_open(server))
+
+
+class Errors(unittest.TestCase):
+    """close(2) of a file that was written: on a network's file system it may be the first to know
+    that a write has failed. No file is left open by that."""
+
+    def start(self, *flags, expect_exit=0):
+        server = self.enterContext(faults.Server("-buckets", "4", "-workers", "2", *flags,
+                                                 expect_exit=expect_exit))
+        return server, self.enterContext(server.client())
+
+    def check_log(self, server, number, error):
+        line = "%s: could not be closed, it may not be as it was written: %s\n" % (
+            server.bucket("p", number), os.strerror(error))
+        harness.wait_for(lambda: line in server.log(), "the line in the log")
+
+    def test_a_close_names_the_file(self):
+        for error in (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EINTR):
+            with self.subTest(error=errno.errorcode[error]):
+                server, client = self.start()
+                reply = json.loads(client.request("POST", "/append", b"v", id="x",
+                                                  storagePrefix="p")[2])
+                server.fail("close", error)
+                status, _, body = client.request("POST", "/close", storagePrefix="p")
+                self.assertEqual((500, "could not be closed: %s: %s\n" % (
+                    MEANINGS.get(error, os.strerror(error)), reply["file"])),
+                    (status, body.decode()))
+                self.check_log(server, int(reply["file"].split(".")[-2]), error)
+                self.assertEqual([], server.open_files("p"))
+                client.close("p")
+                self.assertEqual(b"v", client.get("x", 0, "p"))
+
+    def test_each_of_several_files(self):
+        """The first error is told, and all files are closed."""
+        server, client = self.start()
+        ids = {}
+        for number in range(64):
+            status, _, body = client.request("POST", "/append", b"v", id=str(number),
+                                             storagePrefix="p")
+            ids[json.loads(body)["file"]] = number
+        self.assertEqual(4, len(ids))
+        for nth in range(1, 6):
+            for number in ids.values():
+                client.append(str(number), b"v", "p")
+            server.fail("close", errno.EIO, nth)
+            status, _, body = client.request("POST", "/close", storagePrefix="p")
+            self.assertEqual(500 if nth <= 4 else 200, status, body)
+            self.assertEqual([], server.open_files("p"))
+
+    def test_a_file_that_makes_room_for_another(self):
+        """The log has it; the file is opened again when it is needed."""
+        server, client = self.start("-buckets", "1", "-workers", "1")
+        client.append("x", b"v", "p")
+        client.append("x", b"v", "q")
+        client.close("q")
+        server.fail("openat", errno.EMFILE, 2)  # the directory, then the file
+        server.fail("close", errno.EIO)
+        self.assertEqual(b"v", client.get("x", 0, "q"))
+        self.check_log(server, 0, errno.EIO)
+        self.assertEqual([], server.open_files("p"))
+        self.assertEqual(17, client.append("x", b"v", "p"))
+
+    def test_a_stop_exits_with_1(self):
+        server, client = self.start(expect_exit=1)
+        client.append("x", b"v", "p")
+        client.hang_up()
+        number = next(n for n in range(4) if os.path.getsize(server.bucket("p", n)) > 0)
+        server.fail("close", errno.EIO)
+        self.assertEqual(1, server.stop())
+        self.check_log(server, number, errno.EIO)
 
 
 class Readers(unittest.TestCase):

@@ -44,6 +44,7 @@ enum call {
     RENAMEAT,
     UNLINKAT,
     FREMOVEXATTR,
+    CLOSE, /* of bucket files; they are closed also if it fails, as the kernel does it */
     CALLS
 };
 
@@ -235,4 +236,27 @@ int fremovexattr(int fd, const char *name)
     if (real == NULL)
         *(void **)&real = dlsym(RTLD_NEXT, "fremovexattr");
     return fails(FREMOVEXATTR, NULL) ? -1 : real(fd, name);
+}
+
+static int is_bucket_file(int fd)
+{
+    static const char tail[] = ".raw";
+    const size_t tail_bytes = sizeof(tail) - 1;
+    char name[64], path[4096];
+    (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    ssize_t bytes = readlink(name, path, sizeof(path));
+    return bytes > (ssize_t)tail_bytes && memcmp(path + bytes - tail_bytes, tail, tail_bytes) == 0;
+}
+
+int close(int fd)
+{
+    static int (*real)(int);
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "close");
+    int fail = plans != NULL && is_bucket_file(fd) && fails(CLOSE, NULL), error = errno;
+    int result = real(fd);
+    if (!fail)
+        return result;
+    errno = error;
+    return -1;
 }

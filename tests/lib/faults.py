@@ -9,7 +9,7 @@ import harness
 FAIL_DISK = os.environ["FAIL_DISK"]
 CALLS = ("pwritev", "preadv2", "ftruncate", "fstat", "openat", "fsetxattr", "pread", "mkdirat",
          "statx", "fdatasync", "fsync", "statx_lock", "pwrite", "renameat", "unlinkat",
-         "fremovexattr")
+         "fremovexattr", "close")
 PLAN = struct.Struct("<iiiii")
 EVER = 1 << 30
 

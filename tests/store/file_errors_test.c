@@ -73,6 +73,29 @@ static int open_torn(struct one_bucket *fixture, unsigned round)
     return 0;
 }
 
+/* The descriptor is gone all the same. */
+static void closing_fails(void **state)
+{
+    static const int errors[] = {EIO, ENOSPC, EDQUOT, EINTR};
+    struct one_bucket *fixture = *state;
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        failing_arm(&fail_close, 1, errors[i]);
+        assert_int_equal(bucket_suspend(fixture->bucket), -errors[i]);
+        assert_true(failing_disarm(&fail_close));
+        assert_true(bucket_suspended(fixture->bucket));
+        assert_int_equal(bucket_resume(fixture->bucket, fixture->root, "p", 3), 0);
+        failing_arm(&fail_close, 1, errors[i]);
+        assert_int_equal(bucket_close(fixture->bucket), -errors[i]);
+        assert_true(failing_disarm(&fail_close));
+        assert_int_equal(bucket_open(fixture->root, "p", 3, true, &fixture->bucket), 0);
+    }
+    assert_int_equal(bucket_suspend(fixture->bucket), 0);
+    failing_arm(&fail_close, 1, EIO);
+    assert_int_equal(bucket_close(fixture->bucket), 0); /* it has no descriptor to close */
+    assert_false(failing_disarm(&fail_close));
+    assert_int_equal(bucket_open(fixture->root, "p", 3, true, &fixture->bucket), 0);
+}
+
 static void opening_a_torn_file(void **state)
 {
     struct one_bucket *fixture = *state;
@@ -278,6 +301,7 @@ static void resuming_a_broken_bucket(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(closing_fails),
         TEST(opening_a_torn_file),
         TEST(nothing_is_cut_off_without_the_lock),
         TEST(end_of_the_file_is_read_in_spite_of_interruptions),
