@@ -23,7 +23,7 @@
 #define RETRY_AFTER_S 1
 #define ALLOW_BYTES_MAX 64
 /* What an allowed foreign page may send beside what every page may. */
-#define PREFLIGHT_HEADERS "Content-Type"
+#define PREFLIGHT_HEADERS "Content-Type, Range, If-Range, If-None-Match, If-Modified-Since"
 #define CACHE_NEVER "no-store"
 #define CONTENT_RANGE_BYTES 48
 /* Up to here head and body are copied into one buffer and added at once. */
@@ -95,6 +95,7 @@ static struct response_head head_of(struct exchange *exchange, int status, const
                                   .length = length,
                                   .cache_control = CACHE_NEVER,
                                   .origin = exchange->origin,
+                                  .varies = exchange->service->origins_are_allowed,
                                   .retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
                                   .keep_alive_s = keep_alive_of(exchange),
                                   .connection = connection_of(exchange)};
@@ -353,7 +354,7 @@ void response_last(struct exchange *exchange, struct evbuffer *piece)
         response_abort(exchange);
         return;
     }
-    log_exchange(exchange, 200);
+    log_exchange(exchange, exchange->job.range_bytes > 0 ? 206 : 200);
     send_output(exchange);
 }
 

@@ -6,6 +6,7 @@
 #ifndef ROCHEFORT_HTTP_RESPONSE_HEAD_H
 #define ROCHEFORT_HTTP_RESPONSE_HEAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,9 +37,10 @@ struct response_head {
     const struct response_validators *validators; /* of a value; NULL */
     const char *content_range;                    /* Content-Range; NULL: no such line */
     const char *allow;                            /* Allow; NULL: no such line */
-    /* Access-Control-Allow-Origin, of at most RESPONSE_ORIGIN_BYTES_MAX bytes, and Vary; NULL: no
-     * such lines */
+    /* Access-Control-Allow-Origin, of at most RESPONSE_ORIGIN_BYTES_MAX bytes; NULL: no such line
+     */
     const char *origin;
+    bool varies;                   /* Vary: with another Origin the response may be another one */
     const char *methods, *headers; /* what a preflight is told, together; NULL: no such lines */
     unsigned retry_after_s;        /* Retry-After; 0: no such line */
     unsigned keep_alive_s;         /* Keep-Alive: timeout; 0: no such line */

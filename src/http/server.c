@@ -304,6 +304,7 @@ int server_start(const struct server_options *options, struct server **out)
     server->service.value_bytes_max = options->max_value_bytes;
     server->service.log_slower_ms = options->log_slower_ms;
     server->service.origins = options->origins;
+    server->service.origins_are_allowed = strcmp(options->origins.origins, "none") != 0;
     server->service.cache_control = options->cache_control;
     server->service.idle_s = options->timeouts.idle_s;
     event_set_log_callback(on_libevent_log);

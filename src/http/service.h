@@ -23,6 +23,7 @@ struct service {
     int64_t log_slower_ms; /* a request that took longer is logged; -1: none is */
     const char *cache_control; /* Cache-Control of a value */
     struct origin_rules origins;
+    bool origins_are_allowed;
     bool stopping; /* no new requests are served */
     struct exchange_list free_exchanges;
     char date[32]; /* the Date header of the second `date_s`; see response.c */

@@ -140,6 +140,26 @@ static const struct {
       .cache_control = "no-cache"},
      "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 5\r\nDate: " DATE "\r\n"
      "Cache-Control: no-cache\r\n\r\n"},
+    /* a value, a part of it, and one that the client has */
+    {{.minor_version = 1,
+      .status = 206,
+      .type = "a/b",
+      .date = DATE,
+      .length = 5,
+      .cache_control = "no-cache",
+      .validators = &(const struct response_validators){"\"t\"", DATE},
+      .content_range = "bytes 1-5/9"},
+     "HTTP/1.1 206 Partial Content\r\nContent-Type: a/b\r\nContent-Length: 5\r\nDate: " DATE
+     "\r\nCache-Control: no-cache\r\nETag: \"t\"\r\nLast-Modified: " DATE
+     "\r\nAccept-Ranges: bytes\r\nContent-Range: bytes 1-5/9\r\n\r\n"},
+    {{.minor_version = 1,
+      .status = 304,
+      .date = DATE,
+      .length = RESPONSE_NO_BODY,
+      .cache_control = "no-cache",
+      .validators = &(const struct response_validators){"\"t\"", DATE}},
+     "HTTP/1.1 304 Not Modified\r\nDate: " DATE "\r\nCache-Control: no-cache\r\nETag: \"t\"\r\n"
+     "Last-Modified: " DATE "\r\nAccept-Ranges: bytes\r\n\r\n"},
     /* to the page of another origin, and to its preflight */
     {{.minor_version = 1,
       .status = 200,
@@ -147,10 +167,12 @@ static const struct {
       .date = DATE,
       .length = 5,
       .cache_control = "no-store",
+      .varies = true,
       .origin = "https://app.example",
       .keep_alive_s = 75},
      "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 5\r\nDate: " DATE "\r\n" NEVER
-     "Access-Control-Allow-Origin: https://app.example\r\nVary: Origin\r\n"
+     "Vary: Origin\r\nAccess-Control-Allow-Origin: https://app.example\r\n"
+     "Access-Control-Expose-Headers: ETag, Content-Range\r\n"
      "Keep-Alive: timeout=75\r\n\r\n"},
     {{.minor_version = 1,
       .status = 204,
@@ -158,11 +180,13 @@ static const struct {
       .length = RESPONSE_NO_BODY,
       .cache_control = "no-store",
       .allow = "GET, OPTIONS",
+      .varies = true,
       .origin = "https://app.example",
       .methods = "GET, OPTIONS",
       .headers = "Content-Type"},
      "HTTP/1.1 204 No Content\r\nDate: " DATE "\r\n" NEVER "Allow: GET, OPTIONS\r\n"
-     "Access-Control-Allow-Origin: https://app.example\r\nVary: Origin\r\n"
+     "Vary: Origin\r\nAccess-Control-Allow-Origin: https://app.example\r\n"
+     "Access-Control-Expose-Headers: ETag, Content-Range\r\n"
      "Access-Control-Allow-Methods: GET, OPTIONS\r\n"
      "Access-Control-Allow-Headers: Content-Type\r\n\r\n"},
 };

@@ -56,6 +56,9 @@ class WebPages(unittest.TestCase):
             status, headers, _ = self.ask(server, "POST", "/append?id=a", b"x", origin)
             self.assertEqual((200, FRIEND, "Origin"),
                              (status, headers["access-control-allow-origin"], headers["vary"]))
+            _, headers, _ = self.ask(server, "GET", "/get?id=a&offset=0")
+            self.assertEqual("Origin", headers["vary"])  # a cache keeps them apart
+            self.assertNotIn("access-control-allow-origin", headers)
             status, headers, _ = self.ask(server, "GET", "/get?id=a&offset=5", None, origin)
             self.assertEqual((404, FRIEND), (status, headers["access-control-allow-origin"]))
             status, headers, body = self.ask(server, "OPTIONS", "/append", None, origin + (
