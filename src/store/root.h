@@ -1,14 +1,16 @@
 /*
  * root: the data directory, and the only way to open a name below it.
  *
- * Owns a descriptor of the directory and an exclusive lock (a lock file whose
- * name starts with a dot, so no prefix can have it). Every file and directory
- * below is opened relative to that descriptor, one path component at a time,
- * never through a symbolic link.
+ * Owns a descriptor of the directory, an exclusive lock (of a file whose name
+ * starts with a dot, so no prefix can have it; see lock.h) and the list of the
+ * directories in use (claims.h). Every file and directory below is opened
+ * relative to that descriptor, one path component at a time, never through a
+ * symbolic link.
  *
  * Threads: root_open and root_close belong to the main thread; between them
  * every function may be called from any thread. The object is constant then,
- * except for what root_sync_names keeps under a lock of its own.
+ * except for what root_sync_names and claims keep under locks of their own, and
+ * that the lock is lost.
  *
  * Errors: 0 or a descriptor on success, otherwise -errno or one of store/error.h.
  */
