@@ -90,13 +90,14 @@ class Debug(unittest.TestCase):
             text = file.read()
         with open(path, "w", encoding="utf-8") as file:  # reads the byte after a string's end
             file.write(text.replace("server_run(server);\n", "server_run(server);\n"
-                                    "    volatile size_t after = strlen(options.root) + 1;\n"
-                                    "    char *copy = strdup(options.root);\n"
+                                    "    volatile size_t after = strlen(options->root) + 1;\n"
+                                    "    char *copy = strdup(options->root);\n"
                                     "    log_line(\"%c\", copy[after]);\n"))
         out = self.debug(["set confirm off", "break server_run", "run", "backtrace", "up",
-                          "print options.workers", "down", "return", "continue", "backtrace"])
+                          "print options->workers", "down", "return", "continue", "backtrace"])
         self.assertRegex(out, r"Breakpoint 1, server_run \(server=0x[0-9a-f]+\)\s+at \S+/server\.c:")
-        self.assertRegex(out, r"#1 +\S+ in main \(argc=\d+, argv=0x\S+\)\s+at \S+/src/main\.c:\d+")
+        self.assertRegex(out, r"#1 +\S+ in serve \(options=0x\S+, hangup=0x\S+\)\s+at \S+/src/main\.c:"
+                         r"\d+\s+#2 +\S+ in main \(argc=\d+, argv=0x\S+\)\s+at \S+/src/main\.c:\d+")
         self.assertRegex(out, r"\$1 = 2\n")
         stopped = out.partition("AddressSanitizer: heap-buffer-overflow")[2]
         self.assertIn("received signal SIGABRT", stopped, out)
