@@ -1,8 +1,10 @@
 #include "tools/adoption.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -160,6 +162,23 @@ static int write_manifest(const struct directory *directory)
     return error == 0 ? TOOLS_WHOLE : fail(directory, MANIFEST_NAME, error);
 }
 
+/* What looks like a bucket file, but is not named as one, is nothing to the server. */
+static int report_other_names(const struct directory *directory)
+{
+    struct dirent **names;
+    int count = scandir(directory->path, &names, NULL, alphasort);
+    if (count < 0)
+        return fail(directory, "", -errno);
+    for (int i = 0; i < count; i++) {
+        const char *name = names[i]->d_name;
+        if (strncmp(name, "append.", strlen("append.")) == 0 && bucket_file_number(name) < 0)
+            report_line("%s/%s: left alone: not the name of a bucket file", directory->path, name);
+        free(names[i]);
+    }
+    free(names);
+    return TOOLS_WHOLE;
+}
+
 /* Which files are missing, and which there are too many of. */
 static int check_files(const struct directory *directory, bool make_missing)
 {
@@ -252,6 +271,8 @@ static int adopt(const struct adoption *adoption, struct directory *directory)
     int result = decide(adoption, directory);
     if (result == TOOLS_WHOLE)
         result = check_files(directory, adoption->make_missing);
+    if (result == TOOLS_WHOLE)
+        result = report_other_names(directory);
     if (result == TOOLS_WHOLE)
         result = check_records(directory);
     if (result == TOOLS_WHOLE)

@@ -81,7 +81,10 @@ class Opening(one_bucket.TestCase):
         for call, error, want in (("openat", errno.EIO, 500), ("openat", errno.ENOSPC, 507),
                                   ("openat", errno.EDQUOT, 507), ("fstat", errno.EIO, 500),
                                   ("statx", errno.EIO, 500),
-                                  ("mkdirat", errno.ENOSPC, 507), ("mkdirat", errno.EIO, 500)):
+                                  ("mkdirat", errno.ENOSPC, 507), ("mkdirat", errno.EIO, 500),
+                                  ("pwrite", errno.ENOSPC, 507), ("pwrite", errno.EIO, 500),
+                                  ("renameat", errno.ENOSPC, 507), ("renameat", errno.EIO, 500),
+                                  ("unlinkat", errno.EIO, 500), ("fremovexattr", errno.EIO, 500)):
             nth = 0
             while True:
                 nth += 1

@@ -140,8 +140,11 @@ class Adopt(tool_case.Case):
             self.check_refused(1, prefix, "-hash", "fnv1a", *missing, prefix.directory,
                                words="append.5.raw: only 3 files were made")
         self.write(b"of others", "root/p/notes")
+        self.write(tool_case.three()[2], "root/p/append.07.raw")
         os.unlink(prefix.path(5))
-        self.check(0, "adopt", "-hash", "fnv1a", prefix.directory)
+        out, err = self.check(0, "adopt", "-hash", "fnv1a", prefix.directory)
+        self.assertIn("append.07.raw: left alone: not the name of a bucket file\n", err)
+        self.assertNotIn("notes", out + err)
 
     def test_a_manifest_that_says_nothing_is_replaced(self):
         for number, text in enumerate(("", "garbage", "rochefort 1\nbuck",
