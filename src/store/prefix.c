@@ -72,8 +72,9 @@ static int find(const struct root *root, const char *name, int directory_fd,
         return error;
     }
     error = inventory_take(directory_fd, &inventory);
-    if (error == 0)
-        error = inventory_check(&inventory, manifest, file);
+    if (error != 0)
+        return error;
+    error = inventory_check(&inventory, manifest, file);
     if (error == STORE_INCOMPLETE) {
         if (!create)
             return STORE_NO_PREFIX;
@@ -85,9 +86,7 @@ static int find(const struct root *root, const char *name, int directory_fd,
         *missing = if_new->buckets;
         return clear_directory(directory_fd);
     }
-    /* Of an earlier server. On a file system that is read-only the attribute goes on being
-     * believed.
-     */
+    /* of an earlier server; if it cannot be written the attribute goes on being believed */
     if (error == 0 && inventory.manifest_error != 0 && root_check(root) == 0)
         (void)manifest_write(root, name, directory_fd, manifest);
     return error;

@@ -109,12 +109,14 @@ static int adopt_path(const struct adoption *adoption, const char *path)
     return result;
 }
 
-/* The value of a flag: "-flag value" or "-flag=value". NULL: it is not this flag, or has none. */
-static const char *flag_value(const char *flag, int count, char *const arguments[], int *at)
+/* The value of a flag that was given as "-name value" or "-name=value". NULL: it is not this flag,
+ * or has none. */
+static const char *flag_value(const char *given, const char *name, int count,
+                              char *const arguments[], int *at)
 {
-    const char *given = arguments[*at] + (arguments[*at][1] == '-' ? 2 : 1);
-    size_t bytes = strlen(flag);
-    if (strncmp(given, flag, bytes) != 0)
+    size_t bytes = strlen(name);
+    given += given[1] == '-' ? 2 : 1;
+    if (strncmp(given, name, bytes) != 0)
         return NULL;
     if (given[bytes] == '=')
         return given + bytes + 1;
@@ -131,13 +133,13 @@ static int parse_flags(int count, char *const arguments[], struct adoption *adop
             return at + 1;
         if (strcmp(flag, "-missing") == 0 || strcmp(flag, "--missing") == 0) {
             adoption->make_missing = true;
-        } else if ((value = flag_value("hash", count, arguments, &at)) != NULL) {
+        } else if ((value = flag_value(flag, "hash", count, arguments, &at)) != NULL) {
             adoption->has_hash = manifest_parse_hash(value, &adoption->hash);
             if (!adoption->has_hash) {
                 report_line("-hash %s: must be fnv1a (files of the Go original) or xxh3", value);
                 return -1;
             }
-        } else if ((value = flag_value("slots", count, arguments, &at)) != NULL) {
+        } else if ((value = flag_value(flag, "slots", count, arguments, &at)) != NULL) {
             if (!manifest_parse_slots(value, &adoption->slots)) {
                 report_line("-slots %s: must be A-B/N, with A <= B < N", value);
                 return -1;
