@@ -35,6 +35,7 @@ server_test(fault/statuses_test.py)
 server_test(fault/sync_test.py)
 server_test(fault/sync_interval_test.py)
 server_test(fault/hung_sync_test.py)
+server_test(fault/crash_states_test.py losetup)
 server_test(fault/kill_test.py)
 server_test(fault/creation_test.py)
 server_test(fault/descriptors_test.py)
@@ -61,7 +62,7 @@ server_test(tools/names_test.py)
 set_tests_properties(http/proxies_test.py PROPERTIES TIMEOUT 900) # three proxies, one after another
 # These take as long as their variables say; see README.md.
 set_tests_properties(http/soak_test.py http/memory_test.py fault/kill_test.py
-  fault/descriptors_test.py PROPERTIES TIMEOUT 7200)
+  fault/crash_states_test.py fault/descriptors_test.py PROPERTIES TIMEOUT 7200)
 server_test(command_line_test.py curl groff)
 server_test(options_test.py)
 server_test(readme_test.py bash curl)
