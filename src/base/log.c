@@ -217,7 +217,7 @@ static int make_conditions(void)
 }
 
 /* Signals are for the main thread. */
-static int start_thread(void)
+static int start_writer(void)
 {
     sigset_t all, before;
     (void)sigfillset(&all);
@@ -236,7 +236,7 @@ int log_start(void)
     int error = state.started || state.left_behind ? -EBUSY : make_conditions();
     if (error == 0) {
         state.stopping = state.ended = false;
-        error = start_thread();
+        error = start_writer();
         state.started = error == 0;
     }
     unlock();

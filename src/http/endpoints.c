@@ -24,8 +24,8 @@ static const struct endpoint {
     {"/close", EVHTTP_REQ_GET | EVHTTP_REQ_POST, "GET, POST", close_handle},
 };
 
-static const struct endpoint *find(const char *path, size_t bytes,
-                                   int (*compare)(const char *, const char *, size_t))
+static const struct endpoint *find_endpoint(const char *path, size_t bytes,
+                                            int (*compare)(const char *, const char *, size_t))
 {
     for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
         if (strlen(endpoints[i].path) == bytes && compare(endpoints[i].path, path, bytes) == 0)
@@ -42,7 +42,7 @@ static const struct endpoint *find_similar(const char *path, size_t bytes)
     }
     while (bytes > 1 && path[bytes - 1] == '/')
         bytes--;
-    return find(path, bytes, strncasecmp);
+    return find_endpoint(path, bytes, strncasecmp);
 }
 
 static void no_such_path(struct exchange *exchange, const char *path, size_t bytes)
@@ -91,7 +91,7 @@ void endpoints_dispatch(struct exchange *exchange)
     const char *target = evhttp_request_get_uri(exchange->request);
     const char *question = strchr(target, '?');
     size_t path_bytes = question != NULL ? (size_t)(question - target) : strlen(target);
-    const struct endpoint *endpoint = find(target, path_bytes, strncmp);
+    const struct endpoint *endpoint = find_endpoint(target, path_bytes, strncmp);
     enum evhttp_cmd_type method = evhttp_request_get_command(exchange->request);
     if (!check_origin(exchange, target))
         return;

@@ -42,7 +42,7 @@ static void get_done(struct job *job)
     }
 }
 
-static bool is_head(const struct exchange *exchange)
+static bool asks_for_head(const struct exchange *exchange)
 {
     return evhttp_request_get_command(exchange->request) == EVHTTP_REQ_HEAD;
 }
@@ -67,12 +67,13 @@ static void header_done(struct job *job)
     }
     struct conditions conditions = conditions_of(exchange);
     struct conditions_value value = {job->value_bytes, job->time_ns};
-    struct conditions_verdict verdict = conditions_check(&conditions, &value, !is_head(exchange));
+    struct conditions_verdict verdict =
+        conditions_check(&conditions, &value, !asks_for_head(exchange));
     if (verdict.status == 304) {
         response_not_modified(exchange);
     } else if (verdict.status == 416) {
         response_no_such_range(exchange);
-    } else if (is_head(exchange)) {
+    } else if (asks_for_head(exchange)) {
         get_done(job);
     } else {
         job->header_only = false;
@@ -92,7 +93,7 @@ void get_handle(struct exchange *exchange)
         response_text(exchange, 400, "offset missing; give it in the query: ?id=X&offset=N");
     } else {
         exchange->job.kind = JOB_READ;
-        exchange->job.header_only = is_head(exchange) || conditions_any(&conditions);
+        exchange->job.header_only = asks_for_head(exchange) || conditions_any(&conditions);
         exchange->job.done = exchange->job.header_only ? header_done : get_done;
         router_submit(exchange->service->router, exchange->query.prefix, &exchange->job);
     }

@@ -11,7 +11,7 @@
 #include "store/record.h"
 #include "work/router.h"
 
-static void next_piece(struct exchange *exchange)
+static void next_multi_piece(struct exchange *exchange)
 {
     router_resume(exchange->service->router, &exchange->job);
 }
@@ -49,13 +49,13 @@ static bool add_error(struct exchange *exchange)
            evbuffer_add(job->piece, text, strlen(text)) == 0;
 }
 
-static void piece_done(struct job *job)
+static void multi_piece_done(struct job *job)
 {
     struct exchange *exchange = exchange_of(job);
     if (job->error != 0 && !add_error(exchange))
         response_abort(exchange);
     else if (job->more)
-        response_piece(exchange, job->piece, next_piece);
+        response_piece(exchange, job->piece, next_multi_piece);
     else
         response_last(exchange, job->piece);
 }
@@ -75,9 +75,9 @@ static void get_multi_done(struct job *job)
         return;
     }
     if (job->more) {
-        job->done = piece_done;
+        job->done = multi_piece_done;
         response_begin(exchange, RESPONSE_VALUE, RESPONSE_LENGTH_UNKNOWN);
-        response_piece(exchange, job->piece, next_piece);
+        response_piece(exchange, job->piece, next_multi_piece);
         return;
     }
     if (job->error != 0 && !add_error(exchange)) {

@@ -12,7 +12,7 @@ static char *put_two(char *at, int number)
     return at;
 }
 
-static char *put(char *at, const char *text, size_t bytes)
+static char *put_bytes(char *at, const char *text, size_t bytes)
 {
     memcpy(at, text, bytes);
     return at + bytes;
@@ -28,12 +28,13 @@ void http_date_write(int64_t seconds, char out[HTTP_DATE_BYTES])
     time_t when = (time_t)seconds;
     (void)gmtime_r(&when, &utc); /* fails for years that no int holds */
     int year = utc.tm_year + YEAR_BASE;
-    char *at = put(put(out, days[utc.tm_wday], 3), ", ", 2);
-    at = put(put(put(put_two(at, utc.tm_mday), " ", 1), months[utc.tm_mon], 3), " ", 1);
-    at = put(put_two(put_two(at, year / 100), year % 100), " ", 1);
-    at = put(put_two(at, utc.tm_hour), ":", 1);
-    at = put(put_two(at, utc.tm_min), ":", 1);
-    at = put(put_two(at, utc.tm_sec), " GMT", 4);
+    char *at = put_bytes(put_bytes(out, days[utc.tm_wday], 3), ", ", 2);
+    at = put_bytes(put_bytes(put_bytes(put_two(at, utc.tm_mday), " ", 1), months[utc.tm_mon], 3),
+                   " ", 1);
+    at = put_bytes(put_two(put_two(at, year / 100), year % 100), " ", 1);
+    at = put_bytes(put_two(at, utc.tm_hour), ":", 1);
+    at = put_bytes(put_two(at, utc.tm_min), ":", 1);
+    at = put_bytes(put_two(at, utc.tm_sec), " GMT", 4);
     *at = '\0';
 }
 

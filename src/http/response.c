@@ -145,8 +145,8 @@ static struct response_head value_head_of(struct exchange *exchange, int status,
 }
 
 /* Adds head and body to the output: all of it or nothing. False: no memory. */
-static bool add(struct evbuffer *output, const struct response_head *head, const void *body,
-                size_t bytes)
+static bool add_response(struct evbuffer *output, const struct response_head *head,
+                         const void *body, size_t bytes)
 {
     char copied[COPIED_BYTES_MAX];
     size_t head_bytes = response_head_write(head, copied);
@@ -160,7 +160,7 @@ static bool add(struct evbuffer *output, const struct response_head *head, const
 }
 
 /* The response is in the output as a whole: evhttp must know, and the exchange ends. */
-static void finish(struct exchange *exchange)
+static void finish_exchange(struct exchange *exchange)
 {
     evhttp_send_reply_end(exchange->request);
     exchange_free(&exchange->service->free_exchanges, exchange);
@@ -171,14 +171,15 @@ static void send_output(struct exchange *exchange)
     struct connection *connection = exchange->connection;
     if (connection_wants_close(connection))
         connection_close_after_reply(connection);
-    finish(exchange);
+    finish_exchange(exchange);
     connection_send(connection);
 }
 
 static void send_bytes(struct exchange *exchange, const struct response_head *head,
                        const void *body, size_t bytes)
 {
-    if (!add(connection_output(exchange->connection), head, body, is_head(exchange) ? 0 : bytes)) {
+    if (!add_response(connection_output(exchange->connection), head, body,
+                      is_head(exchange) ? 0 : bytes)) {
         response_abort(exchange); /* nothing else could tell the client */
         return;
     }
@@ -199,7 +200,7 @@ void response_buffer(struct exchange *exchange, const char *type, struct evbuffe
     struct evbuffer *output = connection_output(exchange->connection);
     struct value_lines lines;
     struct response_head head = value_head_of(exchange, 200, type, bytes, &lines);
-    if (!add(output, &head, NULL, 0) ||
+    if (!add_response(output, &head, NULL, 0) ||
         (body != NULL && !is_head(exchange) && evbuffer_add_buffer(output, body) != 0)) {
         response_abort(exchange);
         return;
@@ -289,7 +290,7 @@ void response_begin(struct exchange *exchange, const char *type, uint64_t bytes)
     struct value_lines lines;
     struct response_head head = value_head_of(exchange, 200, type, bytes, &lines);
     exchange->chunked = bytes == RESPONSE_LENGTH_UNKNOWN && !http_1_0;
-    exchange->head_lost = !add(connection_output(exchange->connection), &head, NULL, 0);
+    exchange->head_lost = !add_response(connection_output(exchange->connection), &head, NULL, 0);
 }
 
 /* A piece as it goes over the wire. False: no memory. */
@@ -328,7 +329,7 @@ static void piece_sent(void *argument, bool gone)
     }
     router_abandon(exchange->service->router, &exchange->job);
     if (gone)
-        finish(exchange);
+        finish_exchange(exchange);
     else
         response_abort(exchange);
 }
@@ -362,7 +363,7 @@ void response_abort(struct exchange *exchange)
 {
     log_exchange(exchange, 200);
     connection_abort(exchange->connection);
-    finish(exchange);
+    finish_exchange(exchange);
 }
 
 /* The only line that is not of a request that was read. */

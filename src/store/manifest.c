@@ -43,7 +43,7 @@ static bool take_word(struct text *text, const char *word)
 }
 
 /* A decimal number without leading zeros, at most `most`. */
-static bool take_number(struct text *text, unsigned most, unsigned *number)
+static bool take_manifest_number(struct text *text, unsigned most, unsigned *number)
 {
     const char *first = text->at;
     unsigned long value = 0;
@@ -59,9 +59,11 @@ static bool take_number(struct text *text, unsigned most, unsigned *number)
 
 static bool take_slots(struct text *text, struct manifest *manifest)
 {
-    return take_number(text, MANIFEST_SLOTS_MAX, &manifest->first_slot) && take_word(text, "-") &&
-           take_number(text, MANIFEST_SLOTS_MAX, &manifest->last_slot) && take_word(text, "/") &&
-           take_number(text, MANIFEST_SLOTS_MAX, &manifest->slots) &&
+    return take_manifest_number(text, MANIFEST_SLOTS_MAX, &manifest->first_slot) &&
+           take_word(text, "-") &&
+           take_manifest_number(text, MANIFEST_SLOTS_MAX, &manifest->last_slot) &&
+           take_word(text, "/") &&
+           take_manifest_number(text, MANIFEST_SLOTS_MAX, &manifest->slots) &&
            manifest->first_slot <= manifest->last_slot && manifest->last_slot < manifest->slots;
 }
 
@@ -82,8 +84,8 @@ static bool take_hash(struct text *text, enum manifest_hash *hash)
 static bool take_lines(struct text *text, struct manifest *manifest)
 {
     if (!take_word(text, FIRST_WORD VERSION "\nbuckets ") ||
-        !take_number(text, PREFIX_BUCKETS_MAX, &manifest->buckets) || !take_word(text, "\nhash ") ||
-        !take_hash(text, &manifest->hash) || !take_word(text, "\n"))
+        !take_manifest_number(text, PREFIX_BUCKETS_MAX, &manifest->buckets) ||
+        !take_word(text, "\nhash ") || !take_hash(text, &manifest->hash) || !take_word(text, "\n"))
         return false;
     if (text->at == text->end)
         return true;
@@ -158,7 +160,7 @@ bool manifest_equal(const struct manifest *a, const struct manifest *b)
            a->first_slot == b->first_slot && a->last_slot == b->last_slot;
 }
 
-static int open_error(int error)
+static int manifest_open_error(int error)
 {
     switch (error) {
     case ENOENT:
@@ -180,7 +182,7 @@ int manifest_read(int directory_fd, struct manifest *manifest)
     /* O_NONBLOCK: a named pipe in its place must not hold the caller up */
     int fd = openat(directory_fd, MANIFEST_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
-        return open_error(errno);
+        return manifest_open_error(errno);
     ssize_t got;
     if (fstat(fd, &status) != 0)
         got = -errno;

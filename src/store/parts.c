@@ -36,7 +36,7 @@ int parts_write(int fd, struct iovec *parts, size_t count, uint64_t bytes, int64
 
 static atomic_bool refused; /* preadv2, by an old kernel or a filter of system calls */
 
-static bool may_be_refused(ssize_t result)
+static bool read_may_be_refused(ssize_t result)
 {
     return result < 0 && (errno == EPERM || errno == ENOSYS);
 }
@@ -47,7 +47,7 @@ static ssize_t read_some(int fd, const struct iovec *parts, int count, off_t off
 {
     if (!atomic_load_explicit(&refused, memory_order_relaxed)) {
         ssize_t now = preadv2(fd, parts, count, offset, now_only ? RWF_NOWAIT : 0);
-        if (!may_be_refused(now))
+        if (!read_may_be_refused(now))
             return now;
     }
     ssize_t now = preadv(fd, parts, count, offset);

@@ -19,8 +19,8 @@ static int create_file(const struct root *root, const char *name, unsigned bucke
     return close(fd) != 0 ? -errno : 0;
 }
 
-static int write_manifest(const struct root *root, const char *name,
-                          const struct manifest *manifest)
+static int write_new_manifest(const struct root *root, const char *name,
+                              const struct manifest *manifest)
 {
     int fd = root_open_directory(root, name, 0);
     if (fd < 0)
@@ -38,7 +38,7 @@ int prefix_make_files(const struct root *root, const char *name, const struct ma
     for (; error == 0 && *missing > 0 && count > 0; count--) {
         error = create_file(root, name, *missing - 1);
         if (error == 0 && *missing == 1)
-            error = write_manifest(root, name, manifest);
+            error = write_new_manifest(root, name, manifest);
         *missing -= error == 0;
     }
     prefix_limit_settle(root_prefix_limit(root), before - *missing);
@@ -61,9 +61,9 @@ static unsigned count_missing(const struct inventory *inventory, unsigned bucket
     return buckets;
 }
 
-static int find(const struct root *root, const char *name, int directory_fd,
-                const struct manifest *if_new, bool create, struct manifest *manifest,
-                unsigned *missing, unsigned *file)
+static int find_prefix(const struct root *root, const char *name, int directory_fd,
+                       const struct manifest *if_new, bool create, struct manifest *manifest,
+                       unsigned *missing, unsigned *file)
 {
     struct inventory inventory;
     int error = root_check_owner(root, directory_fd, MANIFEST_NAME);
@@ -133,7 +133,7 @@ int prefix_find(const struct root *root, const char *name, const struct manifest
     int fd = open_or_make(root, name, if_new->buckets, create, &promised);
     if (fd < 0)
         return fd == -ENOENT && !create ? STORE_NO_PREFIX : fd;
-    int error = find(root, name, fd, if_new, create, manifest, missing, file);
+    int error = find_prefix(root, name, fd, if_new, create, manifest, missing, file);
     (void)close(fd);
     if (error == 0)
         error = ask_for_files(limit, promised, *missing);
@@ -150,7 +150,8 @@ void prefix_abandon(const struct root *root, unsigned *missing)
     *missing = 0;
 }
 
-static int complete(const struct root *root, const char *name, const struct manifest *manifest)
+static int complete_prefix(const struct root *root, const char *name,
+                           const struct manifest *manifest)
 {
     struct manifest found;
     unsigned missing, file;
@@ -170,7 +171,7 @@ int prefix_complete(const struct root *root, const char *name, const struct mani
     int error = pthread_mutex_lock(&lock);
     if (error != 0)
         return -error;
-    error = complete(root, name, manifest);
+    error = complete_prefix(root, name, manifest);
     (void)pthread_mutex_unlock(&lock);
     return error;
 }

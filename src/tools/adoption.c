@@ -34,7 +34,7 @@ struct count {
     uint64_t records, empty, ranges, unreadable_bytes;
 };
 
-static int count_part(void *context, const struct scan_part *part)
+static int count_adopted_part(void *context, const struct scan_part *part)
 {
     struct count *count = context;
     count->records += part->kind == SCAN_RECORD;
@@ -67,7 +67,7 @@ static int check_file(struct directory *directory, const char *file)
     int error = fstat(fd, &status) != 0 ? -errno : 0;
     if (error == 0 && !S_ISREG(status.st_mode))
         error = STORE_NOT_REGULAR;
-    struct scan scan = {.fd = fd, .part = count_part, .context = &count};
+    struct scan scan = {.fd = fd, .part = count_adopted_part, .context = &count};
     if (error == 0)
         error = scan_run(&scan);
     (void)close(fd);
@@ -180,7 +180,7 @@ static int report_other_names(const struct directory *directory)
 }
 
 /* Which files are missing, and which there are too many of. */
-static int check_files(const struct directory *directory, bool make_missing)
+static int check_adopted_files(const struct directory *directory, bool make_missing)
 {
     const struct inventory *inventory = &directory->inventory;
     unsigned missing = 0;
@@ -270,7 +270,7 @@ static int adopt(const struct adoption *adoption, struct directory *directory)
     bool had_manifest = directory->inventory.manifest_error == 0;
     int result = decide(adoption, directory);
     if (result == TOOLS_WHOLE)
-        result = check_files(directory, adoption->make_missing);
+        result = check_adopted_files(directory, adoption->make_missing);
     if (result == TOOLS_WHOLE)
         result = report_other_names(directory);
     if (result == TOOLS_WHOLE)

@@ -48,7 +48,7 @@ struct repair {
 
 static volatile sig_atomic_t interrupted;
 
-static void on_signal(int signal_number)
+static void on_interrupt(int signal_number)
 {
     interrupted = signal_number;
 }
@@ -165,7 +165,7 @@ static int catch_signals(void)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        struct sigaction action = {.sa_handler = signals[i] == SIGPIPE ? SIG_IGN : on_signal};
+        struct sigaction action = {.sa_handler = signals[i] == SIGPIPE ? SIG_IGN : on_interrupt};
         if (sigaction(signals[i], &action, NULL) != 0)
             return -errno;
     }
@@ -201,7 +201,7 @@ static int copy_to(struct repair *repair, const char *out)
     return error;
 }
 
-static bool is_directory(const char *path)
+static bool names_directory(const char *path)
 {
     struct stat status;
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
@@ -221,7 +221,7 @@ int repair_run(int count, char *const arguments[])
         out = NULL;
     if (error != 0) {
         report_line("%s: %s", path, strerror(-error));
-    } else if (is_directory(path)) {
+    } else if (names_directory(path)) {
         report_line("%s: a directory; repair takes one file: rochefort verify %s says which are "
                     "damaged",
                     path, path);

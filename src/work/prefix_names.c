@@ -66,7 +66,7 @@ static void push_all(struct sync_pool *pool, struct sync_work *work)
 
 /* Hands the result to those that wait. Then `names` must not be touched any more: they may be done
  * soon, and the prefix be closed. */
-static void finish(struct prefix_names *names, int error, bool failed)
+static void finish_names(struct prefix_names *names, int error, bool failed)
 {
     struct names_lock *all = names->all;
     must(pthread_mutex_lock(&all->lock));
@@ -110,7 +110,7 @@ static void sync_root(struct sync_work *work)
     all->root_waiting = NULL;
     must(pthread_mutex_unlock(&all->lock));
     push_all(all->pool, waiting);
-    finish(names, error, failed);
+    finish_names(names, error, failed);
 }
 
 static void sync_directories(struct prefix_names *names)
@@ -120,7 +120,7 @@ static void sync_directories(struct prefix_names *names)
     if (error == 0)
         error = prefix_sync_directory(names->all->root, names->prefix, &failed);
     if (error != 0) {
-        finish(names, error, failed);
+        finish_names(names, error, failed);
         return;
     }
     names->work.run = sync_root;

@@ -7,7 +7,7 @@
 #define LOOKS_MAX 16
 
 /* Frees it when out of memory. */
-static struct open_prefix *add(struct prefix_table *table, struct open_prefix *prefix)
+static struct open_prefix *add_entry(struct prefix_table *table, struct open_prefix *prefix)
 {
     HASH_ADD_BYHASHVALUE(hh, table->by_name, name, prefix->name_bytes, (unsigned)prefix->hash,
                          prefix);
@@ -21,7 +21,7 @@ struct open_prefix *prefix_table_add_generation(struct prefix_table *table,
                                                 struct open_prefix *older)
 {
     struct open_prefix *prefix = open_prefix_new_generation(older);
-    if (prefix == NULL || add(table, prefix) == NULL)
+    if (prefix == NULL || add_entry(table, prefix) == NULL)
         return NULL;
     HASH_DEL(table->by_name, older);
     return prefix;
@@ -37,7 +37,7 @@ struct open_prefix *prefix_table_get(struct prefix_table *table, struct router *
     if (prefix != NULL)
         return prefix->state == PREFIX_SEALED ? prefix_table_add_generation(table, prefix) : prefix;
     prefix = open_prefix_new(router, name, bytes, hash);
-    return prefix != NULL ? add(table, prefix) : NULL;
+    return prefix != NULL ? add_entry(table, prefix) : NULL;
 }
 
 static void unlink_prefix(struct prefix_table *table, struct open_prefix *prefix)
@@ -48,7 +48,7 @@ static void unlink_prefix(struct prefix_table *table, struct open_prefix *prefix
         prefix->used_after;
 }
 
-static void link_newest(struct prefix_table *table, struct open_prefix *prefix)
+static void link_newest_prefix(struct prefix_table *table, struct open_prefix *prefix)
 {
     prefix->used_before = table->newest;
     prefix->used_after = NULL;
@@ -60,7 +60,7 @@ void prefix_table_open(struct prefix_table *table, struct open_prefix *prefix)
 {
     table->open++;
     table->open_buckets += prefix->manifest.buckets;
-    link_newest(table, prefix);
+    link_newest_prefix(table, prefix);
 }
 
 void prefix_table_shut(struct prefix_table *table, struct open_prefix *prefix)
@@ -70,16 +70,16 @@ void prefix_table_shut(struct prefix_table *table, struct open_prefix *prefix)
     unlink_prefix(table, prefix);
 }
 
-static void move_to_front(struct prefix_table *table, struct open_prefix *prefix)
+static void move_prefix_to_front(struct prefix_table *table, struct open_prefix *prefix)
 {
     unlink_prefix(table, prefix);
-    link_newest(table, prefix);
+    link_newest_prefix(table, prefix);
 }
 
 void prefix_table_use(struct prefix_table *table, struct open_prefix *prefix)
 {
     if (prefix != table->newest)
-        move_to_front(table, prefix);
+        move_prefix_to_front(table, prefix);
 }
 
 static bool may_be_closed(const struct open_prefix *prefix)
@@ -95,7 +95,7 @@ struct open_prefix *prefix_table_find_idle(struct prefix_table *table)
     for (unsigned looks = 0; looks < LOOKS_MAX && table->oldest != table->newest; looks++) {
         if (may_be_closed(table->oldest))
             return table->oldest;
-        move_to_front(table, table->oldest);
+        move_prefix_to_front(table, table->oldest);
     }
     return NULL;
 }

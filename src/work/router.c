@@ -45,7 +45,7 @@ void router_free(struct router *router)
 }
 
 /* The result is known; `done` is called by router_deliver. */
-static void complete(struct router *router, struct job *job, int error)
+static void complete_later(struct router *router, struct job *job, int error)
 {
     job->error = error;
     job_list_add(&router->completed, job);
@@ -119,7 +119,7 @@ static void dispatch(struct open_prefix *prefix, struct job *job)
     unsigned bucket = manifest_bucket(&prefix->manifest, &job->id_hash);
     job->route.worker = open_prefix_owner(prefix, bucket, pool_workers(pool));
     if (!pool_admit(pool, job->route.worker)) {
-        complete(prefix->router, job, JOB_TOO_MANY_IN_FLIGHT);
+        complete_later(prefix->router, job, JOB_TOO_MANY_IN_FLIGHT);
         return;
     }
     job->has_bucket = true;
@@ -151,7 +151,7 @@ static void begin_close(struct open_prefix *prefix, struct job *job)
     } else if (prefix->older != NULL) {
         add_closer(prefix->older, job);
     } else {
-        complete(prefix->router, job, 0);
+        complete_later(prefix->router, job, 0);
     }
 }
 
@@ -171,7 +171,7 @@ static void fail_parked(struct open_prefix *prefix, bool created, int error)
         job->bucket = prefix->control.bucket; /* what the error is about */
         if (error == STORE_SAME_DIRECTORY)
             memcpy(job->small, prefix->control.small, PREFIX_NAME_BYTES_MAX + 1);
-        complete(prefix->router, job, error);
+        complete_later(prefix->router, job, error);
     }
 }
 
@@ -222,7 +222,7 @@ static void complete_closers(struct open_prefix *prefix)
     while (prefix->closers.first != NULL) {
         router->parked--;
         struct job *job = job_list_pop(&prefix->closers);
-        complete(router, job, job->error);
+        complete_later(router, job, job->error);
     }
 }
 
@@ -249,7 +249,7 @@ static void end_sealing(struct open_prefix *prefix)
     if (prefix->parked.first != NULL) {
         struct open_prefix *newer = prefix_table_add_generation(&prefix->router->prefixes, prefix);
         while (newer == NULL && prefix->parked.first != NULL)
-            complete(prefix->router, unpark(prefix), -ENOMEM);
+            complete_later(prefix->router, unpark(prefix), -ENOMEM);
         if (newer != NULL) {
             job_list_move(&prefix->parked, &newer->parked);
             drain_parked(newer);
@@ -335,7 +335,7 @@ void router_submit(struct router *router, const char *name, struct job *job)
     router->in_flight++;
     struct open_prefix *prefix = prefix_table_get(&router->prefixes, router, name);
     if (prefix == NULL) {
-        complete(router, job, -ENOMEM);
+        complete_later(router, job, -ENOMEM);
         return;
     }
     if (prefix->state == PREFIX_OPEN && job->kind != JOB_CLOSE) {
@@ -343,7 +343,7 @@ void router_submit(struct router *router, const char *name, struct job *job)
         return;
     }
     if (router->parked >= router->max_parked) {
-        complete(router, job, JOB_TOO_MANY_IN_FLIGHT);
+        complete_later(router, job, JOB_TOO_MANY_IN_FLIGHT);
     } else {
         router->parked++;
         job_list_add(&prefix->parked, job);

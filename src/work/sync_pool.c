@@ -19,7 +19,7 @@ struct sync_pool {
 };
 
 /* These calls fail only if the lock is not one. */
-static void must(int error)
+static void must_succeed(int error)
 {
     if (error == 0)
         return;
@@ -31,15 +31,15 @@ static void must(int error)
 /* NULL: the pool is stopped, and its queue is empty. */
 static struct sync_work *pop_or_wait(struct sync_pool *pool)
 {
-    must(pthread_mutex_lock(&pool->lock));
+    must_succeed(pthread_mutex_lock(&pool->lock));
     while (pool->first == NULL && !pool->stopping)
-        must(pthread_cond_wait(&pool->pushed, &pool->lock));
+        must_succeed(pthread_cond_wait(&pool->pushed, &pool->lock));
     struct sync_work *work = pool->first;
     if (work != NULL)
         pool->first = work->next;
     if (pool->first == NULL)
         pool->end = &pool->first;
-    must(pthread_mutex_unlock(&pool->lock));
+    must_succeed(pthread_mutex_unlock(&pool->lock));
     return work;
 }
 
@@ -82,7 +82,7 @@ int sync_pool_start(unsigned threads, struct sync_pool **out)
     }
     error = pthread_cond_init(&pool->pushed, NULL);
     if (error != 0) {
-        must(pthread_mutex_destroy(&pool->lock));
+        must_succeed(pthread_mutex_destroy(&pool->lock));
         free(pool);
         return -error;
     }
@@ -99,23 +99,23 @@ void sync_pool_stop(struct sync_pool *pool)
 {
     if (pool == NULL)
         return;
-    must(pthread_mutex_lock(&pool->lock));
+    must_succeed(pthread_mutex_lock(&pool->lock));
     pool->stopping = true;
-    must(pthread_cond_broadcast(&pool->pushed));
-    must(pthread_mutex_unlock(&pool->lock));
+    must_succeed(pthread_cond_broadcast(&pool->pushed));
+    must_succeed(pthread_mutex_unlock(&pool->lock));
     for (unsigned i = 0; i < pool->started; i++)
         (void)pthread_join(pool->threads[i], NULL);
-    must(pthread_cond_destroy(&pool->pushed));
-    must(pthread_mutex_destroy(&pool->lock));
+    must_succeed(pthread_cond_destroy(&pool->pushed));
+    must_succeed(pthread_mutex_destroy(&pool->lock));
     free(pool);
 }
 
 void sync_pool_push(struct sync_pool *pool, struct sync_work *work)
 {
     work->next = NULL;
-    must(pthread_mutex_lock(&pool->lock));
+    must_succeed(pthread_mutex_lock(&pool->lock));
     *pool->end = work;
     pool->end = &work->next;
-    must(pthread_cond_signal(&pool->pushed));
-    must(pthread_mutex_unlock(&pool->lock));
+    must_succeed(pthread_cond_signal(&pool->pushed));
+    must_succeed(pthread_mutex_unlock(&pool->lock));
 }

@@ -135,8 +135,8 @@ static void mark_queued_reads(struct worker *worker, const struct open_prefix *p
 }
 
 /* Of a close: the first error is reported, with the file that it is of. */
-static void set_close_error(struct job *job, const struct bucket_slot *slot, int error,
-                            bool of_sync)
+static void set_job_close_error(struct job *job, const struct bucket_slot *slot, int error,
+                                bool of_sync)
 {
     if (error == 0 || job->error != 0)
         return;
@@ -163,7 +163,7 @@ static void close_slot(struct worker *worker, struct job *job, struct bucket_slo
         slot->closing = true;
         slot->prefix->syncs_left++;
     } else {
-        set_close_error(job, slot, error, false);
+        set_job_close_error(job, slot, error, false);
     }
 }
 
@@ -183,13 +183,13 @@ static void close_slots(struct worker *worker, struct job *job)
 }
 
 /* A sync has ended that a close has waited for. */
-static void go_on_closing(struct worker *worker, struct bucket_slot *slot, int error)
+static void go_on_closing_files(struct worker *worker, struct bucket_slot *slot, int error)
 {
     struct open_prefix *prefix = slot->prefix;
     struct job *job = &prefix->control;
     slot->closing = false;
     prefix->syncs_left--;
-    set_close_error(job, slot, error, true);
+    set_job_close_error(job, slot, error, true);
     close_slot(worker, job, slot);
     if (prefix->syncs_left == 0)
         complete_job(worker, job, job->error);
@@ -254,7 +254,7 @@ static void end_syncs(struct worker *worker, struct reader_quota *quota)
         int error;
         complete_appends(worker, append_batches_end_sync(&worker->batches, sync, &error));
         if (slot->closing && !slot->syncing)
-            go_on_closing(worker, slot, error);
+            go_on_closing_files(worker, slot, error);
         if (worker->last_error == 0 && worker->stopping)
             worker->last_error = error;
         sync = next;
