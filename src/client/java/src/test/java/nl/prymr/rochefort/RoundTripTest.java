@@ -192,6 +192,7 @@ class RoundTripTest {
         for (int bucket = 0; bucket < 3; bucket++) {
             Files.delete(server.root().resolve("gone/append." + bucket + ".raw"));
         }
+        Files.delete(server.root().resolve("gone/MANIFEST"));
         Files.delete(server.root().resolve("gone"));
         assertEquals(0, client.append("gone", "id", value));
         assertArrayEquals(value, client.get("gone", "id", 0));
