@@ -154,16 +154,18 @@ static void starting(void **state)
 
 static char long_value[JOB_PIECE_BYTES + 1000];
 
-/* One of each: 0 appends to a new prefix, 1 reads, 2 a long value, 3 many, 4 closes. */
-#define REQUESTS 5
+/* One of each: 0 appends to a new prefix, 1 reads, 2 a long value, 3 many, 4 closes, 5 appends with
+ * a sync. */
+#define REQUESTS 6
 
 static struct request *make(struct fixture *fixture, unsigned which)
 {
-    static const enum job_kind kinds[REQUESTS] = {JOB_APPEND, JOB_READ, JOB_READ, JOB_READ_MULTI,
-                                                  JOB_CLOSE};
+    static const enum job_kind kinds[REQUESTS] = {JOB_APPEND,     JOB_READ,  JOB_READ,
+                                                  JOB_READ_MULTI, JOB_CLOSE, JOB_APPEND};
     struct request *request = new_request(fixture, kinds[which], which == 2);
-    if (which == 0)
+    if (which == 0 || which == 5)
         assert_int_equal(evbuffer_add(request->job.value, "hello", 5), 0);
+    request->job.sync = which == 5;
     for (unsigned i = 0; which == 3 && i < 1000; i++)
         assert_int_equal(evbuffer_add(request->job.offsets, "\0\0\0\0\0\0\0\0", 8), 0);
     return request;
@@ -172,7 +174,7 @@ static struct request *make(struct fixture *fixture, unsigned which)
 static void check(const struct request *request, unsigned which)
 {
     assert_int_equal(request->job.error, 0);
-    static const size_t reply_bytes[REQUESTS] = {0, 0, sizeof(long_value), 1000 * (4 + 5), 0};
+    static const size_t reply_bytes[REQUESTS] = {0, 0, sizeof(long_value), 1000 * (4 + 5), 0, 0};
     assert_int_equal(evbuffer_get_length(request->reply), reply_bytes[which]);
     if (which == 1) {
         assert_int_equal(request->job.small_bytes, 5);
@@ -246,10 +248,10 @@ static void requests_without_memory(void **state)
         struct failing *call;
         int calls[REQUESTS]; /* how many each request makes at least */
     } kinds[] = {
-        {&fail_heap, {4, 4, 4, 4, 3}},          /* the prefix, the table of them, the bucket */
-        {&fail_aligned_alloc, {1, 1, 1, 1, 0}}, /* the slots of its buckets */
-        {&fail_reallocarray, {2, 0, 0, 0, 0}},  /* the batch */
-        {&fail_libevent, {0, 0, 2, 2, 0}},      /* a piece of the reply */
+        {&fail_heap, {4, 4, 4, 4, 3, 5}},          /* the prefix, the table of them, the bucket */
+        {&fail_aligned_alloc, {1, 1, 1, 1, 0, 1}}, /* the slots of its buckets */
+        {&fail_reallocarray, {2, 0, 0, 0, 0, 2}},  /* the batch */
+        {&fail_libevent, {0, 0, 2, 2, 0, 0}},      /* a piece of the reply */
     };
     for (size_t i = 0; i < sizeof(long_value); i++)
         long_value[i] = (char)(i * 131 + i / 257);
