@@ -1,6 +1,5 @@
 #include "base/printable.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -13,17 +12,31 @@ static bool is_control(const char *text, size_t bytes)
     return bytes == 2 && first == 0xc2 && (unsigned char)text[1] < 0xa0; /* U+0080 to U+009F */
 }
 
+/* How many bytes are the first character, or are to be replaced. */
+static size_t next_bytes(const char *text, size_t bytes, bool *replace)
+{
+    size_t length = utf8_character_bytes(text, bytes);
+    *replace = length == 0 || is_control(text, length);
+    return length > 0 ? length : 1;
+}
+
 void printable_make(char *text, size_t bytes)
 {
+    bool replace;
     size_t length;
     for (size_t at = 0; at < bytes; at += length) {
-        length = utf8_character_bytes(text + at, bytes - at);
-        bool replace = length == 0 || is_control(text + at, length);
-        if (length == 0)
-            length = 1;
+        length = next_bytes(text + at, bytes - at, &replace);
         if (replace)
             memset(text + at, '?', length);
     }
+}
+
+bool printable_is(const char *text, size_t bytes)
+{
+    bool replace = false;
+    for (size_t at = 0; at < bytes && !replace;)
+        at += next_bytes(text + at, bytes - at, &replace);
+    return !replace;
 }
 
 void printable_vprint(FILE *stream, const char *format, va_list arguments)

@@ -10,6 +10,7 @@
 #define ROCHEFORT_BASE_PRINTABLE_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -18,6 +19,9 @@
 /* Replaces, in place, by one '?' a byte: control characters (C0, DEL, and C1, which UTF-8 writes as
  * two bytes), and bytes that are not UTF-8. All other text stays. */
 void printable_make(char *text, size_t bytes);
+
+/* Whether that would replace nothing. */
+bool printable_is(const char *text, size_t bytes);
 
 /*
  * As fprintf and vfprintf, but the text is made printable, all but a newline at the end of

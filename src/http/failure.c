@@ -1,91 +1,120 @@
 #include "http/failure.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "http/service.h"
 #include "http/status.h"
 #include "store/error.h"
 #include "store/manifest.h"
 #include "store/names.h"
 
-/* Of a prefix: "<root>/<name>". */
-#define PATH_BYTES (PATH_MAX + PREFIX_NAME_BYTES_MAX + 1)
+/* Of a prefix: "<root>/<name>", and of a file in it. */
+#define PREFIX_PATH_BYTES (PATH_MAX + PREFIX_NAME_BYTES_MAX + 1)
+#define FILE_PATH_BYTES (PREFIX_PATH_BYTES + BUCKET_FILE_NAME_BYTES)
 
-/* What helps, for the end of the line; "" if nothing is known. After a space the path follows. */
-static const char *find_help(int error)
+/* What to do, for the end of the line. */
+static const struct {
+    int error;
+    const char *text;
+    enum { NO_PATH, PREFIX_PATH, FILE_PATH } path; /* follows the text */
+} helps[] = {
+    {-ENOSPC, "appends go on as soon as there is room", NO_PATH},
+    {-EDQUOT, "appends go on as soon as there is room", NO_PATH},
+    {-EMFILE, "restart the server with a higher limit of open files (ulimit -n)", NO_PATH},
+    {-ELOOP, "put what the link leads to in its place: no link is followed", NO_PATH},
+    {-ENOTDIR, "move it away, or use another storagePrefix", NO_PATH},
+    {STORE_NOT_FOUND, "use an offset with the id and storagePrefix it was answered for", NO_PATH},
+    {STORE_TRUNCATED, "look at the file: rochefort verify ", FILE_PATH},
+    {STORE_NO_PREFIX, "the first append makes it", NO_PATH},
+    {STORE_NO_MANIFEST, "stop the server and run: rochefort adopt -hash xxh3|fnv1a ", PREFIX_PATH},
+    {STORE_MANIFEST_TORN, "stop the server and run: rochefort adopt -hash xxh3|fnv1a ",
+     PREFIX_PATH},
+    {STORE_MANIFEST_INVALID, "stop the server and run: rochefort adopt -hash xxh3|fnv1a ",
+     PREFIX_PATH},
+    {STORE_MANIFEST_LATER, "run that version", NO_PATH},
+    {STORE_FILES_MISSING, "bring them back, or stop the server and run: rochefort adopt -missing ",
+     PREFIX_PATH},
+    {STORE_FILES_ADDITIONAL, "move them away, or stop the server and look at it: rochefort verify ",
+     PREFIX_PATH},
+    {STORE_ROOT_LOST, "restart it", NO_PATH},
+    {STORE_FOREIGN, "give it to the server's user, or use a root of its own", NO_PATH},
+    {STORE_SAME_DIRECTORY, "use that name", NO_PATH},
+    {STORE_NAME_REFUSED, "use another name", NO_PATH},
+    {STORE_TOO_MANY_PREFIXES, "delete some, or restart the server with a larger -max-prefixes",
+     NO_PATH},
+    {STORE_FEW_INODES, "delete files there, or use fewer -buckets", NO_PATH},
+};
+
+struct paths {
+    char prefix[PREFIX_PATH_BYTES], file[FILE_PATH_BYTES];
+};
+
+static void make_paths(const struct exchange *exchange, struct paths *paths)
 {
-    switch (error) {
-    case STORE_NO_MANIFEST:
-    case STORE_MANIFEST_TORN:
-    case STORE_MANIFEST_INVALID:
-        return "; stop the server and run: rochefort adopt -hash xxh3|fnv1a ";
-    case STORE_FILES_MISSING:
-        return "; bring them back, or stop the server and run: rochefort adopt -missing ";
-    case STORE_FILES_ADDITIONAL:
-        return "; move them away, or stop the server and look at it: rochefort verify ";
-    case STORE_TOO_MANY_PREFIXES:
-        return "; delete some, or restart the server with a larger -max-prefixes";
-    case STORE_FEW_INODES:
-        return "; delete files there, or use fewer -buckets";
-    default:
-        return "";
+    const struct job *job = &exchange->job;
+    char name[BUCKET_FILE_NAME_BYTES];
+    (void)snprintf(paths->prefix, sizeof(paths->prefix), "%s/%s", exchange->service->root,
+                   exchange->query.prefix);
+    if (!job->has_bucket && job->bucket == PREFIX_DIRECTORY) {
+        memcpy(paths->file, paths->prefix, sizeof(paths->prefix));
+        return;
     }
+    if (!job->has_bucket && job->bucket == PREFIX_MANIFEST)
+        (void)snprintf(name, sizeof(name), "%s", MANIFEST_NAME);
+    else
+        bucket_file_name(job->bucket, name);
+    (void)snprintf(paths->file, sizeof(paths->file), "%s/%s", paths->prefix, name);
 }
 
-/* The prefix could not be opened. */
-static void describe_prefix(const struct job *job, const char *meaning, const char *root,
-                            const char *prefix, char out[FAILURE_TEXT_BYTES_MAX])
+static void add_help(int error, const struct paths *paths, char out[FAILURE_TEXT_BYTES_MAX])
 {
-    char path[PATH_BYTES], file[BUCKET_FILE_NAME_BYTES] = "";
-    const char *help = find_help(job->error);
-    bool ends_with_path = help[0] != '\0' && help[strlen(help) - 1] == ' ';
-    (void)snprintf(path, sizeof(path), "%s/%s", root, prefix);
-    if (job->bucket == PREFIX_MANIFEST)
-        (void)snprintf(file, sizeof(file), "%s", MANIFEST_NAME);
-    else if (job->bucket != PREFIX_DIRECTORY)
-        bucket_file_name(job->bucket, file);
-    (void)snprintf(out, FAILURE_TEXT_BYTES_MAX, "%s: %s%s%s%s%s", meaning, path,
-                   file[0] != '\0' ? "/" : "", file, help, ends_with_path ? path : "");
+    size_t used = strlen(out);
+    for (size_t i = 0; i < sizeof(helps) / sizeof(helps[0]); i++)
+        if (helps[i].error == error)
+            (void)snprintf(out + used, FAILURE_TEXT_BYTES_MAX - used, "; %s%s", helps[i].text,
+                           helps[i].path == PREFIX_PATH ? paths->prefix
+                           : helps[i].path == FILE_PATH ? paths->file
+                                                        : "");
 }
-
-#define NOT_FOUND_HINT "; use an offset with the id and storagePrefix it was answered for"
 
 int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTES_MAX])
 {
     const size_t bytes = FAILURE_TEXT_BYTES_MAX;
     const struct job *job = &exchange->job;
-    const char *meaning, *root = exchange->service->root, *prefix = exchange->query.prefix;
+    const char *meaning;
     int status = status_of_error(job->error, &meaning);
     bool of_close = job->kind == JOB_CLOSE && job->has_bucket;
     if (of_close)
         status = 500; /* whatever it was: the files are closed, and a second try would hide it */
     /* the record was taken out again; the status is that of what happened */
     const char *what = "";
-    if ((job->kind == JOB_APPEND || of_close) && job->sync)
+    if (job->has_bucket && (job->kind == JOB_APPEND || of_close) && job->sync)
         what = "could not be synced: ";
     else if (of_close)
         what = "could not be closed: ";
-    char file[BUCKET_FILE_NAME_BYTES];
-    bucket_file_name(job->bucket, file);
+    struct paths paths;
+    make_paths(exchange, &paths);
     if (job->error == STORE_NO_PREFIX)
-        (void)snprintf(out, bytes, "no such storagePrefix: %s; the first append makes it", prefix);
+        (void)snprintf(out, bytes, "no such storagePrefix: %s", exchange->query.prefix);
     else if (job->error == STORE_SAME_DIRECTORY && !job->has_bucket && job->small[0] != '\0')
-        (void)snprintf(out, bytes, "its directory is open as that of storagePrefix %s: %s/%s",
-                       (const char *)job->small, root, prefix);
-    else if (!job->has_bucket)
-        describe_prefix(job, meaning, root, prefix, out);
+        (void)snprintf(out, bytes, "its directory is open as that of storagePrefix %s: %s",
+                       (const char *)job->small, paths.prefix);
+    else if (!job->has_bucket || job->kind == JOB_APPEND || of_close)
+        (void)snprintf(out, bytes, "%s%s: %s", what, meaning, paths.file);
     else if (job->error == STORE_EMPTY_RECORD)
-        (void)snprintf(out, bytes, "the record at offset %" PRIu64 " is empty: %s/%s/%s",
-                       (uint64_t)job->offset, root, prefix, file);
-    else if (job->kind == JOB_APPEND || of_close)
-        (void)snprintf(out, bytes, "%s%s: %s/%s/%s", what, meaning, root, prefix, file);
+        (void)snprintf(out, bytes, "the record at offset %" PRIu64 " is empty: %s",
+                       (uint64_t)job->offset, paths.file);
     else
-        (void)snprintf(out, bytes, "%s: offset %" PRIu64 " of %s/%s/%s%s", meaning,
-                       (uint64_t)job->offset, root, prefix, file,
-                       job->error == STORE_NOT_FOUND ? NOT_FOUND_HINT : "");
+        (void)snprintf(out, bytes, "%s: offset %" PRIu64 " of %s", meaning, (uint64_t)job->offset,
+                       paths.file);
+    if (what[0] == '\0')
+        add_help(job->error, &paths, out);
+    printable_make(out, strlen(out));
     return status;
 }

@@ -37,6 +37,7 @@ static const struct {
     {-ENOMEM, 503, "out of memory"},
     {-ENOSPC, 507, "disk full"},
     {-EDQUOT, 507, "disk quota used up"},
+    {STORE_NAME_REFUSED, 400, NULL},
     {STORE_TOO_MANY_PREFIXES, 507, NULL},
     {STORE_FEW_INODES, 507, NULL},
     {-ELOOP, 500, "a symbolic link is in the way"},

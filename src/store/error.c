@@ -30,6 +30,7 @@ static const char *const texts[STORE_ERROR_END - STORE_NOT_FOUND] = {
     "the lock file was replaced again and again",
     "it belongs to another user, and the root may be written to by others",
     "its directory is open under the name of another storagePrefix",
+    "no prefix is made whose name has control characters (U+0080 to U+009F) or is not UTF-8",
     "no more prefixes are made: as many exist as -max-prefixes allows",
     "no more prefixes are made: the file system has too few inodes left",
 };

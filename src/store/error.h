@@ -36,6 +36,7 @@ enum store_error {
     STORE_LOCK_UNSTABLE,     /* the lock file was replaced again and again */
     STORE_FOREIGN,           /* another user owns it, in a root that others may write to */
     STORE_SAME_DIRECTORY,    /* a directory is open under another name */
+    STORE_NAME_REFUSED,      /* no prefix of that name is made */
     STORE_TOO_MANY_PREFIXES, /* as many exist as may */
     STORE_FEW_INODES,        /* a new prefix would take the last ones */
     STORE_ERROR_END          /* their number; no error */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
+
 #define NAME_HEAD "append."
 #define NAME_TAIL ".raw"
 
@@ -18,6 +20,11 @@ bool prefix_name_valid(const char *name, size_t bytes)
             return false;
     }
     return true;
+}
+
+bool prefix_name_valid_if_new(const char *name)
+{
+    return printable_is(name, strlen(name));
 }
 
 void bucket_file_name(unsigned bucket, char out[BUCKET_FILE_NAME_BYTES])

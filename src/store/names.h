@@ -22,6 +22,10 @@
 /* One path component: 1..255 bytes, no '/', no control character, no leading dot. */
 bool prefix_name_valid(const char *name, size_t bytes);
 
+/* Whether a new prefix may have that name, which is valid: UTF-8 without control characters of
+ * Unicode (U+0080 to U+009F), since terminals and logs show it. */
+bool prefix_name_valid_if_new(const char *name);
+
 /* The file name of a bucket, "append.<N>.raw", NUL-terminated. */
 void bucket_file_name(unsigned bucket, char out[BUCKET_FILE_NAME_BYTES]);
 

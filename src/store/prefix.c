@@ -82,6 +82,8 @@ static int find_prefix(const struct root *root, const char *name, int directory_
         return 0;
     }
     if (error == STORE_NO_PREFIX && create) {
+        if (!prefix_name_valid_if_new(name))
+            return STORE_NAME_REFUSED;
         *manifest = *if_new;
         *missing = if_new->buckets;
         return clear_directory(directory_fd);
@@ -101,7 +103,9 @@ static int open_or_make(const struct root *root, const char *name, unsigned file
     *promised = 0;
     if (fd != -ENOENT || !create)
         return fd;
-    int error = prefix_limit_take(limit, true, files);
+    int error = prefix_name_valid_if_new(name) ? 0 : STORE_NAME_REFUSED;
+    if (error == 0)
+        error = prefix_limit_take(limit, true, files);
     if (error != 0)
         return error;
     fd = root_open_directory(root, name, 1);

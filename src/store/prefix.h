@@ -29,6 +29,7 @@
  *   STORE_NO_MANIFEST, STORE_MANIFEST_TORN, STORE_MANIFEST_INVALID, STORE_MANIFEST_LATER,
  *   STORE_MANIFEST_UNREADABLE
  *                           it is not known which bucket an id has: refused
+ *   STORE_NAME_REFUSED      it is not made: see names.h
  *   STORE_TOO_MANY_PREFIXES, STORE_FEW_INODES
  *                           it is not made: see prefix_limit.h
  *   -ENOTDIR, -ELOOP        something that is not a directory has that name

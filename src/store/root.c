@@ -215,8 +215,17 @@ static int open_error(const struct root *root, int directory_fd, const char *nam
 /* The directory that has the name now. */
 static int open_name(const struct root *root, const char *name)
 {
+    struct stat status;
     int fd = openat(root->directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return fd >= 0 ? fd : open_error(root, root->directory_fd, name);
+    if (fd >= 0)
+        return fd;
+    int error = errno;
+    /* the kernel says of a symbolic link only that it is no directory */
+    if (error == ENOTDIR && fstatat(root->directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISLNK(status.st_mode))
+        error = ELOOP;
+    errno = error;
+    return open_error(root, root->directory_fd, name);
 }
 
 /* Whether it may be used, and under this name. Returns `fd`, or closes it. */

@@ -60,9 +60,9 @@ const char *root_path(const struct root *root);
 
 /*
  * Opens the directory of a prefix; the caller closes it. With `create` it is made if missing.
- * -ENOENT: missing. -ENOTDIR or -ELOOP: something else has that name. STORE_FOREIGN: see above.
- * STORE_SAME_DIRECTORY: it is in use under another name; see claims.h. From now on it is in use
- * under this one, until root_release_directory.
+ * -ENOENT: missing. -ELOOP: a symbolic link has that name. -ENOTDIR: something else has it.
+ * STORE_FOREIGN: see above. STORE_SAME_DIRECTORY: it is in use under another name; see claims.h.
+ * From now on it is in use under this one, until root_release_directory.
  */
 int root_open_directory(const struct root *root, const char *name, int create);
 void root_release_directory(const struct root *root, const char *name);

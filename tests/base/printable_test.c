@@ -67,6 +67,8 @@ static void rows_become_what_they_must(void **state)
         char text[64];
         memset(text, 0x1b, sizeof(text));
         memcpy(text + 8, rows[i].in, rows[i].in_bytes);
+        bool same = memcmp(rows[i].in, rows[i].out, rows[i].in_bytes) == 0;
+        assert_int_equal(printable_is(text + 8, rows[i].in_bytes), same);
         printable_make(text + 8, rows[i].in_bytes);
         assert_int_equal(rows[i].in_bytes, rows[i].out_bytes);
         if (memcmp(text + 8, rows[i].out, rows[i].out_bytes) != 0)

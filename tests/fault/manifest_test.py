@@ -41,9 +41,9 @@ REFUSED = {
     "CRLF": ({0: RECORD}, (XXH3 % 1).replace("\n", "\r\n"), None,
              "MANIFEST is not valid" + NOT_KNOWN + "{DIR}/MANIFEST" + ADOPT),
     "later": ({0: RECORD}, "rochefort 2\nbuckets 1\nhash xxh3\n", None,
-              "MANIFEST is of a later version of rochefort: {DIR}/MANIFEST"),
+              "MANIFEST is of a later version of rochefort: {DIR}/MANIFEST; run that version"),
     "later and nothing": ({}, "rochefort 17\n", None,
-                          "MANIFEST is of a later version of rochefort: {DIR}/MANIFEST"),
+                          "MANIFEST is of a later version of rochefort: {DIR}/MANIFEST; run that version"),
     "missing last": ({0: RECORD, 1: RECORD}, XXH3 % 3, None,
                      "bucket files are missing: {DIR}/append.2.raw; bring them back, or stop the "
                      "server and run: rochefort adopt -missing {DIR}"),

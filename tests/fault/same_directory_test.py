@@ -35,7 +35,7 @@ class OneDirectory:
                                                   storagePrefix=prefix)
 
     def check_refused(self, prefix, other):
-        want = b"its directory is open as that of storagePrefix %s: %s\n" % (
+        want = b"its directory is open as that of storagePrefix %s: %s; use that name\n" % (
             other.encode(), os.path.join(self.server.root, prefix).encode())
         for status, headers, text in self.requests(prefix):
             self.assertEqual((500, "text/plain", want), (status, headers["Content-Type"], text))

@@ -7,6 +7,9 @@ import unittest
 import faults
 import harness
 
+# What follows the words if there is no room.
+NO_ROOM = "; appends go on as soon as there is room"
+
 # Of each error the status, the words, and whether the client is told when to come again.
 ERRORS = {
     errno.ENOSPC: (507, "disk full", False),
@@ -30,7 +33,8 @@ class Statuses(unittest.TestCase):
         status, words, again = ERRORS[error]
         got, headers, body = reply
         self.assertEqual(status, got, body)
-        self.assertEqual("%s%s: %s/default/append.0.raw\n" % (prefix, words, server.root),
+        help = NO_ROOM if status == 507 and not prefix else ""
+        self.assertEqual("%s%s: %s/default/append.0.raw%s\n" % (prefix, words, server.root, help),
                          body.decode())
         self.assertEqual(again, "retry-after" in headers)
 

