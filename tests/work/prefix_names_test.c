@@ -130,6 +130,16 @@ static int tear_down(void **state)
     return temporary_remove(&fixture->directory);
 }
 
+/* Another prefix of that root. */
+static struct fixture beside(const struct fixture *fixture, const char *name)
+{
+    return (struct fixture){.directory = fixture->directory,
+                            .root = fixture->root,
+                            .pool = fixture->pool,
+                            .all = fixture->all,
+                            .names = {.prefix = name, .buckets = BUCKETS}};
+}
+
 /* On a sync thread. */
 static void run_waiter(struct sync_work *work)
 {
@@ -192,9 +202,8 @@ static void file_that_hangs_takes_one_thread(void **state)
     await(&syncs.entered);
     /* it is the last of those that one thread has taken together */
     await_count(&syncs.files, BUCKETS - 1);
-    struct fixture other = *fixture;
+    struct fixture other = beside(fixture, "q");
     make_prefix(fixture, "q");
-    other.names = (struct prefix_names){.prefix = "q", .buckets = BUCKETS};
     assert_one(&other, 0, false);
     assert_counts(2 * BUCKETS - 1, 2);
     for (unsigned i = 0; i < WAITERS; i++)
@@ -215,8 +224,7 @@ static void root_that_hangs_takes_one_thread(void **state)
     await(&syncs.entered);
     for (unsigned i = 0; i <= THREADS; i++) {
         static const char *const names[THREADS + 1] = {"a", "b", "c", "d"};
-        others[i] = *fixture;
-        others[i].names = (struct prefix_names){.prefix = names[i], .buckets = BUCKETS};
+        others[i] = beside(fixture, names[i]);
         make_prefix(fixture, names[i]);
         push(&others[i], &waiters[i]);
     }
@@ -261,8 +269,7 @@ static void sync_that_fails(void **state)
             push(fixture, &waiters[waiter]);
         await(&syncs.entered);
         /* all of them wait: a work that is pushed after them has run */
-        struct fixture other = *fixture;
-        other.names = (struct prefix_names){.prefix = "none", .buckets = 1};
+        struct fixture other = beside(fixture, "none");
         assert_one(&other, -ENOENT, false);
         assert_int_equal(sem_post(&syncs.released), 0);
         for (unsigned waiter = 0; waiter < WAITERS; waiter++)
