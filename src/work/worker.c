@@ -126,11 +126,10 @@ static void read_queued(struct worker *worker)
     read_job(worker, job_list_pop(&worker->long_reads), &quota);
 }
 
-/* Of the replies that go on, those that this worker has in hand; slots know of the others. */
-static void mark_queued_reads(struct worker *worker, const struct open_prefix *prefix)
+static void mark_reads(const struct job_list *list, const struct open_prefix *prefix)
 {
-    for (const struct job *job = worker->long_reads.first; job != NULL; job = job->route.next)
-        if (job->route.prefix == prefix)
+    for (const struct job *job = list->first; job != NULL; job = job->route.next)
+        if (job->route.prefix == prefix && job->kind != JOB_RESOLVE)
             prefix->slots[job->bucket].in_pieces = true;
 }
 
@@ -173,8 +172,10 @@ static void close_slots(struct worker *worker, struct job *job)
     struct open_prefix *prefix = job->route.prefix;
     job->error = 0;
     prefix->syncs_left = 0;
-    if (job->route.close == JOB_CLOSE_UNREAD)
-        mark_queued_reads(worker, prefix);
+    if (job->route.close == JOB_CLOSE_UNREAD) { /* slots know of those that the loop has */
+        mark_reads(&worker->long_reads, prefix);
+        mark_reads(&worker->waiting, prefix);
+    }
     for (unsigned i = 0; i < prefix->manifest.buckets; i++)
         if (open_prefix_owner(prefix, i, worker->options.workers) == worker->options.index)
             close_slot(worker, job, &prefix->slots[i]);
