@@ -14,7 +14,7 @@ static uint64_t left_by(const struct budget *budget, enum budget_size_kind size)
 {
     static const uint64_t longest[BUDGET_LARGE] = {BUDGET_MEDIUM_BYTES, BUDGET_LARGE_BYTES};
     uint64_t parts = 0;
-    for (unsigned smaller = 0; smaller < size; smaller++) {
+    for (unsigned smaller = 0; smaller < size && smaller < BUDGET_LARGE; smaller++) {
         uint64_t part = budget->limit_bytes / PART, one = longest[smaller] + budget->reply_bytes;
         parts += part > one ? part : one;
     }
