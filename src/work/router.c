@@ -2,23 +2,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "store/error.h"
-#include "work/job_list.h"
-#include "work/prefix_table.h"
-
-struct router {
-    struct pool *pool;
-    struct prefix_table prefixes;
-    unsigned max_parked, parked;
-    unsigned in_flight;
-    struct job_list completed; /* without a worker, to be delivered */
-};
-
-static void drain_parked(struct open_prefix *prefix);
+#include "work/prefix_states.h"
+#include "work/router_state.h"
 
 struct router *router_new(struct pool *pool, unsigned max_open_prefixes)
 {
@@ -44,8 +32,7 @@ void router_free(struct router *router)
     free(router);
 }
 
-/* The result is known; `done` is called by router_deliver. */
-static void complete_later(struct router *router, struct job *job, int error)
+void router_complete_later(struct router *router, struct job *job, int error)
 {
     job->error = error;
     job_list_add(&router->completed, job);
@@ -57,48 +44,13 @@ static void deliver(struct router *router, struct job *job)
     job->done(job);
 }
 
-static void push_control(struct open_prefix *prefix, enum job_kind kind, unsigned worker);
-
-/* Lets each worker close files. */
-static void push_close(struct open_prefix *prefix, enum prefix_state state, enum job_close close)
-{
-    prefix->state = state;
-    prefix->control.route.close = close;
-    push_control(prefix, JOB_CLOSE, 0);
-}
-
-/* The next step of a close, if what it waits for is done. */
-static void go_on_closing(struct open_prefix *prefix)
-{
-    if (prefix->state == PREFIX_DRAINING && prefix->appends == 0)
-        push_close(prefix, PREFIX_SEALING,
-                   prefix->in_flight > 0 ? JOB_CLOSE_UNREAD : JOB_CLOSE_ALL);
-    else if (prefix->state == PREFIX_SEALED && prefix->in_flight == 0)
-        push_close(prefix, PREFIX_CLOSING, JOB_CLOSE_ALL);
-}
-
-/* Closes prefixes that are not used, if too many are open. Each counts as a close that waits. */
-static void close_idle(struct router *router)
-{
-    struct open_prefix *prefix;
-    while (router->parked < router->max_parked &&
-           (prefix = prefix_table_find_idle(&router->prefixes)) != NULL) {
-        router->parked++;
-        prefix_table_shut(&router->prefixes, prefix);
-        push_close(prefix, PREFIX_SEALING, JOB_CLOSE_HEALTHY);
-    }
-}
-
 /* A job of the prefix is finished for good. */
 static void release_job(struct open_prefix *prefix, const struct job *job)
 {
     pool_release(prefix->router->pool, job->route.worker);
     prefix->in_flight--;
     prefix->appends -= job->kind == JOB_APPEND;
-    if (prefix->state != PREFIX_OPEN)
-        go_on_closing(prefix);
-    else if (prefix->in_flight == 0)
-        close_idle(prefix->router);
+    prefix_states_job_finished(prefix);
 }
 
 static void job_completed(struct job *job)
@@ -112,14 +64,13 @@ static void job_completed(struct job *job)
     deliver(prefix->router, job);
 }
 
-/* Hands a request to the worker that owns its bucket. */
-static void dispatch(struct open_prefix *prefix, struct job *job)
+void router_dispatch(struct open_prefix *prefix, struct job *job)
 {
     struct pool *pool = prefix->router->pool;
     unsigned bucket = manifest_bucket(&prefix->manifest, &job->id_hash);
     job->route.worker = open_prefix_owner(prefix, bucket, pool_workers(pool));
     if (!pool_admit(pool, job->route.worker)) {
-        complete_later(prefix->router, job, JOB_TOO_MANY_IN_FLIGHT);
+        router_complete_later(prefix->router, job, JOB_TOO_MANY_IN_FLIGHT);
         return;
     }
     job->has_bucket = true;
@@ -132,199 +83,6 @@ static void dispatch(struct open_prefix *prefix, struct job *job)
     pool_push(pool, job);
 }
 
-/* It is completed when the prefix is closed. */
-static void add_closer(struct open_prefix *prefix, struct job *job)
-{
-    prefix->router->parked++; /* a waiting close counts, see pool.h on control messages */
-    job_list_add(&prefix->closers, job);
-}
-
-/* The state is PREFIX_SHUT or PREFIX_OPEN. */
-static void begin_close(struct open_prefix *prefix, struct job *job)
-{
-    if (prefix->state == PREFIX_OPEN) {
-        add_closer(prefix, job);
-        prefix_table_shut(&prefix->router->prefixes, prefix);
-        prefix->state = PREFIX_DRAINING;
-        prefix->draining_since = clock_monotonic_s();
-        go_on_closing(prefix);
-    } else if (prefix->older != NULL) {
-        add_closer(prefix->older, job);
-    } else {
-        complete_later(prefix->router, job, 0);
-    }
-}
-
-static struct job *unpark(struct open_prefix *prefix)
-{
-    prefix->router->parked--;
-    return job_list_pop(&prefix->parked);
-}
-
-/* A resolve failed: so do the jobs it was made for. Appends get a resolve of their own. */
-static void fail_parked(struct open_prefix *prefix, bool created, int error)
-{
-    const struct job *first;
-    while ((first = prefix->parked.first) != NULL && first->kind != JOB_CLOSE &&
-           (first->kind != JOB_APPEND || created)) {
-        struct job *job = unpark(prefix);
-        job->bucket = prefix->control.bucket; /* what the error is about */
-        if (error == STORE_SAME_DIRECTORY)
-            memcpy(job->small, prefix->control.small, PREFIX_NAME_BYTES_MAX + 1);
-        complete_later(prefix->router, job, error);
-    }
-}
-
-/* Requests go to its workers from now on. */
-static void open_for_requests(struct open_prefix *prefix)
-{
-    prefix->state = PREFIX_OPEN;
-    prefix_table_open(&prefix->router->prefixes, prefix);
-    struct router *router = prefix->router;
-    drain_parked(prefix);
-    close_idle(router);
-}
-
-static void resolve_completed(struct job *control)
-{
-    struct open_prefix *prefix = control->route.prefix;
-    int error = control->error;
-    if (error == 0)
-        error = open_prefix_make_slots(prefix);
-    if (error == 0) {
-        open_for_requests(prefix);
-    } else {
-        prefix->state = PREFIX_SHUT;
-        fail_parked(prefix, control->route.create, error);
-        drain_parked(prefix);
-    }
-}
-
-/* Of a file of this generation, if there was one and none of a newer. */
-static void set_close_error(const struct open_prefix *prefix, struct job *job)
-{
-    if (prefix->close_error == 0 || job->error != 0)
-        return;
-    job->error = prefix->close_error;
-    job->sync = prefix->close_of_sync;
-    job->bucket = prefix->close_bucket;
-    job->has_bucket = true;
-}
-
-/* What closes wait for is done, unless an older generation is not closed yet. */
-static void complete_closers(struct open_prefix *prefix)
-{
-    struct router *router = prefix->router;
-    for (struct job *job = prefix->closers.first; job != NULL; job = job->route.next)
-        set_close_error(prefix, job);
-    if (prefix->older != NULL)
-        job_list_move(&prefix->closers, &prefix->older->closers);
-    while (prefix->closers.first != NULL) {
-        router->parked--;
-        struct job *job = job_list_pop(&prefix->closers);
-        complete_later(router, job, job->error);
-    }
-}
-
-/* All files are closed. The newest generation stays for what is parked. */
-static void end_close(struct open_prefix *prefix)
-{
-    struct open_prefix *newest = prefix;
-    complete_closers(prefix);
-    while (newest->newer != NULL)
-        newest = newest->newer;
-    if (newest == prefix) {
-        open_prefix_reset(prefix);
-        prefix->state = PREFIX_SHUT;
-    } else {
-        open_prefix_free(prefix);
-    }
-    drain_parked(newest);
-}
-
-/* Its reads go on; requests that have come meanwhile are served by a new generation. */
-static void end_sealing(struct open_prefix *prefix)
-{
-    prefix->state = PREFIX_SEALED;
-    if (prefix->parked.first != NULL) {
-        struct open_prefix *newer = prefix_table_add_generation(&prefix->router->prefixes, prefix);
-        while (newer == NULL && prefix->parked.first != NULL)
-            complete_later(prefix->router, unpark(prefix), -ENOMEM);
-        if (newer != NULL) {
-            job_list_move(&prefix->parked, &newer->parked);
-            drain_parked(newer);
-        }
-    }
-    go_on_closing(prefix);
-}
-
-static void end_close_idle(struct open_prefix *prefix)
-{
-    prefix->router->parked--;
-    prefix->close_error = 0; /* nobody has asked for it; the log has it */
-    if (prefix->sync_refused)
-        open_for_requests(prefix); /* the last sync of a file has failed: see job_close */
-    else
-        end_close(prefix);
-}
-
-static void close_completed(struct job *control)
-{
-    struct open_prefix *prefix = control->route.prefix;
-    if (control->error != 0 && prefix->close_error == 0) {
-        prefix->close_error = control->error;
-        prefix->close_of_sync = control->sync;
-        prefix->close_bucket = control->bucket;
-    }
-    if (control->route.worker + 1 < pool_workers(prefix->router->pool))
-        push_control(prefix, JOB_CLOSE, control->route.worker + 1);
-    else if (control->route.close == JOB_CLOSE_UNREAD)
-        end_sealing(prefix);
-    else if (control->route.close == JOB_CLOSE_HEALTHY)
-        end_close_idle(prefix);
-    else
-        end_close(prefix);
-}
-
-static void push_control(struct open_prefix *prefix, enum job_kind kind, unsigned worker)
-{
-    struct job *control = &prefix->control;
-    control->kind = kind;
-    control->route.prefix = prefix;
-    control->route.worker = worker;
-    control->route.completed = kind == JOB_CLOSE ? close_completed : resolve_completed;
-    pool_push(prefix->router->pool, control);
-}
-
-static void begin_resolve(struct open_prefix *prefix)
-{
-    prefix->state = PREFIX_OPENING;
-    prefix->control.route.create = prefix->parked.first->kind == JOB_APPEND;
-    push_control(prefix, JOB_RESOLVE,
-                 open_prefix_owner(prefix, 0, pool_workers(prefix->router->pool)));
-}
-
-/* Serves the parked jobs in order until one has to wait; frees the entry if nothing keeps it. */
-static void drain_parked(struct open_prefix *prefix)
-{
-    while (prefix->parked.first != NULL &&
-           (prefix->state == PREFIX_SHUT || prefix->state == PREFIX_OPEN)) {
-        if (prefix->state == PREFIX_SHUT && prefix->parked.first->kind != JOB_CLOSE) {
-            begin_resolve(prefix);
-            return;
-        }
-        struct job *job = unpark(prefix);
-        if (job->kind == JOB_CLOSE)
-            begin_close(prefix, job);
-        else
-            dispatch(prefix, job);
-    }
-    if (prefix->state == PREFIX_SHUT && prefix->older == NULL) {
-        root_release_directory(pool_root(prefix->router->pool), prefix->name);
-        prefix_table_remove(&prefix->router->prefixes, prefix);
-    }
-}
-
 void router_submit(struct router *router, const char *name, struct job *job)
 {
     job->error = 0;
@@ -335,20 +93,20 @@ void router_submit(struct router *router, const char *name, struct job *job)
     router->in_flight++;
     struct open_prefix *prefix = prefix_table_get(&router->prefixes, router, name);
     if (prefix == NULL) {
-        complete_later(router, job, -ENOMEM);
+        router_complete_later(router, job, -ENOMEM);
         return;
     }
     if (prefix->state == PREFIX_OPEN && job->kind != JOB_CLOSE) {
-        dispatch(prefix, job);
+        router_dispatch(prefix, job);
         return;
     }
     if (router->parked >= router->max_parked) {
-        complete_later(router, job, JOB_TOO_MANY_IN_FLIGHT);
+        router_complete_later(router, job, JOB_TOO_MANY_IN_FLIGHT);
     } else {
         router->parked++;
         job_list_add(&prefix->parked, job);
     }
-    drain_parked(prefix);
+    prefix_states_serve(prefix);
 }
 
 void router_resume(struct router *router, struct job *job)

@@ -1,0 +1,27 @@
+/*
+ * router_state: what router and prefix_states share; nobody else looks at it.
+ *
+ * The functions are router.c's. Loop thread.
+ */
+#ifndef ROCHEFORT_WORK_ROUTER_STATE_H
+#define ROCHEFORT_WORK_ROUTER_STATE_H
+
+#include "work/job_list.h"
+#include "work/pool.h"
+#include "work/prefix_table.h"
+
+struct router {
+    struct pool *pool;
+    struct prefix_table prefixes;
+    unsigned max_parked, parked;
+    unsigned in_flight;
+    struct job_list completed; /* without a worker, to be delivered */
+};
+
+/* The result is known; `done` is called by router_deliver. */
+void router_complete_later(struct router *router, struct job *job, int error);
+
+/* Hands a request to the worker that owns its bucket. The prefix is open. */
+void router_dispatch(struct open_prefix *prefix, struct job *job);
+
+#endif
