@@ -264,6 +264,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     const struct server_options options = {.bind = "127.0.0.1:0",
                                            .root = fuzz.root,
                                            .workers = 2,
+                                           .sync_threads = 2,
                                            .buckets = 1,
                                            .max_connections = 64,
                                            .max_in_flight = 64,
@@ -271,6 +272,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
                                            .max_value_bytes = REQUESTS_VALUE_BYTES_MAX,
                                            .max_buffered_bytes = 64 << 20,
                                            .log_slower_ms = -1,
+                                           .cache_control = "no-cache",
                                            .origins = {.origins = "none", .hosts = "any"},
                                            .sync_after_ms = -1};
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || server_start(&options, &fuzz.server) != 0)

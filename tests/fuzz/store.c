@@ -79,7 +79,8 @@ void store_read(const char *root, void (*check)(const struct store_record *recor
     while ((prefix = next_name(prefixes)) != NULL) {
         DIR *files = open_directory(join(path, root, prefix));
         while ((file = next_name(files)) != NULL)
-            check_file(join(file_path, path, file), prefix, check);
+            if (strcmp(file, "MANIFEST") != 0)
+                check_file(join(file_path, path, file), prefix, check);
         (void)closedir(files);
     }
     (void)closedir(prefixes);

@@ -42,6 +42,7 @@ static int set_up(void **state)
     const struct server_options options = {.bind = "127.0.0.1:0",
                                            .root = fixture.root,
                                            .workers = 1,
+                                           .sync_threads = 1,
                                            .buckets = 1,
                                            .max_connections = 64,
                                            .max_in_flight = 64,
