@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "http/endpoints.h"
 #include "http/json.h"
 #include "http/response.h"
 #include "http/service.h"
+#include "http/trim_schedule.h"
 #include "net/connections.h"
 #include "net/framing.h"
 #include "net/head.h"
@@ -37,7 +39,8 @@ struct server {
     struct connections *connections;
     struct listener *listener;
     struct pool *pool;
-    struct event *woken, *terminate, *interrupt, *hangup, *deadline;
+    struct event *woken, *terminate, *interrupt, *hangup, *deadline, *trim;
+    struct trim_schedule trim_schedule;
     bool gave_up, root_lost;
     struct framing_rules rules;
     struct framing_limit limits[3];
@@ -101,6 +104,28 @@ static void on_deadline(evutil_socket_t fd, short what, void *argument)
     connections_end(server->connections);
     if (event_add(server->deadline, &limit) != 0)
         server->gave_up = true;
+}
+
+static void on_trim(evutil_socket_t fd, short what, void *argument)
+{
+    struct server *server = argument;
+    (void)fd;
+    (void)what;
+    enum trim_step step = trim_schedule_tick(&server->trim_schedule);
+    if (step == TRIM_LOOP_AND_WORKERS)
+        heap_trim();
+    if (step != TRIM_NOTHING)
+        pool_trim(server->pool);
+}
+
+/* Once a loop iteration. If the timer cannot be set the next one tries again. */
+static void watch_memory(struct server *server)
+{
+    static const struct timeval interval = {.tv_sec = 1};
+    uint64_t bytes = connections_reserved_bytes(server->connections);
+    if (trim_schedule_note(&server->trim_schedule, bytes) &&
+        !event_pending(server->trim, EV_TIMEOUT, NULL))
+        (void)event_add(server->trim, &interval);
 }
 
 static void begin_stop(struct server *server)
@@ -254,8 +279,9 @@ static int make_events(struct server *server)
     server->interrupt = evsignal_new(server->base, SIGINT, on_signal, server);
     server->hangup = evsignal_new(server->base, SIGHUP, on_hangup, server);
     server->deadline = evtimer_new(server->base, on_deadline, server);
+    server->trim = evtimer_new(server->base, on_trim, server);
     if (server->woken == NULL || server->terminate == NULL || server->interrupt == NULL ||
-        server->hangup == NULL || server->deadline == NULL ||
+        server->hangup == NULL || server->deadline == NULL || server->trim == NULL ||
         event_add(server->hangup, NULL) != 0 || event_add(server->woken, NULL) != 0 ||
         event_add(server->terminate, NULL) != 0 || event_add(server->interrupt, NULL) != 0)
         return -ENOMEM;
@@ -338,6 +364,7 @@ void server_iterate(struct server *server, bool may_sleep)
         _exit(EXIT_FAILURE);
     }
     connections_run(server->connections);
+    watch_memory(server);
     pool_collect(server->pool);
     router_deliver(server->service.router);
     pool_wake(server->pool);
@@ -401,6 +428,7 @@ int server_stop(struct server *server)
     }
     router_free(server->service.router);
     free_event(server->deadline);
+    free_event(server->trim);
     if (server->base != NULL)
         event_base_free(server->base);
     libevent_global_shutdown();

@@ -389,6 +389,11 @@ unsigned connections_count(const struct connections *connections)
     return connections->count;
 }
 
+uint64_t connections_reserved_bytes(const struct connections *connections)
+{
+    return connections->reservations.budget.used_bytes;
+}
+
 struct connection *connections_serve(struct connections *connections)
 {
     if (connections->current == NULL)

@@ -69,6 +69,9 @@ bool connections_may_sleep(struct connections *connections);
 
 unsigned connections_count(const struct connections *connections);
 
+/* How much memory is reserved for requests and replies. */
+uint64_t connections_reserved_bytes(const struct connections *connections);
+
 /*
  * Called by the handler that evhttp calls with a request: whose request it is, which is now served.
  * NULL if it is none of ours (evhttp makes do without connections_accept when that is out of

@@ -168,6 +168,12 @@ void pool_wake(struct pool *pool)
         worker_wake(pool->slots[i].worker);
 }
 
+void pool_trim(struct pool *pool)
+{
+    for (unsigned i = 0; i < pool->workers; i++)
+        worker_trim(pool->slots[i].worker);
+}
+
 static bool has_completed(const void *argument)
 {
     const struct pool *pool = argument;

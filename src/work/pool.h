@@ -81,6 +81,10 @@ void pool_collect(struct pool *pool);
  * called at the end of each; pool_may_sleep knows about workers that were not woken. */
 void pool_wake(struct pool *pool);
 
+/* Has the workers give back what is free of their memory, see heap.h; they are woken by the next
+ * pool_wake. */
+void pool_trim(struct pool *pool);
+
 /* Before the loop sleeps: false if jobs wait to be collected or workers to be woken, then it must
  * not. Spins if a single client waits. */
 bool pool_may_sleep(struct pool *pool);

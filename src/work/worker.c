@@ -4,11 +4,13 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "store/bucket.h"
 #include "store/error.h"
@@ -32,6 +34,9 @@ struct worker {
 
     /* loop thread */
     bool pushed; /* something since the last wake */
+
+    struct job trim;         /* a message, not a request */
+    atomic_bool trim_pushed; /* the worker has not seen it yet */
 
     /* worker thread */
     struct job stop; /* pushed last */
@@ -213,6 +218,11 @@ static void handle_job(struct worker *worker, struct job *job, struct reader_quo
     single_client_popped(&worker->single_client, job->route.single_client);
     if (job == &worker->stop) {
         worker->stopping = true;
+        return;
+    }
+    if (job == &worker->trim) {
+        atomic_store(&worker->trim_pushed, false);
+        heap_trim();
         return;
     }
     switch (job->kind) {
@@ -414,7 +424,7 @@ int worker_start(const struct worker_options *options, struct worker **out)
         free(worker);
         return error;
     }
-    worker->in = ring_new(options->ring_capacity + 1); /* and the stop message */
+    worker->in = ring_new(options->ring_capacity + 2); /* and two messages */
     worker->out = ring_new(options->ring_capacity);
     error = worker->in == NULL || worker->out == NULL ? -ENOMEM : 0;
     if (error == 0)
@@ -433,6 +443,12 @@ void worker_push(struct worker *worker, struct job *job)
 {
     push_or_abort(worker->in, job);
     worker->pushed = true;
+}
+
+void worker_trim(struct worker *worker)
+{
+    if (!atomic_exchange(&worker->trim_pushed, true))
+        worker_push(worker, &worker->trim);
 }
 
 void worker_wake(struct worker *worker)

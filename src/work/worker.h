@@ -65,6 +65,9 @@ void worker_push(struct worker *worker, struct job *job);
 /* Wakes the thread if something was pushed since the last call and it sleeps. */
 void worker_wake(struct worker *worker);
 
+/* Has the thread give back what is free of its memory, see heap.h; then call worker_wake. */
+void worker_trim(struct worker *worker);
+
 /* How many completed jobs are to be collected, and the next of them. */
 size_t worker_completed(const struct worker *worker);
 struct job *worker_pop(struct worker *worker);
