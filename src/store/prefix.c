@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include "store/error.h"
@@ -152,30 +151,4 @@ void prefix_abandon(const struct root *root, unsigned *missing)
 {
     prefix_limit_settle(root_prefix_limit(root), *missing);
     *missing = 0;
-}
-
-static int complete_prefix(const struct root *root, const char *name,
-                           const struct manifest *manifest)
-{
-    struct manifest found;
-    unsigned missing, file;
-    int error = prefix_find(root, name, manifest, true, &found, &missing, &file);
-    if (error == 0 && !manifest_equal(&found, manifest))
-        error = STORE_FILES_MISSING;
-    if (error == 0)
-        error = prefix_make_files(root, name, manifest, &missing, missing);
-    prefix_abandon(root, &missing);
-    return error;
-}
-
-int prefix_complete(const struct root *root, const char *name, const struct manifest *manifest)
-{
-    /* One thread at a time: what one has made must not be taken for another's. It is rare. */
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    int error = pthread_mutex_lock(&lock);
-    if (error != 0)
-        return -error;
-    error = complete_prefix(root, name, manifest);
-    (void)pthread_mutex_unlock(&lock);
-    return error;
 }

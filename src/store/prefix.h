@@ -7,7 +7,7 @@
  * After that a file that is missing was lost, and the whole prefix is refused:
  * its ids could be answered with the values of others.
  *
- * Any thread, but for one prefix only one thread at a time may call prefix_find and
+ * Any thread, but for one prefix only one thread at a time may call prefix_find with `create` and
  * prefix_make_files.
  * Errors: 0, -errno or one of store/error.h.
  */
@@ -52,13 +52,5 @@ int prefix_make_files(const struct root *root, const char *name, const struct ma
 
 /* The files that are still missing are not made now. */
 void prefix_abandon(const struct root *root, unsigned *missing);
-
-/*
- * For a prefix that is in use, when a bucket file is not there: makes all files and MANIFEST again
- * if the whole prefix was deleted. Several threads may do so at once.
- * STORE_FILES_MISSING: other files are there, so this one was lost. Or an error of prefix_find,
- * if another directory has taken the place of this one.
- */
-int prefix_complete(const struct root *root, const char *name, const struct manifest *manifest);
 
 #endif

@@ -136,15 +136,27 @@ static int resume_bucket(struct file_cache *cache, const char *name, unsigned in
     return file_cache_wait_or(cache, error);
 }
 
-static int open_or_complete(const struct file_cache *cache, struct open_prefix *prefix,
-                            unsigned index, bool writable, struct bucket **out)
+/* A bucket file is not there: whether the whole prefix was deleted, or this file is lost. 0: it has
+ * all its files by now. */
+static int look_for_prefix(const struct file_cache *cache, const struct open_prefix *prefix)
+{
+    struct manifest found = {0};
+    unsigned missing, file;
+    int error =
+        prefix_find(cache->root, prefix->name, &prefix->manifest, false, &found, &missing, &file);
+    bool is_another = found.buckets != 0 && !manifest_equal(&found, &prefix->manifest);
+    if (error == STORE_NO_PREFIX)
+        return is_another ? STORE_FILES_MISSING : FILE_CACHE_DELETED;
+    return error == 0 && is_another ? STORE_FILES_MISSING : error;
+}
+
+static int open_bucket(const struct file_cache *cache, struct open_prefix *prefix, unsigned index,
+                       bool writable, struct bucket **out)
 {
     int error = bucket_open(cache->root, prefix->name, index, writable, out);
     if (error != STORE_NO_FILE || !writable)
         return error;
-    if (cache->names != NULL)
-        prefix_names_made(cache->names, &prefix->names);
-    error = prefix_complete(cache->root, prefix->name, &prefix->manifest);
+    error = look_for_prefix(cache, prefix);
     if (error != 0)
         return error;
     error = bucket_open(cache->root, prefix->name, index, writable, out);
@@ -211,7 +223,7 @@ int file_cache_open(struct file_cache *cache, struct open_prefix *prefix, unsign
     if (error != 0)
         return error;
     do
-        error = open_or_complete(cache, prefix, index, writable, &opened);
+        error = open_bucket(cache, prefix, index, writable, &opened);
     while (file_cache_free_descriptor(cache, error));
     if (error != 0)
         return file_cache_wait_or(cache, error);

@@ -22,8 +22,11 @@
 #include "work/open_prefix.h"
 #include "work/sync_schedule.h"
 
-/* An error beside those of store/error.h: nothing is wrong, try again when a sync has ended. */
-enum { FILE_CACHE_WAIT = -6001 };
+/* Errors beside those of store/error.h. */
+enum {
+    FILE_CACHE_WAIT = -6001,   /* nothing is wrong: try again when a sync has ended */
+    FILE_CACHE_DELETED = -6002 /* the directory was deleted: close the prefix and open it again */
+};
 
 struct file_cache {
     const struct root *root;
@@ -42,8 +45,9 @@ void file_cache_init(struct file_cache *cache, const struct root *root,
 
 /*
  * Makes sure that the bucket of a slot is open, for appending too if `writable`. It stays so until
- * the next call of any of these functions. 0 or an error: see bucket_open and prefix_complete;
- * STORE_FILES_MISSING also if with `writable` only this file is missing; FILE_CACHE_WAIT.
+ * the next call of any of these functions. 0 or an error: see bucket_open; with `writable`, if the
+ * file is missing, FILE_CACHE_DELETED or, if others are there, what prefix_find says or
+ * STORE_FILES_MISSING; FILE_CACHE_WAIT.
  */
 int file_cache_open(struct file_cache *cache, struct open_prefix *prefix, unsigned bucket,
                     bool writable);

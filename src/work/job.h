@@ -69,6 +69,8 @@ struct job_route {
     bool may_wait;        /* a read: for the disk */
     bool single_client;   /* see single_client.h */
     bool create;          /* JOB_RESOLVE: make the prefix if it is missing */
+    bool to_sync;         /* JOB_APPEND: as was asked for */
+    bool again;           /* JOB_APPEND: its prefix was deleted, and is made anew for it */
     enum job_close close; /* JOB_CLOSE of the router's own */
 };
 

@@ -75,6 +75,7 @@ struct open_prefix {
     size_t name_bytes;
     uint64_t hash;
     struct manifest manifest;
+    unsigned buckets_if_new;   /* if it is to be made with so many again; 0: as others */
     unsigned missing;          /* files that are still to be made, while it is opened */
     struct bucket_slot *slots; /* one for each bucket */
     struct prefix_names names; /* of the sync threads, see there */
@@ -91,6 +92,7 @@ struct open_prefix {
     unsigned in_flight;                           /* jobs submitted and not finished */
     unsigned appends;                             /* so many of them */
     struct job_list parked;
+    struct job_list again;   /* appends that have found it deleted */
     struct job_list closers; /* the closes that wait until it and all older ones are closed */
     int close_error; /* the first of closing its files; whether of a sync, and of which file */
     bool close_of_sync;

@@ -54,14 +54,26 @@ static void add_closer(struct open_prefix *prefix, struct job *job)
     job_list_add(&prefix->closers, job);
 }
 
+/* Its state is PREFIX_OPEN. */
+static void begin_draining(struct open_prefix *prefix)
+{
+    prefix_table_shut(&prefix->router->prefixes, prefix);
+    prefix->state = PREFIX_DRAINING;
+    prefix->draining_since = clock_monotonic_s();
+}
+
+void prefix_states_reopen(struct open_prefix *prefix)
+{
+    if (prefix->state == PREFIX_OPEN)
+        begin_draining(prefix);
+}
+
 /* The state is PREFIX_SHUT or PREFIX_OPEN. */
 static void begin_close(struct open_prefix *prefix, struct job *job)
 {
     if (prefix->state == PREFIX_OPEN) {
         add_closer(prefix, job);
-        prefix_table_shut(&prefix->router->prefixes, prefix);
-        prefix->state = PREFIX_DRAINING;
-        prefix->draining_since = clock_monotonic_s();
+        begin_draining(prefix);
         go_on_closing(prefix);
     } else if (prefix->older != NULL) {
         add_closer(prefix->older, job);
@@ -107,6 +119,7 @@ static void resolve_completed(struct job *control)
     if (error == 0)
         error = open_prefix_make_slots(prefix);
     if (error == 0) {
+        prefix->buckets_if_new = 0;
         open_for_requests(prefix);
     } else {
         prefix->state = PREFIX_SHUT;
@@ -141,10 +154,25 @@ static void complete_closers(struct open_prefix *prefix)
     }
 }
 
+/* Appends that have found the directory deleted come first, then the closes that wait for them,
+ * then what has come since. */
+static void requeue_appends(struct open_prefix *prefix)
+{
+    if (prefix->again.first == NULL)
+        return;
+    prefix->buckets_if_new = prefix->manifest.buckets;
+    for (struct job *job = prefix->closers.first; job != NULL; job = job->route.next)
+        set_close_error(prefix, job);
+    job_list_move(&prefix->closers, &prefix->again);
+    job_list_move(&prefix->parked, &prefix->again);
+    job_list_move(&prefix->again, &prefix->parked);
+}
+
 /* All files are closed. The newest generation stays for what is parked. */
 static void end_close(struct open_prefix *prefix)
 {
     struct open_prefix *newest = prefix;
+    requeue_appends(prefix);
     complete_closers(prefix);
     while (newest->newer != NULL)
         newest = newest->newer;
@@ -161,12 +189,14 @@ static void end_close(struct open_prefix *prefix)
 static void end_sealing(struct open_prefix *prefix)
 {
     prefix->state = PREFIX_SEALED;
+    requeue_appends(prefix);
     if (prefix->parked.first != NULL) {
         struct open_prefix *newer = prefix_table_add_generation(&prefix->router->prefixes, prefix);
         while (newer == NULL && prefix->parked.first != NULL)
             router_complete_later(prefix->router, unpark(prefix), -ENOMEM);
         if (newer != NULL) {
             job_list_move(&prefix->parked, &newer->parked);
+            newer->buckets_if_new = prefix->buckets_if_new;
             prefix_states_serve(newer);
         }
     }

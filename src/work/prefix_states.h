@@ -15,4 +15,8 @@ void prefix_states_serve(struct open_prefix *prefix);
 /* One less is in flight: what has waited for that goes on. */
 void prefix_states_job_finished(struct open_prefix *prefix);
 
+/* An append has found the directory deleted, and waits in `again`. The prefix is closed, so that
+ * nothing goes on in deleted files, and opened again for it. */
+void prefix_states_reopen(struct open_prefix *prefix);
+
 #endif

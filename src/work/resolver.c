@@ -23,8 +23,10 @@ static bool finish_step(struct resolver *resolver, struct job *job, int error)
 
 bool resolver_begin(struct resolver *resolver, struct job *job)
 {
-    const struct manifest if_new = {.buckets = resolver->buckets_if_new, .hash = MANIFEST_XXH3};
     struct open_prefix *prefix = job->route.prefix;
+    const struct manifest if_new = {
+        .buckets = prefix->buckets_if_new != 0 ? prefix->buckets_if_new : resolver->buckets_if_new,
+        .hash = MANIFEST_XXH3};
     int error;
     prefix->missing = 0;
     job->bucket = PREFIX_DIRECTORY;

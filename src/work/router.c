@@ -5,6 +5,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/error.h"
+#include "work/file_cache.h"
 #include "work/prefix_states.h"
 #include "work/router_state.h"
 
@@ -44,6 +46,16 @@ static void deliver(struct router *router, struct job *job)
     job->done(job);
 }
 
+/* No bucket was tried. */
+static void start_anew(struct job *job)
+{
+    job->error = 0;
+    job->more = false;
+    job->route.prefix = NULL;
+    job->has_bucket = false;
+    job->bucket = PREFIX_DIRECTORY;
+}
+
 /* A job of the prefix is finished for good. */
 static void release_job(struct open_prefix *prefix, const struct job *job)
 {
@@ -53,6 +65,25 @@ static void release_job(struct open_prefix *prefix, const struct job *job)
     prefix_states_job_finished(prefix);
 }
 
+/* The directory of its prefix was deleted. It is made anew for an append, once. True: the append
+ * waits for that. */
+static bool append_again(struct open_prefix *prefix, struct job *job)
+{
+    struct router *router = prefix->router;
+    if (job->route.again || router->parked >= router->max_parked) {
+        job->error = job->route.again ? STORE_FILES_MISSING : JOB_TOO_MANY_IN_FLIGHT;
+        return false;
+    }
+    job->route.again = true;
+    job->sync = job->route.to_sync;
+    prefix_states_reopen(prefix);
+    release_job(prefix, job);
+    start_anew(job);
+    router->parked++;
+    job_list_add(&prefix->again, job);
+    return true;
+}
+
 static void job_completed(struct job *job)
 {
     struct open_prefix *prefix = job->route.prefix;
@@ -60,6 +91,8 @@ static void job_completed(struct job *job)
         job->done(job);
         return;
     }
+    if (job->error == FILE_CACHE_DELETED && append_again(prefix, job))
+        return;
     release_job(prefix, job);
     deliver(prefix->router, job);
 }
@@ -85,11 +118,9 @@ void router_dispatch(struct open_prefix *prefix, struct job *job)
 
 void router_submit(struct router *router, const char *name, struct job *job)
 {
-    job->error = 0;
-    job->more = false;
-    job->route.prefix = NULL;
-    job->has_bucket = false;
-    job->bucket = PREFIX_DIRECTORY;
+    start_anew(job);
+    job->route.again = false;
+    job->route.to_sync = job->sync;
     router->in_flight++;
     struct open_prefix *prefix = prefix_table_get(&router->prefixes, router, name);
     if (prefix == NULL) {

@@ -82,11 +82,6 @@ static int resolve_existing(struct one_bucket *fixture)
     return prefix_resolve(fixture->root, "p", 4, false, &buckets);
 }
 
-static int complete(struct one_bucket *fixture)
-{
-    return complete_prefix(fixture->root, "p", 4);
-}
-
 /* `meant` is not passed on: the call says with it what the store wants to know. The
  * `nth` of the calls fails. */
 static const struct {
@@ -115,7 +110,7 @@ static const struct {
     {resolve_existing, &fail_fstat64, 1, ENOENT, STORE_NO_PREFIX}, /* it has just been deleted */
     {resolve_existing, &fail_fstat64, 2, 0, 0},                    /* of MANIFEST */
     {resolve_existing, &fail_pread64, 1, 0, 0},
-    {complete, &fail_fstat64, 1, ENOENT, 0}, /* it has just been deleted, so it is made */
+    {resolve, &fail_fstat64, 1, ENOENT, 0}, /* it has just been deleted, so it is made */
 };
 
 static void errors_of_the_kernel_are_passed_on(void **state)

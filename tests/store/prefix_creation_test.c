@@ -68,30 +68,6 @@ static void creation_cut_short_is_completed(void **state)
     assert_string_equal(manifest_text(fixture), "rochefort 1\nbuckets 5\nhash xxh3\n");
 }
 
-static void prefix_can_be_completed_later(void **state)
-{
-    struct fixture *fixture = *state;
-    make_prefix(fixture);
-    make_file(fixture, "p/append.0.raw");
-    assert_int_equal(complete_prefix(fixture->root, "p", 4),
-                     STORE_FILES_MISSING); /* the last was lost */
-    assert_int_equal(count_entries(fixture), 1);
-    assert_int_equal(unlink(in(fixture, "p/append.0.raw")), 0);
-    make_file(fixture, "p/append.3.raw");
-    make_file(fixture, "p/append.2.raw");
-    for (int round = 0; round < 2; round++) {
-        assert_int_equal(complete_prefix(fixture->root, "p", 4), 0);
-        assert_int_equal(count_entries(fixture), 4);
-    }
-    assert_true(exists(fixture, "p/append.0.raw"));
-    assert_true(exists(fixture, "p/append.1.raw"));
-    assert_int_equal(unlink(in(fixture, "p/append.2.raw")), 0);
-    assert_int_equal(complete_prefix(fixture->root, "p", 4), STORE_FILES_MISSING); /* lost */
-    assert_int_equal(count_entries(fixture), 3);
-    make_file(fixture, "file");
-    assert_int_equal(complete_prefix(fixture->root, "file", 4), -ENOTDIR);
-}
-
 static void remove_files(const struct fixture *fixture, unsigned buckets)
 {
     for (unsigned i = 0; i < buckets; i++) {
@@ -130,7 +106,6 @@ static void records_without_a_manifest_are_refused(void **state)
     for (int create = 0; create < 2; create++)
         assert_int_equal(prefix_resolve(fixture->root, "p", 9, create, &buckets),
                          STORE_NO_MANIFEST);
-    assert_int_equal(complete_prefix(fixture->root, "p", 1), STORE_NO_MANIFEST);
     make_file(fixture, "p/append.1.raw");
     assert_int_equal(prefix_resolve(fixture->root, "p", 9, true, &buckets), STORE_NO_MANIFEST);
     assert_string_equal(manifest_text(fixture), "");
@@ -184,72 +159,6 @@ static void taking_over_can_be_cut_short(void **state)
     assert_string_equal(manifest_text(fixture), "rochefort 1\nbuckets 1\nhash xxh3\n");
 }
 
-/* Another directory has taken the place of the open one. */
-static void directory_that_says_otherwise_is_not_completed(void **state)
-{
-    struct fixture *fixture = *state;
-    unsigned buckets;
-    assert_int_equal(prefix_resolve(fixture->root, "p", 4, true, &buckets), 0);
-    assert_int_equal(complete_prefix(fixture->root, "p", 4), 0);
-    assert_int_equal(complete_prefix(fixture->root, "p", 3), STORE_FILES_MISSING);
-    write_file(fixture, "p/MANIFEST", "rochefort 1\nbuckets 4\nhash fnv1a\n");
-    assert_int_equal(complete_prefix(fixture->root, "p", 4), STORE_FILES_MISSING);
-    assert_int_equal(count_entries(fixture), 4);
-}
-
-static void deleted_prefix_is_made_anew(void **state)
-{
-    struct fixture *fixture = *state;
-    for (int directory = 0; directory < 2; directory++) { /* all of it, or only the files */
-        unsigned buckets;
-        assert_int_equal(complete_prefix(fixture->root, "p", 4), 0);
-        assert_int_equal(count_entries(fixture), 4);
-        assert_int_equal(prefix_resolve(fixture->root, "p", 9, false, &buckets), 0);
-        assert_int_equal(buckets, 4);
-        assert_int_equal(temporary_empty(in(fixture, "p")), 0);
-        if (directory == 0)
-            make_prefix(fixture);
-    }
-}
-
-#define THREADS 4
-#define BUCKETS 200
-
-static void *complete(void *root)
-{
-    return (void *)(intptr_t)complete_prefix(root, "p", BUCKETS);
-}
-
-static void complete_by_several_threads(struct fixture *fixture)
-{
-    pthread_t threads[THREADS];
-    for (int i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, complete, fixture->root), 0);
-    for (int i = 0; i < THREADS; i++) {
-        void *error;
-        assert_int_equal(pthread_join(threads[i], &error), 0);
-        assert_null(error);
-    }
-    assert_int_equal(count_entries(fixture), BUCKETS);
-    unsigned buckets;
-    assert_int_equal(prefix_resolve(fixture->root, "p", 1, false, &buckets), 0);
-    assert_int_equal(buckets, BUCKETS);
-}
-
-static void several_threads_may_complete_a_prefix(void **state)
-{
-    struct fixture *fixture = *state;
-    char last[BUCKET_FILE_NAME_BYTES + 2];
-    (void)snprintf(last, sizeof(last), "p/append.%d.raw", BUCKETS - 1);
-    make_prefix(fixture);
-    make_file(fixture, last);
-    complete_by_several_threads(fixture);
-    for (int round = 0; round < 4; round++) { /* or make a deleted one anew */
-        assert_int_equal(temporary_empty(in(fixture, "p")), 0);
-        complete_by_several_threads(fixture);
-    }
-}
-
 static void reading_never_creates(void **state)
 {
     struct fixture *fixture = *state;
@@ -270,14 +179,10 @@ int main(void)
         PREFIX_TEST(creation_makes_every_file),
         PREFIX_TEST(creation_makes_the_highest_file_first_and_the_manifest_last),
         PREFIX_TEST(creation_cut_short_is_completed),
-        PREFIX_TEST(prefix_can_be_completed_later),
         PREFIX_TEST(manifest_is_written_once_all_files_are_there),
         PREFIX_TEST(records_without_a_manifest_are_refused),
         PREFIX_TEST(prefix_of_an_earlier_server_gets_its_manifest),
         PREFIX_TEST(taking_over_can_be_cut_short),
-        PREFIX_TEST(directory_that_says_otherwise_is_not_completed),
-        PREFIX_TEST(deleted_prefix_is_made_anew),
-        PREFIX_TEST(several_threads_may_complete_a_prefix),
         PREFIX_TEST(reading_never_creates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,18 +177,6 @@ static void finding_a_prefix_of_an_earlier_server(void **state)
                                     .ignored = "openat close fstat statx pwrite renameat"});
 }
 
-static int complete(struct one_bucket *fixture, unsigned round)
-{
-    return complete_prefix(fixture->root, name_of(round), BUCKETS);
-}
-
-static void making_a_deleted_prefix_anew(void **state)
-{
-    every_call_fails_once(*state, &(struct operation){.run = complete,
-                                                      .told = TOLD_BY_CREATION " mkdirat",
-                                                      .ignored = "close"});
-}
-
 /* Only the last file is there. */
 static void begin_prefix(struct one_bucket *fixture, unsigned round)
 {
@@ -202,7 +190,7 @@ static void completing_a_prefix(void **state)
 {
     every_call_fails_once(
         *state, &(struct operation){.prepare = begin_prefix,
-                                    .run = complete,
+                                    .run = resolve_new,
                                     .told = "calloc openat fdopendir readdir fgetxattr fstat "
                                             "fstatat close pwrite renameat",
                                     .ignored = "close"});
@@ -226,23 +214,6 @@ static void failed_manifest_leaves_nothing_behind(void **state)
     }
 }
 
-static int lock_error;
-int __real_pthread_mutex_lock(pthread_mutex_t *lock);
-int __wrap_pthread_mutex_lock(pthread_mutex_t *lock);
-int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
-{
-    return lock_error != 0 ? lock_error : __real_pthread_mutex_lock(lock);
-}
-
-static void lock_of_completion(void **state)
-{
-    struct one_bucket *fixture = *state;
-    lock_error = EDEADLK;
-    assert_int_equal(complete(fixture, 1), -EDEADLK);
-    lock_error = 0;
-    assert_int_equal(complete(fixture, 1), 0);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, one_bucket_set_up, one_bucket_tear_down)
 
 int main(void)
@@ -255,10 +226,8 @@ int main(void)
         TEST(filling_an_emptied_prefix),
         TEST(finding_a_prefix),
         TEST(finding_a_prefix_of_an_earlier_server),
-        TEST(making_a_deleted_prefix_anew),
         TEST(completing_a_prefix),
         TEST(failed_manifest_leaves_nothing_behind),
-        TEST(lock_of_completion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,10 +22,4 @@ static inline int prefix_resolve(const struct root *root, const char *name, unsi
     return error;
 }
 
-static inline int complete_prefix(const struct root *root, const char *name, unsigned buckets)
-{
-    const struct manifest manifest = {.buckets = buckets, .hash = MANIFEST_XXH3};
-    return prefix_complete(root, name, &manifest);
-}
-
 #endif

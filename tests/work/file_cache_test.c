@@ -89,16 +89,77 @@ static void file_that_changed_while_it_was_suspended(void **state)
     assert_int_equal(append(fixture, 3), 0);
 }
 
-static void deleted_prefix_is_made_anew(void **state)
+static void make_file(struct fixture *fixture, const char *name, const char *text)
+{
+    int fd = open(temporary_path(fixture->directory, name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(close(fd), 0);
+}
+
+/* What an append finds when its file is not there: whether all of the prefix was deleted, so that
+ * it may be made anew, or its records may be somewhere. */
+static void deleted_prefix_is_told_from_a_lost_file(void **state)
 {
     struct fixture *fixture = *state;
-    fixture->cache.limit = 1;
-    assert_int_equal(append(fixture, 0), 0);
+    static const struct {
+        const char *files, *manifest; /* of 8; NULL: none */
+        int error;
+    } rows[] = {
+        {NULL, NULL, FILE_CACHE_DELETED}, /* not even the directory */
+        {"", NULL, FILE_CACHE_DELETED},
+        {"", "rochefort 1\nbuckets 8\nhash xxh3\n", FILE_CACHE_DELETED},
+        {"7", NULL, FILE_CACHE_DELETED}, /* a creation of it that was cut short */
+        {"567", NULL, FILE_CACHE_DELETED},
+        {"0", NULL, STORE_FILES_MISSING},
+        {"023456", NULL, STORE_FILES_MISSING},
+        {"7", "rochefort 1\nbuckets 8\nhash xxh3\n", STORE_FILES_MISSING},
+        {"0234567", "rochefort 1\nbuckets 8\nhash xxh3\n", STORE_FILES_MISSING},
+        {"0", "rochefort 1\nbuckets 1\nhash xxh3\n", STORE_FILES_MISSING}, /* another one */
+        {"", "rochefort 1\nbuckets 9\nhash xxh3\n", STORE_FILES_MISSING},
+        {"", "garbage", STORE_MANIFEST_INVALID},
+    };
     assert_int_equal(append(fixture, 1), 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char file[64];
+        (void)file_cache_close(&fixture->cache, &fixture->slots[1]);
+        (void)temporary_empty(temporary_path(fixture->directory, "p"));
+        if (rows[i].files != NULL)
+            assert_int_equal(mkdir(temporary_path(fixture->directory, "p"), 0700), 0);
+        for (const char *at = rows[i].files; at != NULL && *at != '\0'; at++) {
+            (void)snprintf(file, sizeof(file), "p/append.%c.raw", *at);
+            make_file(fixture, file, "");
+        }
+        if (rows[i].manifest != NULL)
+            make_file(fixture, "p/MANIFEST", rows[i].manifest);
+        int error = append(fixture, 1);
+        if (error != rows[i].error)
+            fail_msg("row %zu: %d, not %d", i, error, rows[i].error);
+        assert_null(fixture->slots[1].bucket);
+        assert_int_equal(access(path_of(fixture, 1), F_OK), -1); /* nothing is made here */
+    }
     assert_int_equal(temporary_empty(temporary_path(fixture->directory, "p")), 0);
-    assert_int_equal(append(fixture, 0), 0);
-    assert_int_equal(fixture->batch.records[0].offset, 0);
-    assert_int_equal(access(path_of(fixture, BUCKETS - 1), F_OK), 0);
+    make_file(fixture, "p", "");
+    assert_int_equal(append(fixture, 1), -ENOTDIR);
+}
+
+/* The calls that look for the others fail once each. */
+static void looking_for_a_deleted_prefix_fails(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(append(fixture, 1), 0);
+    (void)file_cache_close(&fixture->cache, &fixture->slots[1]);
+    assert_int_equal(unlink(path_of(fixture, 1)), 0);
+    for (int nth = 1;; nth++) {
+        failing_arm(&fail_openat64, nth, EIO);
+        int error = append(fixture, 1);
+        bool failed = failing_disarm(&fail_openat64);
+        assert_int_equal(error, failed ? -EIO : STORE_FILES_MISSING);
+        if (!failed) {
+            assert_true(nth > 4); /* directory, file, directory, MANIFEST... */
+            break;
+        }
+    }
 }
 
 /* Any other error of opening it again is told, and passes. */
@@ -193,7 +254,8 @@ int main(void)
         SLOTS_TEST(file_open_for_reading_is_opened_for_appending),
         SLOTS_TEST(suspended_file_is_taken_up_where_it_was),
         SLOTS_TEST(file_that_changed_while_it_was_suspended),
-        SLOTS_TEST(deleted_prefix_is_made_anew),
+        SLOTS_TEST(deleted_prefix_is_told_from_a_lost_file),
+        SLOTS_TEST(looking_for_a_deleted_prefix_fails),
         SLOTS_TEST(suspended_file_that_cannot_be_opened),
         SLOTS_TEST(what_was_found_is_told),
         SLOTS_TEST(end_that_was_not_reached_is_told),

@@ -102,16 +102,27 @@ static inline int tear_down(void **state)
 }
 
 /* An iteration of the loop, as the server's. */
-static inline void turn(struct fixture *fixture)
+static inline void turn_and(struct fixture *fixture, bool may_sleep)
 {
     struct epoll_event event;
     pool_wake(fixture->pool);
-    bool may_sleep = router_may_sleep(fixture->router) && pool_may_sleep(fixture->pool);
+    may_sleep = may_sleep && router_may_sleep(fixture->router) && pool_may_sleep(fixture->pool);
     int events = epoll_wait(fixture->epoll_fd, &event, 1, may_sleep ? LOST_MS : 0);
     pool_awake(fixture->pool);
     assert_true(!may_sleep || events != 0);
     pool_collect(fixture->pool);
     router_deliver(fixture->router);
+}
+
+static inline void turn(struct fixture *fixture)
+{
+    turn_and(fixture, true);
+}
+
+/* For a test that waits for something else than a job. */
+static inline void turn_without_sleep(struct fixture *fixture)
+{
+    turn_and(fixture, false);
 }
 
 static inline void on_done(struct job *job)
