@@ -72,15 +72,11 @@ static void begin(struct fixture *fixture, unsigned buckets)
     assert_int_equal(sem_init(&release, 0, 0), 0);
 }
 
-/* The worker is making the file of that number from now on. */
-static void hold_at(struct fixture *fixture, unsigned file)
+/* Until the worker is at the file that is held. */
+static void await_held(struct fixture *fixture)
 {
-    assert_true(made < file);
-    held_at = file;
-    while (sem_trywait(&entered) != 0) {
-        pool_wake(fixture->pool);
-        assert_true(made <= file);
-    }
+    while (sem_trywait(&entered) != 0)
+        turn_without_sleep(fixture);
 }
 
 static void append_to_another_prefix_waits_for_one_step(void **state)
@@ -89,15 +85,16 @@ static void append_to_another_prefix_waits_for_one_step(void **state)
     begin(fixture, BUCKETS);
     assert_int_equal(finish_and_free(fixture, append(fixture, "open", 0, "x")), 0);
     made = 0;
+    held_at = 30;
     struct request *creating = append(fixture, "new", 0, "x");
     for (unsigned file = 30; file < BUCKETS; file += 3 * STEP) {
-        hold_at(fixture, file);
+        await_held(fixture);
         struct request *other = append(fixture, "open", file, "x");
+        held_at = file + 3 * STEP;
         assert_int_equal(sem_post(&release), 0);
         assert_int_equal(finish_and_free(fixture, other), 0);
         assert_true(made_by_then <= file + STEP);
         assert_int_equal(creating->answers, 0);
-        held_at = 0;
     }
     assert_int_equal(finish_and_free(fixture, creating), 0);
     assert_int_equal(made, BUCKETS);
@@ -111,8 +108,9 @@ static void two_new_prefixes_take_turns(void **state)
     const unsigned buckets = 200;
     begin(fixture, buckets);
     made = 0;
+    held_at = 1;
     struct request *first = append(fixture, "first", 0, "x");
-    hold_at(fixture, 1);
+    await_held(fixture);
     struct request *second = append(fixture, "second", 0, "x");
     assert_int_equal(sem_post(&release), 0);
     assert_int_equal(finish_and_free(fixture, first), 0);
@@ -154,8 +152,9 @@ static void requests_that_wait_for_the_creation_keep_their_order(void **state)
     struct fixture *fixture = *state;
     begin(fixture, BUCKETS);
     made = 0;
+    held_at = STEP + 1;
     struct request *first = append(fixture, "p", 7, "x");
-    hold_at(fixture, STEP + 1);
+    await_held(fixture);
     struct request *second = append(fixture, "p", 7, "x"), *closing = close_prefix(fixture, "p"),
                    *third = append(fixture, "p", 7, "x");
     assert_int_equal(sem_post(&release), 0);
