@@ -23,7 +23,7 @@
 #define DELAY 25
 static atomic_long delay = DELAY;
 static pthread_t callers[CALLS_MAX];
-static atomic_uint calls;
+static atomic_uint slots, calls; /* taken in `callers`; filled */
 static atomic_bool held; /* a caller waits for its `go_on` */
 static sem_t go_on;
 void mi_collect(bool force);
@@ -46,9 +46,10 @@ void mi_collect(bool force)
 {
     assert_true(force);
     assert_int_equal(delay, 0);
-    unsigned call = atomic_fetch_add(&calls, 1);
+    unsigned call = atomic_fetch_add(&slots, 1);
     assert_true(call < CALLS_MAX);
     callers[call] = pthread_self();
+    atomic_fetch_add(&calls, 1);
     if (atomic_load(&held))
         while (sem_wait(&go_on) != 0)
             ;
@@ -73,7 +74,7 @@ static void trim(struct fixture *fixture)
 
 static int set_up_trim(void **state)
 {
-    calls = 0;
+    slots = calls = 0;
     held = false;
     return set_up(state) != 0 || sem_init(&go_on, 0, 0) != 0;
 }
