@@ -24,7 +24,7 @@
 static atomic_long delay = DELAY;
 static pthread_t callers[CALLS_MAX];
 static atomic_uint slots, calls; /* taken in `callers`; filled */
-static atomic_bool held; /* a caller waits for its `go_on` */
+static atomic_bool held;         /* a caller waits for its `go_on` */
 static sem_t go_on;
 void mi_collect(bool force);
 long mi_option_get(int option);
