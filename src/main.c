@@ -94,6 +94,7 @@ static int serve(const struct options *options, void (*hangup)(int))
         .max_in_flight = (unsigned)options->max_in_flight,
         .max_open_prefixes = (unsigned)options->max_open_prefixes,
         .max_value_bytes = (uint64_t)options->max_value_bytes,
+        .max_batch_bytes = (uint64_t)options->max_batch_bytes,
         .max_buffered_bytes = (uint64_t)options->max_buffered_bytes,
         .timeouts = {.idle_s = (unsigned)options->idle_seconds,
                      .head_s = (unsigned)options->head_seconds,

@@ -54,6 +54,8 @@ static const struct flag {
      POOL_WORKERS_MAX},
     {"max-value", "BYTES", "64MiB", "largest value", BYTES,
      offsetof(struct options, max_value_bytes), 1, RECORD_VALUE_BYTES_MAX},
+    {"max-batch", "BYTES", "64MiB", "largest body of an appendMulti", BYTES,
+     offsetof(struct options, max_batch_bytes), 1, RECORD_VALUE_BYTES_MAX},
     {"max-connections", "N", "4096", "open connections; more wait in the kernel's backlog", NUMBER,
      offsetof(struct options, max_connections), 1, 1000000},
     {"max-in-flight", "N", "4096", "requests at a time on one disk thread; more get 503", NUMBER,

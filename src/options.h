@@ -11,7 +11,8 @@
 
 struct options {
     const char *bind, *root, *allow_origin, *allow_host, *cache_control;
-    int64_t buckets, workers, max_value_bytes, max_connections, max_in_flight, log_slower_ms;
+    int64_t buckets, workers, max_value_bytes, max_batch_bytes, max_connections, max_in_flight,
+        log_slower_ms;
     int64_t max_open_prefixes, max_prefixes;
     int64_t file_mode; /* bits of chmod(2) */
     int64_t sync_threads;

@@ -1,5 +1,6 @@
 # One file a topic: each starts servers of its own and uses them over raw sockets, or with curl.
 server_test(http/protocol_test.py curl)
+server_test(http/append_multi_test.py curl)
 server_test(http/large_values_test.py curl)
 server_test(http/pipelining_test.py)
 server_test(http/framing_test.py)

@@ -5,10 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/decimal.h"
-#include "http/endpoints.h"
+#include "http/append_request.h"
 #include "http/json.h"
 #include "http/response.h"
 #include "http/service.h"
@@ -88,34 +87,19 @@ static void append_done(struct job *job)
     send_offset(exchange, member);
 }
 
-/* What `curl -F` sends: the value with lines around it, which would be stored too. */
-static bool is_form(const struct exchange *exchange)
-{
-    static const char form[] = "multipart/form-data";
-    const char *type =
-        evhttp_find_header(evhttp_request_get_input_headers(exchange->request), "Content-Type");
-    return type != NULL && strncasecmp(type, form, strlen(form)) == 0;
-}
-
 void append_handle(struct exchange *exchange)
 {
     struct evbuffer *value = evhttp_request_get_input_buffer(exchange->request);
     size_t bytes = evbuffer_get_length(value);
     uint64_t max = exchange->service->value_bytes_max;
-    if (!exchange->query.has_id) {
-        response_text(exchange, 400, ENDPOINTS_ID_MISSING);
-    } else if (is_form(exchange)) {
-        response_text(exchange, 415,
-                      "a form would be stored with its boundaries; send the value "
-                      "itself, as with --data-binary @FILE");
-    } else if (bytes == 0) {
+    if (!append_request_begin(exchange))
+        return;
+    if (bytes == 0) {
         response_text(exchange, 400, "the value is empty");
     } else if (bytes > max) {
         response_text(exchange, 413, "the value has %zu bytes, the limit is %" PRIu64, bytes, max);
     } else {
         exchange->job.kind = JOB_APPEND;
-        exchange->job.value = value;
-        exchange->job.sync = exchange->query.sync;
         exchange->job.done = append_done;
         router_submit(exchange->service->router, exchange->query.prefix, &exchange->job);
     }

@@ -19,10 +19,16 @@ static const struct endpoint {
     void (*handle)(struct exchange *exchange);
 } endpoints[] = {
     {"/append", EVHTTP_REQ_POST, "POST", append_handle},
+    {"/appendMulti", EVHTTP_REQ_POST, "POST", append_multi_handle},
     {"/get", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", get_handle},
     {"/getMulti", EVHTTP_REQ_POST, "POST", get_multi_handle},
     {"/close", EVHTTP_REQ_GET | EVHTTP_REQ_POST, "GET, POST", close_handle},
 };
+
+static bool endpoint_appends(const struct endpoint *endpoint)
+{
+    return endpoint->handle == append_handle || endpoint->handle == append_multi_handle;
+}
 
 static const struct endpoint *find_endpoint(const char *path, size_t bytes,
                                             int (*compare)(const char *, const char *, size_t))
@@ -53,8 +59,9 @@ static void no_such_path(struct exchange *exchange, const char *path, size_t byt
         response_text(exchange, 404, "no such path: %.*s; use %s", shown, path, similar->path);
     else
         response_text(exchange, 404,
-                      "no such path: %.*s; there are /append, /get, /getMulti and /close", shown,
-                      path);
+                      "no such path: %.*s; there are /append, /appendMulti, /get, /getMulti and "
+                      "/close",
+                      shown, path);
 }
 
 /* False if the request was refused because of where it comes from. */
@@ -109,7 +116,7 @@ void endpoints_dispatch(struct exchange *exchange)
     }
     if ((endpoint->methods & (int)method) == 0) {
         response_not_allowed(exchange, endpoint->path, endpoint->allow,
-                             method == EVHTTP_REQ_PUT && endpoint->handle == append_handle
+                             method == EVHTTP_REQ_PUT && endpoint_appends(endpoint)
                                  ? PUT_HINT
                                  : "use one of these methods");
         return;

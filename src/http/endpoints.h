@@ -11,8 +11,7 @@
 
 #include "http/exchange.h"
 
-/* getMulti takes at most 1,048,576 offsets. */
-#define GET_MULTI_BODY_BYTES_MAX (8 * 1024 * 1024)
+#define GET_MULTI_BODY_BYTES_MAX (JOB_OFFSETS_MAX * JOB_OFFSET_BYTES)
 
 /* For a client that has put it into the body, or nowhere. */
 #define ENDPOINTS_ID_MISSING "id missing or empty; give it in the query: ?id=X"
@@ -21,6 +20,7 @@
 void endpoints_dispatch(struct exchange *exchange);
 
 void append_handle(struct exchange *exchange);
+void append_multi_handle(struct exchange *exchange);
 void get_handle(struct exchange *exchange);
 void get_multi_handle(struct exchange *exchange);
 void close_handle(struct exchange *exchange);

@@ -94,7 +94,7 @@ int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTE
         status = 500; /* whatever it was: the files are closed, and a second try would hide it */
     /* the record was taken out again; the status is that of what happened */
     const char *what = "";
-    if (job->has_bucket && (job->kind == JOB_APPEND || of_close) && job->sync)
+    if (job->has_bucket && (job_appends(job) || of_close) && job->sync)
         what = "could not be synced: ";
     else if (of_close)
         what = "could not be closed: ";
@@ -105,7 +105,11 @@ int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTE
     else if (job->error == STORE_SAME_DIRECTORY && !job->has_bucket && job->small[0] != '\0')
         (void)snprintf(out, bytes, "its directory is open as that of storagePrefix %s: %s",
                        (const char *)job->small, paths.prefix);
-    else if (!job->has_bucket || job->kind == JOB_APPEND || of_close)
+    else if (job->error == STORE_OTHER_END)
+        (void)snprintf(out, bytes, "the end is %" PRIu64 ", not %" PRIu64 ": %s%s",
+                       (uint64_t)job->offset, (uint64_t)job->expected, paths.file,
+                       job->offset > job->expected ? "; read what is at the offset expected" : "");
+    else if (!job->has_bucket || job_appends(job) || of_close)
         (void)snprintf(out, bytes, "%s%s: %s", what, meaning, paths.file);
     else if (job->error == STORE_EMPTY_RECORD)
         (void)snprintf(out, bytes, "the record at offset %" PRIu64 " is empty: %s",

@@ -9,7 +9,9 @@
 /* A query is part of a head, so nothing in it is longer than that. */
 #define DECODED_BYTES_MAX HEAD_BYTES_MAX
 
-enum parameter { ID, OFFSET, STORAGE_PREFIX, SYNC, PARAMETERS };
+#define WHOLE_NUMBER "a whole number from 0 to 9223372036854775807"
+
+enum parameter { ID, OFFSET, STORAGE_PREFIX, SYNC, EXPECT, PARAMETERS };
 
 static const struct {
     const char *name, *twice, *misspelled;
@@ -19,6 +21,7 @@ static const struct {
     [STORAGE_PREFIX] = {"storagePrefix", "storagePrefix given twice",
                         "the parameter is spelled storagePrefix"},
     [SYNC] = {"sync", "sync given twice", "the parameter is spelled sync"},
+    [EXPECT] = {"expect", "expect given twice", "the parameter is spelled expect"},
 };
 
 struct decoded {
@@ -50,21 +53,17 @@ static const char *decode(const char *at, const char *end, struct decoded *out)
     return NULL;
 }
 
-static const char *take_offset(const struct decoded *value, struct query *query)
+/* Decimal digits, up to INT64_MAX. */
+static bool take_number(const struct decoded *value, int64_t *number)
 {
-    static const char *const bad = "offset must be a whole number from 0 to 9223372036854775807";
-    int64_t offset = 0;
-    if (value->bytes == 0)
-        return bad;
+    *number = 0;
     for (size_t i = 0; i < value->bytes; i++) {
         if (value->text[i] < '0' || value->text[i] > '9' ||
-            __builtin_mul_overflow(offset, 10, &offset) ||
-            __builtin_add_overflow(offset, value->text[i] - '0', &offset))
-            return bad;
+            __builtin_mul_overflow(*number, 10, number) ||
+            __builtin_add_overflow(*number, value->text[i] - '0', number))
+            return false;
     }
-    query->has_offset = true;
-    query->offset = offset;
-    return NULL;
+    return value->bytes > 0;
 }
 
 static const char *take_prefix(const struct decoded *value, struct query *query)
@@ -95,11 +94,15 @@ static const char *take(enum parameter parameter, const struct decoded *value, s
         query->id_hash = id_hash_of(value->text, value->bytes);
         return NULL;
     case OFFSET:
-        return take_offset(value, query);
+        query->has_offset = take_number(value, &query->offset);
+        return query->has_offset ? NULL : "offset must be " WHOLE_NUMBER;
     case STORAGE_PREFIX:
         return take_prefix(value, query);
     case SYNC:
         return take_sync(value, query);
+    case EXPECT:
+        query->expects = take_number(value, &query->expected);
+        return query->expects ? NULL : "expect must be " WHOLE_NUMBER;
     case PARAMETERS:
         break;
     }
@@ -128,9 +131,9 @@ const char *query_parse(const char *text, struct query *query)
 {
     struct decoded decoded;
     bool seen[PARAMETERS] = {false};
-    query->has_id = query->has_offset = query->sync = false;
+    query->has_id = query->has_offset = query->sync = query->expects = false;
     query->id_hash = (struct id_hash){0};
-    query->offset = 0;
+    query->offset = query->expected = 0;
     memcpy(query->prefix, QUERY_DEFAULT_PREFIX, sizeof(QUERY_DEFAULT_PREFIX));
     while (text != NULL && *text != '\0') {
         const char *end = strchrnul(text, '&');

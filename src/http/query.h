@@ -23,6 +23,8 @@ struct query {
     bool has_offset;
     int64_t offset; /* 0 .. INT64_MAX */
     bool sync;
+    bool expects;     /* `expect` was given */
+    int64_t expected; /* 0 .. INT64_MAX */
     char prefix[PREFIX_NAME_BYTES_MAX + 1];
 };
 
@@ -30,7 +32,8 @@ struct query {
  * Parses `text` (NULL: no query). Unknown parameters are ignored. NULL if all is well, otherwise
  * what is wrong, one line for the client: a bad escape, %00, a known parameter given twice or in
  * other letters, an
- * offset that is no number, a prefix that is no valid name, a sync that is neither 0 nor 1.
+ * offset or expect that is no number, a prefix that is no valid name, a sync that is neither 0
+ * nor 1.
  */
 const char *query_parse(const char *text, struct query *query);
 

@@ -17,6 +17,7 @@
 #include "http/http_date.h"
 #include "http/service.h"
 #include "net/connections.h"
+#include "store/error.h"
 #include "work/router.h"
 
 #define TYPE_TEXT "text/plain"
@@ -277,8 +278,10 @@ void response_options(struct exchange *exchange, const char *allow)
 void response_failure(struct exchange *exchange)
 {
     char text[FAILURE_TEXT_BYTES_MAX];
-    int status = failure_describe(exchange, text);
-    response_text(exchange, status, "%s", text);
+    struct response_head head = head_of(exchange, failure_describe(exchange, text), TYPE_TEXT, 0);
+    head.has_tail = exchange->job.error == STORE_OTHER_END;
+    head.tail = (uint64_t)exchange->job.offset;
+    send_line(exchange, &head, text, strlen(text)); /* the newline replaces the NUL */
 }
 
 void response_begin(struct exchange *exchange, const char *type, uint64_t bytes)

@@ -37,6 +37,8 @@ struct response_head {
     const struct response_validators *validators; /* of a value; NULL */
     const char *content_range;                    /* Content-Range; NULL: no such line */
     const char *allow;                            /* Allow; NULL: no such line */
+    bool has_tail;                                /* Rochefort-Tail; false: no such line */
+    uint64_t tail;
     /* Access-Control-Allow-Origin, of at most RESPONSE_ORIGIN_BYTES_MAX bytes; NULL: no such line
      */
     const char *origin;

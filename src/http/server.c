@@ -30,6 +30,8 @@
 #define STOP_DISK_SECONDS 1
 #define LIMIT_TEXT_BYTES 96
 #define EXIT_SIGNALLED_TWICE 3
+/* Of bodies: one for each path that takes one, the last for all others. */
+#define LIMITS 4
 
 struct server {
     struct server_options options;
@@ -43,8 +45,8 @@ struct server {
     struct trim_schedule trim_schedule;
     bool gave_up, root_lost;
     struct framing_rules rules;
-    struct framing_limit limits[3];
-    char limit_texts[3][LIMIT_TEXT_BYTES];
+    struct framing_limit limits[LIMITS];
+    char limit_texts[LIMITS][LIMIT_TEXT_BYTES];
     char *root_json;
 };
 
@@ -205,12 +207,17 @@ static const char *const forwarded[] = {
 /* Bodies that no endpoint takes are read as well, so that the reply can say what is wrong. */
 static void set_limits(struct server *server)
 {
-    const uint64_t value = server->options.max_value_bytes, offsets = GET_MULTI_BODY_BYTES_MAX;
-    server->limits[0] = (struct framing_limit){.path = "/append", .body_bytes_max = value};
-    server->limits[1] = (struct framing_limit){.path = "/getMulti", .body_bytes_max = offsets};
-    server->limits[2] =
-        (struct framing_limit){.path = NULL, .body_bytes_max = value > offsets ? value : offsets};
-    for (size_t i = 0; i < sizeof(server->limits) / sizeof(server->limits[0]); i++) {
+    const struct framing_limit limits[LIMITS - 1] = {
+        {.path = "/append", .body_bytes_max = server->options.max_value_bytes},
+        {.path = "/appendMulti", .body_bytes_max = server->options.max_batch_bytes},
+        {.path = "/getMulti", .body_bytes_max = GET_MULTI_BODY_BYTES_MAX}};
+    struct framing_limit *others = &server->limits[LIMITS - 1];
+    for (size_t i = 0; i < LIMITS - 1; i++) {
+        server->limits[i] = limits[i];
+        if (limits[i].body_bytes_max > others->body_bytes_max)
+            others->body_bytes_max = limits[i].body_bytes_max;
+    }
+    for (size_t i = 0; i < LIMITS; i++) {
         (void)snprintf(server->limit_texts[i], LIMIT_TEXT_BYTES,
                        "the body is too large, the limit is %" PRIu64 " bytes",
                        server->limits[i].body_bytes_max);
@@ -239,7 +246,7 @@ static int make_http(struct server *server)
         return -ENOMEM;
     /* framing.c keeps the limits; this is the last line, and never reached */
     evhttp_set_max_headers_size(server->http, 2 * HEAD_BYTES_MAX);
-    evhttp_set_max_body_size(server->http, (ev_ssize_t)server->limits[2].body_bytes_max);
+    evhttp_set_max_body_size(server->http, (ev_ssize_t)server->limits[LIMITS - 1].body_bytes_max);
     evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
                                                  EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
                                                  EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);

@@ -20,7 +20,7 @@ struct server_options {
     const char *bind;        /* host:port, :port or [v6]:port */
     const struct root *root; /* outlives the server */
     unsigned workers, buckets, max_connections, max_in_flight, max_files, max_open_prefixes;
-    uint64_t max_value_bytes, max_buffered_bytes;
+    uint64_t max_value_bytes, max_batch_bytes, max_buffered_bytes;
     struct timeouts timeouts;
     int64_t log_slower_ms;     /* -1: no request is logged */
     const char *cache_control; /* of values */

@@ -19,6 +19,7 @@ static const struct {
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {408, "Request Timeout"},
+    {412, "Precondition Failed"},
     {413, "Content Too Large"},
     {415, "Unsupported Media Type"},
     {416, "Range Not Satisfiable"},
@@ -43,6 +44,7 @@ static const struct {
     {-ELOOP, 500, "a symbolic link is in the way"},
     {STORE_NOT_FOUND, 404, NULL},
     {STORE_NO_PREFIX, 404, NULL},
+    {STORE_OTHER_END, 412, NULL},
 };
 
 const char *status_reason(int status)

@@ -8,18 +8,27 @@
 #ifndef ROCHEFORT_STORE_BATCH_H
 #define ROCHEFORT_STORE_BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
 #include "store/record.h"
+#include "store/value_list.h"
 
+/* What is appended as a whole or not at all: one record, or those of a list of values. */
 struct batch_record {
-    uint8_t header[RECORD_HEADER_BYTES];
-    size_t first_part; /* index into batch.parts: the header, then the value */
-    uint64_t bytes;    /* header and value */
-    int64_t offset;    /* result: where the record starts, if error is 0 */
-    int error;         /* result: 0 or what bucket_append says */
+    uint8_t header[RECORD_HEADER_BYTES]; /* of a list: of its last record */
+    uint32_t values;                     /* of a list; 0: it is one record */
+    uint64_t time_ns;                    /* of a list */
+    uint64_t *offsets; /* of a list, result: where each record starts, little-endian */
+    size_t first_part; /* index into batch.parts: the header, then the value; or the list */
+    size_t part_count;
+    uint64_t bytes; /* headers and values */
+    bool expects;   /* it is written only if the bucket ends at `expected` when it is its turn */
+    int64_t expected;
+    int64_t offset; /* result: where the (first) record starts, if error is 0 */
+    int error;      /* result: 0 or what bucket_append says */
 };
 
 struct batch {
@@ -43,5 +52,18 @@ void batch_reset(struct batch *batch);
  */
 struct iovec *batch_add(struct batch *batch, uint64_t time_ns, uint32_t value_bytes,
                         size_t value_parts);
+
+/* The same for a list of values that value_list_check has found good, with its `segments` in place
+ * of the value. `offsets` is room for as many as it has values; they are written also if it is not.
+ */
+struct iovec *batch_add_list(struct batch *batch, uint64_t time_ns,
+                             const struct value_list_content *content, uint64_t *offsets,
+                             size_t segments);
+
+/* What was added last is to be written only if the bucket ends at `end` then. */
+void batch_expect(struct batch *batch, int64_t end);
+
+/* How many bytes of it bucket_append has written. */
+uint64_t batch_written_bytes(const struct batch *batch);
 
 #endif

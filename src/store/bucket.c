@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/batch_slice.h"
 #include "store/error.h"
 #include "store/names.h"
 #include "store/parts.h"
@@ -192,20 +193,21 @@ static void fail_records(struct batch *batch, size_t from, int error)
         batch->records[i].error = error;
 }
 
-/* With the last of the records that were just written, if it is time. */
-static void write_checkpoint(struct bucket *bucket, const struct batch *batch, size_t whole)
+/* `written` records are between `begin` and the tail, `last` of the batch with the last of them. */
+static void write_checkpoint(struct bucket *bucket, const struct batch_record *last,
+                             int64_t written, int64_t begin)
 {
-    if (whole == 0)
+    if (last == NULL)
         return;
-    const struct batch_record *last = &batch->records[whole - 1];
-    bucket->since_checkpoint_records += (int64_t)whole;
-    bucket->since_checkpoint_bytes +=
-        last->offset + (int64_t)last->bytes - batch->records[0].offset;
+    bucket->since_checkpoint_records += written;
+    bucket->since_checkpoint_bytes += bucket->tail - begin;
     if (bucket->since_checkpoint_bytes < CHECKPOINT_EVERY_BYTES ||
         bucket->since_checkpoint_records < CHECKPOINT_EVERY_RECORDS)
         return;
     bucket->since_checkpoint_bytes = bucket->since_checkpoint_records = 0;
-    tail_write_checkpoint(bucket->fd, last->offset, last->header);
+    struct record_header header = record_header_fields(last->header);
+    int64_t bytes = RECORD_HEADER_BYTES + (int64_t)header.value_bytes;
+    tail_write_checkpoint(bucket->fd, last->offset + (int64_t)last->bytes - bytes, last->header);
 }
 
 /* Whether the next record may go to the tail. */
@@ -222,6 +224,35 @@ static int check_before_append(const struct bucket *bucket)
     return bytes == bucket->tail ? 0 : STORE_CHANGED;
 }
 
+/* Where each goes, if all before it are written; those that expect another end are left out. */
+static void place_records(const struct bucket *bucket, struct batch *batch)
+{
+    int64_t end = bucket->tail;
+    for (size_t i = 0; i < batch->record_count; i++) {
+        struct batch_record *record = &batch->records[i];
+        record->offset = end;
+        record->error = record->expects && record->expected != end ? STORE_OTHER_END : 0;
+        if (record->error == 0)
+            end += (int64_t)record->bytes;
+    }
+}
+
+/* `*written` counts the bytes that are in the file, also on an error. */
+static int write_records(const struct bucket *bucket, struct batch *batch, uint64_t *written)
+{
+    struct batch_slice slice;
+    int error = 0;
+    batch_slice_begin(&slice, batch);
+    *written = 0;
+    while (error == 0 && batch_slice_next(&slice)) {
+        uint64_t now;
+        error = parts_write(bucket->fd, slice.parts, slice.count, slice.bytes,
+                            bucket->tail + (int64_t)*written, &now);
+        *written += now;
+    }
+    return error;
+}
+
 int bucket_append(struct bucket *bucket, struct batch *batch)
 {
     int error = check_before_append(bucket);
@@ -229,27 +260,30 @@ int bucket_append(struct bucket *bucket, struct batch *batch)
         fail_records(batch, 0, error);
         return error;
     }
-    for (size_t i = 0; i < batch->record_count; i++) {
-        struct batch_record *record = &batch->records[i];
-        batch->parts[record->first_part] = (struct iovec){record->header, RECORD_HEADER_BYTES};
-    }
     uint64_t written;
-    error = parts_write(bucket->fd, batch->parts, batch->part_count, batch->bytes, bucket->tail,
-                        &written);
+    place_records(bucket, batch);
+    error = write_records(bucket, batch, &written);
+    const int64_t begin = bucket->tail, end = begin + (int64_t)written;
+    const struct batch_record *last = NULL;
+    int64_t values = 0;
     size_t whole = 0;
-    for (; whole < batch->record_count && batch->records[whole].bytes <= written; whole++) {
-        struct batch_record *record = &batch->records[whole];
-        record->offset = bucket->tail;
-        record->error = 0;
-        bucket->tail += (int64_t)record->bytes;
-        written -= record->bytes;
+    for (; whole < batch->record_count; whole++) {
+        const struct batch_record *record = &batch->records[whole];
+        if (record->error != 0)
+            continue;
+        if (record->offset + (int64_t)record->bytes > end)
+            break;
+        bucket->tail = record->offset + (int64_t)record->bytes;
+        values += record->values > 0 ? record->values : 1;
+        last = record;
     }
     if (error != 0) {
+        /* what was expected of an end behind the first that failed was not decided rightly */
         fail_records(batch, whole, error);
         if (truncate_to_tail(bucket) != 0)
             bucket->broken = true;
     }
-    write_checkpoint(bucket, batch, whole);
+    write_checkpoint(bucket, last, values, begin);
     return error;
 }
 

@@ -68,9 +68,11 @@ const struct tail *bucket_found(const struct bucket *bucket, int64_t *bytes);
 /*
  * Appends all records of the batch, in order, with as few calls as the kernel allows, and sets
  * `offset` or `error` of each. After a write that failed half-way the file is truncated to its last
- * whole record: the records up to it are in the file, the others are not and have the error. If
- * truncating fails too the bucket takes no more appends (STORE_BROKEN) until it is opened again.
- * 0 if every record was written, otherwise the error of those that were not:
+ * whole record, or before a list of which not all was written: the records up to there are in the
+ * file, the others are not and have the error. If truncating fails too the bucket takes no more
+ * appends (STORE_BROKEN) until it is opened again. A record that expects another end than it finds
+ * when it is its turn has the error STORE_OTHER_END, and `offset` is that end.
+ * 0 if every other record was written, otherwise the error of those that were not:
  *   STORE_NO_FILE    the file was deleted, replaced or moved; nothing was written, so open it anew
  *                    and try again
  *   STORE_CHANGED    its length was changed by others; nothing was written, and so it stays

@@ -33,6 +33,7 @@ static const char *const texts[STORE_ERROR_END - STORE_NOT_FOUND] = {
     "no prefix is made whose name has control characters (U+0080 to U+009F) or is not UTF-8",
     "no more prefixes are made: as many exist as -max-prefixes allows",
     "no more prefixes are made: the file system has too few inodes left",
+    "the file has another end than was expected",
 };
 
 const char *store_error_text(int error)

@@ -39,6 +39,7 @@ enum store_error {
     STORE_NAME_REFUSED,      /* no prefix of that name is made */
     STORE_TOO_MANY_PREFIXES, /* as many exist as may */
     STORE_FEW_INODES,        /* a new prefix would take the last ones */
+    STORE_OTHER_END,         /* the bucket does not end where the append expects it to */
     STORE_ERROR_END          /* their number; no error */
 };
 

@@ -1,5 +1,6 @@
 #include "work/append_batches.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/buffer.h>
 
@@ -66,13 +67,49 @@ void append_batches_add(struct append_batches *batches, struct job *job)
         push_slot(&batches->dirty, slot);
 }
 
-/* How long the records are that are in the file now. */
-static int64_t written_bytes(const struct batch *batch)
+/* Room for the offsets of a list, which is made before the list is written: when that is done
+ * nothing may fail any more. NULL when out of memory. */
+static uint64_t *make_offsets(struct job *job)
 {
-    int64_t bytes = 0;
-    for (size_t i = 0; i < batch->record_count && batch->records[i].error == 0; i++)
-        bytes += (int64_t)batch->records[i].bytes;
-    return bytes;
+    struct evbuffer_iovec room;
+    size_t bytes = (size_t)job->values.found.count * JOB_OFFSET_BYTES;
+    if (job->piece == NULL)
+        job->piece = evbuffer_new();
+    if (job->piece == NULL ||
+        evbuffer_drain(job->piece, evbuffer_get_length(job->piece)) !=
+            0 || /* it is written again */
+        evbuffer_reserve_space(job->piece, (ev_ssize_t)bytes, &room, 1) != 1)
+        return NULL;
+    return room.iov_base;
+}
+
+/* They are in their room. */
+static void commit_offsets(struct job *job, const struct batch_record *record)
+{
+    struct evbuffer_iovec room = {record->offsets, (size_t)record->values * JOB_OFFSET_BYTES};
+    int committed = evbuffer_commit_space(job->piece, &room, 1);
+    assert(committed == 0); /* it is the room that was reserved last */
+    (void)committed;
+}
+
+/* Its value, or its list. 0 or -ENOMEM. */
+static int add_to_batch(struct append_batches *batches, struct job *job)
+{
+    struct batch *batch = &batches->batch;
+    struct iovec *room = NULL;
+    uint64_t *offsets;
+    int parts = evbuffer_peek(job->value, -1, NULL, NULL, 0);
+    if (job->kind == JOB_APPEND)
+        room = batch_add(batch, batches->time_ns, (uint32_t)evbuffer_get_length(job->value),
+                         (size_t)parts);
+    else if ((offsets = make_offsets(job)) != NULL)
+        room = batch_add_list(batch, batches->time_ns, &job->values.found, offsets, (size_t)parts);
+    if (room == NULL)
+        return -ENOMEM;
+    (void)evbuffer_peek(job->value, -1, NULL, room, parts);
+    if (job->expects)
+        batch_expect(batch, job->expected);
+    return 0;
 }
 
 /* Each record has its own result, unless an error is returned: then none is in the file. */
@@ -104,14 +141,9 @@ static int write_jobs(struct append_batches *batches, struct job *jobs, struct j
     struct batch *batch = &batches->batch;
     batch_reset(batch);
     struct job *added = jobs;
-    do {
-        int parts = evbuffer_peek(added->value, -1, NULL, NULL, 0);
-        struct iovec *room = batch_add(batch, batches->time_ns,
-                                       (uint32_t)evbuffer_get_length(added->value), (size_t)parts);
-        added->error = room == NULL ? -ENOMEM : 0;
-        if (room != NULL)
-            (void)evbuffer_peek(added->value, -1, NULL, room, parts);
-    } while ((added = added->route.next) != NULL);
+    do
+        added->error = add_to_batch(batches, added);
+    while ((added = added->route.next) != NULL);
     int error = write_batch(batches, jobs);
     if (error == FILE_CACHE_WAIT)
         return error;
@@ -123,6 +155,8 @@ static int write_jobs(struct append_batches *batches, struct job *jobs, struct j
             continue;
         job->offset = record->offset;
         job->error = error != 0 ? error : record->error;
+        if (job->error == 0 && job->kind == JOB_APPEND_MULTI)
+            commit_offsets(job, record);
         record++;
     }
     return error;
@@ -165,7 +199,7 @@ static struct job **write_unsynced(struct append_batches *batches, struct bucket
     if (error == FILE_CACHE_WAIT)
         return NULL;
     *end = jobs;
-    if (batches->schedule->after_ms > 0 && error == 0 && written_bytes(&batches->batch) > 0)
+    if (batches->schedule->after_ms > 0 && error == 0 && batch_written_bytes(&batches->batch) > 0)
         sync_schedule_add(batches->schedule, slot);
     return new_end;
 }
@@ -202,10 +236,12 @@ static void start_sync(struct append_batches *batches, struct bucket_sync *sync,
     bucket_syncs_start(batches->syncs, sync);
 }
 
-static struct job *fail_jobs(struct job *jobs, int error, bool of_sync)
+/* Those that have not failed before; or whose end was not what they expected, if it lay behind
+ * `tail`: it did so because of the others. */
+static struct job *fail_jobs(struct job *jobs, int64_t tail, int error, bool of_sync)
 {
     for (struct job *job = jobs; job != NULL; job = job->route.next) {
-        if (job->error != 0)
+        if (job->error != 0 && (job->error != STORE_OTHER_END || job->offset <= tail))
             continue;
         job->error = error;
         job->sync = of_sync;
@@ -220,11 +256,11 @@ struct job *append_batches_write_synced(struct append_batches *batches)
     struct job *jobs = remove_from_slot(slot), **end;
     struct bucket_sync *sync = bucket_syncs_new(batches->syncs);
     if (sync == NULL)
-        return fail_jobs(jobs, -ENOMEM, false);
+        return fail_jobs(jobs, 0, -ENOMEM, false);
     int error = write_jobs(batches, jobs, &end);
     if (error == FILE_CACHE_WAIT)
         wait_for_descriptor(batches, slot, jobs);
-    sync->bytes = error == 0 ? written_bytes(&batches->batch) : 0;
+    sync->bytes = error == 0 ? (int64_t)batch_written_bytes(&batches->batch) : 0;
     if (sync->bytes == 0) {
         bucket_syncs_release(batches->syncs, sync);
         return error == FILE_CACHE_WAIT ? NULL : jobs;
@@ -252,8 +288,8 @@ static struct job *write_again(struct bucket_slot *slot, struct job *jobs)
     struct job_list failed = {0}, again = {0};
     for (struct job *job = jobs, *next; job != NULL; job = next) {
         next = job->route.next;
-        job->sync = job->error == 0;
-        job_list_add(job->error == 0 ? &again : &failed, job);
+        job->sync = job->error == 0 || job->error == STORE_OTHER_END; /* of a file that is gone */
+        job_list_add(job->sync ? &again : &failed, job);
     }
     add_first_to_slot(slot, again.first);
     return failed.first;
@@ -266,7 +302,8 @@ static void take_back(struct append_batches *batches, const struct bucket_sync *
     int error = sync->error;
     if (sync->jobs != NULL)
         bucket_rollback(slot->bucket, bucket_tail(slot->bucket) - sync->bytes);
-    (void)fail_jobs(sync->jobs, error, error != STORE_SYNC_REFUSED);
+    if (sync->jobs != NULL)
+        (void)fail_jobs(sync->jobs, bucket_tail(slot->bucket), error, error != STORE_SYNC_REFUSED);
     if (!sync->failed && sync->promised && !slot->closing && !batches->ending) {
         sync_schedule_add(batches->schedule, slot); /* tried again, as there was no sync */
         return;

@@ -16,10 +16,12 @@
 #include <stdint.h>
 
 #include "store/id_hash.h"
+#include "store/value_list.h"
 
 struct evbuffer;
 struct job;
 struct open_prefix;
+struct router;
 
 /* A value up to this long is in the job itself: no allocation, one pread with its header, unless
  * longer ones are usual in its file. */
@@ -31,18 +33,28 @@ struct open_prefix;
 #define JOB_PIECE_BYTES_OVER (4 * 1024 - 64)
 /* At most this much of a reply is in memory at a time. */
 #define JOB_PIECE_BYTES_MAX (JOB_PIECE_BYTES + JOB_PIECE_BYTES_OVER)
-/* One offset in the body of a getMulti. */
+/* One offset in the body of a getMulti, and in the reply of an appendMulti. */
 #define JOB_OFFSET_BYTES 8
+/* Of each of these at most so many. */
+#define JOB_OFFSETS_MAX (1024 * 1024)
 
 /* An error beside those of store/error.h: refused, too many requests are in flight. */
 enum { JOB_TOO_MANY_IN_FLIGHT = -6000 };
 
 enum job_kind {
-    JOB_APPEND,     /* append `value` */
-    JOB_READ,       /* read the value at `offset` */
-    JOB_READ_MULTI, /* read the values at `offsets` */
-    JOB_CLOSE,      /* close all files of the prefix; also internal, see open_prefix.h */
-    JOB_RESOLVE     /* internal: find or create the prefix's directory */
+    JOB_APPEND,       /* append `value` */
+    JOB_CHECK_VALUES, /* look at the list of values in `value`; see router_check_values */
+    JOB_APPEND_MULTI, /* append the list of values in `value`, all or none */
+    JOB_READ,         /* read the value at `offset` */
+    JOB_READ_MULTI,   /* read the values at `offsets` */
+    JOB_CLOSE,        /* close all files of the prefix; also internal, see open_prefix.h */
+    JOB_RESOLVE       /* internal: find or create the prefix's directory */
+};
+
+/* What is known of the list of a JOB_CHECK_VALUES or JOB_APPEND_MULTI. */
+struct job_values {
+    struct value_list_limits limits; /* request */
+    struct value_list_content found; /* result of the first, request of the second */
 };
 
 /* How far a read has come; only reader.c touches it. */
@@ -66,12 +78,13 @@ struct job_route {
     void (*completed)(struct job *job); /* loop thread, when it comes out of the ring */
     struct job *next;                   /* in whatever list it is */
     unsigned worker;
-    bool may_wait;        /* a read: for the disk */
-    bool single_client;   /* see single_client.h */
-    bool create;          /* JOB_RESOLVE: make the prefix if it is missing */
-    bool to_sync;         /* JOB_APPEND: as was asked for */
-    bool again;           /* JOB_APPEND: its prefix was deleted, and is made anew for it */
-    enum job_close close; /* JOB_CLOSE of the router's own */
+    bool may_wait;         /* a read: for the disk */
+    bool single_client;    /* see single_client.h */
+    bool create;           /* JOB_RESOLVE: make the prefix if it is missing */
+    bool to_sync;          /* appends: as was asked for */
+    bool again;            /* appends: its prefix was deleted, and is made anew for it */
+    enum job_close close;  /* JOB_CLOSE of the router's own */
+    struct router *router; /* JOB_CHECK_VALUES: whose it is */
 };
 
 /* A zeroed struct job, but for `small`, is a good one to start from. */
@@ -81,14 +94,19 @@ struct job {
 
     /* request */
     struct id_hash id_hash;   /* picks the bucket */
-    struct evbuffer *value;   /* JOB_APPEND: 1 .. RECORD_VALUE_BYTES_MAX bytes, only read */
+    struct evbuffer *value;   /* JOB_APPEND: 1 .. RECORD_VALUE_BYTES_MAX bytes; or a list of values;
+                               * only read */
     struct evbuffer *offsets; /* JOB_READ_MULTI: little-endian u64 each; drained as they are read */
     bool header_only;         /* JOB_READ: only the length and the time are wanted */
     uint32_t range_first,
         range_bytes; /* JOB_READ: this part of the value, if `range_bytes` is not
                       * 0; `value_bytes` and `time_ns` say which value it must be */
-    bool sync;       /* JOB_APPEND: done when it is on the disk; result: the error is of the sync */
-    int64_t offset;  /* JOB_READ: where; JOB_APPEND: result; JOB_READ_MULTI: the one at hand */
+    bool sync;       /* appends: done when it is on the disk; result: the error is of the sync */
+    bool expects;    /* appends: only if the bucket ends at `expected` then */
+    int64_t expected;
+    int64_t offset; /* JOB_READ: where; JOB_APPEND: result; JOB_READ_MULTI: the one at hand; with
+                     * STORE_OTHER_END: the end that was found */
+    struct job_values values;
 
     /* result */
     int error;       /* 0, -errno, one of store/error.h or JOB_TOO_MANY_IN_FLIGHT */
@@ -100,7 +118,8 @@ struct job {
     uint32_t small_bytes;   /* JOB_READ: bytes in `small`, if `piece` is NULL */
     uint64_t partial_bytes; /* JOB_READ_MULTI with an error: so many bytes at the end of the reply,
                              * of this piece and earlier ones, belong to the value that failed */
-    struct evbuffer *piece; /* reads: made and filled by the worker, sent and freed by the loop */
+    struct evbuffer *piece; /* reads: made and filled by the worker, sent and freed by the loop;
+                             * JOB_APPEND_MULTI: so are the offsets, little-endian u64 each */
 
     struct job_progress progress;
     struct job_route route;
@@ -109,5 +128,17 @@ struct job {
                                      * the name of the other prefix, NUL-terminated; empty if it is
                                      * closed by now */
 };
+
+static inline bool job_appends(const struct job *job)
+{
+    return job->kind == JOB_APPEND || job->kind == JOB_APPEND_MULTI;
+}
+
+/* Whether the prefix is made for it if it is missing. An append that expects to find something is
+ * none that makes it. */
+static inline bool job_creates(const struct job *job)
+{
+    return job_appends(job) && (!job->expects || job->expected == 0);
+}
 
 #endif

@@ -93,12 +93,15 @@ static void fail_parked(struct open_prefix *prefix, bool created, int error)
 {
     const struct job *first;
     while ((first = prefix->parked.first) != NULL && first->kind != JOB_CLOSE &&
-           (first->kind != JOB_APPEND || created)) {
+           (!job_creates(first) || created)) {
         struct job *job = unpark(prefix);
+        bool is_empty = job_appends(job) && error == STORE_NO_PREFIX;
+        if (is_empty)
+            job->offset = 0;                  /* which is not the end that it expects */
         job->bucket = prefix->control.bucket; /* what the error is about */
         if (error == STORE_SAME_DIRECTORY)
             memcpy(job->small, prefix->control.small, PREFIX_NAME_BYTES_MAX + 1);
-        router_complete_later(prefix->router, job, error);
+        router_complete_later(prefix->router, job, is_empty ? STORE_OTHER_END : error);
     }
 }
 
@@ -244,7 +247,7 @@ static void push_control(struct open_prefix *prefix, enum job_kind kind, unsigne
 static void begin_resolve(struct open_prefix *prefix)
 {
     prefix->state = PREFIX_OPENING;
-    prefix->control.route.create = prefix->parked.first->kind == JOB_APPEND;
+    prefix->control.route.create = job_creates(prefix->parked.first);
     push_control(prefix, JOB_RESOLVE,
                  open_prefix_owner(prefix, 0, pool_workers(prefix->router->pool)));
 }

@@ -61,7 +61,7 @@ static void release_job(struct open_prefix *prefix, const struct job *job)
 {
     pool_release(prefix->router->pool, job->route.worker);
     prefix->in_flight--;
-    prefix->appends -= job->kind == JOB_APPEND;
+    prefix->appends -= job_appends(job);
     prefix_states_job_finished(prefix);
 }
 
@@ -111,7 +111,7 @@ void router_dispatch(struct open_prefix *prefix, struct job *job)
     job->route.prefix = prefix;
     job->route.completed = job_completed;
     prefix->in_flight++;
-    prefix->appends += job->kind == JOB_APPEND;
+    prefix->appends += job_appends(job);
     prefix_table_use(&prefix->router->prefixes, prefix);
     pool_push(pool, job);
 }
@@ -138,6 +138,28 @@ void router_submit(struct router *router, const char *name, struct job *job)
         job_list_add(&prefix->parked, job);
     }
     prefix_states_serve(prefix);
+}
+
+static void values_checked(struct job *job)
+{
+    struct router *router = job->route.router;
+    pool_release(router->pool, job->route.worker);
+    deliver(router, job);
+}
+
+void router_check_values(struct router *router, struct job *job)
+{
+    start_anew(job);
+    router->in_flight++;
+    router->next_checker = (router->next_checker + 1) % pool_workers(router->pool);
+    job->kind = JOB_CHECK_VALUES;
+    job->route.worker = router->next_checker;
+    job->route.router = router;
+    job->route.completed = values_checked;
+    if (pool_admit(router->pool, job->route.worker))
+        pool_push(router->pool, job);
+    else
+        router_complete_later(router, job, JOB_TOO_MANY_IN_FLIGHT);
 }
 
 void router_resume(struct router *router, struct job *job)

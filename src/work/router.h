@@ -50,6 +50,13 @@ void router_free(struct router *router);
  */
 void router_submit(struct router *router, const char *name, struct job *job);
 
+/*
+ * Has a worker look at the list of values in `job->value`, before it is submitted as a
+ * JOB_APPEND_MULTI: then `done` will be called, never from inside this call, with `values.found`
+ * set. job->error is 0, JOB_TOO_MANY_IN_FLIGHT or -ENOMEM. No prefix knows of it meanwhile.
+ */
+void router_check_values(struct router *router, struct job *job);
+
 /* After `done` with `more`: asks for the next piece, or says that it is not wanted. */
 void router_resume(struct router *router, struct job *job);
 void router_abandon(struct router *router, struct job *job);

@@ -18,6 +18,7 @@
 #include "work/bucket_syncs.h"
 #include "work/file_cache.h"
 #include "work/job_list.h"
+#include "work/job_values.h"
 #include "work/open_prefix.h"
 #include "work/reader.h"
 #include "work/resolver.h"
@@ -226,7 +227,11 @@ static void handle_job(struct worker *worker, struct job *job, struct reader_quo
         return;
     }
     switch (job->kind) {
+    case JOB_CHECK_VALUES:
+        complete_job(worker, job, job_values_check(job));
+        break;
     case JOB_APPEND:
+    case JOB_APPEND_MULTI:
         append_batches_add(&worker->batches, job);
         break;
     case JOB_READ:

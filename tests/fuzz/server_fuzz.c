@@ -270,6 +270,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
                                            .max_in_flight = 64,
                                            .max_open_prefixes = 64,
                                            .max_value_bytes = REQUESTS_VALUE_BYTES_MAX,
+                                           .max_batch_bytes = REQUESTS_VALUE_BYTES_MAX,
                                            .max_buffered_bytes = 64 << 20,
                                            .log_slower_ms = -1,
                                            .cache_control = "no-cache",

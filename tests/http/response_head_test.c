@@ -88,6 +88,16 @@ static const struct {
       .retry_after_s = 1},
      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n"
      "Date: " DATE "\r\n" NEVER "Retry-After: 1\r\n\r\n"},
+    {{.minor_version = 1,
+      .status = 412,
+      .type = "text/plain",
+      .date = DATE,
+      .cache_control = "no-store",
+      .length = 5,
+      .has_tail = true,
+      .tail = 9223372036854775807},
+     "HTTP/1.1 412 Precondition Failed\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n"
+     "Date: " DATE "\r\n" NEVER "Rochefort-Tail: 9223372036854775807\r\n\r\n"},
     /* a status without a body: neither its length nor its type is told */
     {{.minor_version = 1,
       .status = 204,
@@ -172,7 +182,7 @@ static const struct {
       .keep_alive_s = 75},
      "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 5\r\nDate: " DATE "\r\n" NEVER
      "Vary: Origin\r\nAccess-Control-Allow-Origin: https://app.example\r\n"
-     "Access-Control-Expose-Headers: ETag, Content-Range\r\n"
+     "Access-Control-Expose-Headers: ETag, Content-Range, Rochefort-Tail\r\n"
      "Keep-Alive: timeout=75\r\n\r\n"},
     {{.minor_version = 1,
       .status = 204,
@@ -186,7 +196,7 @@ static const struct {
       .headers = "Content-Type"},
      "HTTP/1.1 204 No Content\r\nDate: " DATE "\r\n" NEVER "Allow: GET, OPTIONS\r\n"
      "Vary: Origin\r\nAccess-Control-Allow-Origin: https://app.example\r\n"
-     "Access-Control-Expose-Headers: ETag, Content-Range\r\n"
+     "Access-Control-Expose-Headers: ETag, Content-Range, Rochefort-Tail\r\n"
      "Access-Control-Allow-Methods: GET, OPTIONS\r\n"
      "Access-Control-Allow-Headers: Content-Type\r\n\r\n"},
 };

@@ -48,6 +48,7 @@ static int set_up(void **state)
                                            .max_in_flight = 64,
                                            .max_open_prefixes = 64,
                                            .max_value_bytes = VALUE_BYTES_MAX,
+                                           .max_batch_bytes = VALUE_BYTES_MAX,
                                            .max_buffered_bytes = 1, /* one request at a time */
                                            .log_slower_ms = -1,
                                            .origins = {.origins = "none", .hosts = "any"},
