@@ -38,6 +38,8 @@ unit_test(store/checkpoint store)
 unit_test(store/bucket store)
 unit_test(store/bucket_damage store)
 unit_test(store/bucket_errors store)
+unit_test(store/bucket_lists store)
+unit_test(store/value_list store)
 unit_test(store/bucket_read_errors store)
 set(store_calls calloc reallocarray getcwd stat64 fstat64 statx mkdir mkdirat open64 openat64 close flock
   fdopendir readdir64 pread64 preadv64v2 pwritev64 pwrite64 ftruncate64 fgetxattr fsetxattr

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,8 +69,8 @@ ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset)
     ssize_t (*real)(int, const struct iovec *, int, off_t);
     *(void **)&real = dlsym(RTLD_NEXT, "pwritev64");
     struct step step = next_step(&writes);
-    struct iovec shortened[16];
-    assert_true(count <= 16);
+    struct iovec shortened[IOV_MAX];
+    assert_true(count <= IOV_MAX);
     if (step.error != 0) {
         errno = step.error;
         return -1;
@@ -83,8 +84,8 @@ ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t offset, int 
     *(void **)&real = dlsym(RTLD_NEXT, "preadv64v2");
     waiting_reads += (flags & RWF_NOWAIT) == 0;
     struct step step = next_step(&reads);
-    struct iovec shortened[16];
-    assert_true(count <= 16);
+    struct iovec shortened[IOV_MAX];
+    assert_true(count <= IOV_MAX);
     if (step.error != 0) {
         errno = step.error;
         return -1;
