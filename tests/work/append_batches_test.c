@@ -11,17 +11,6 @@
 
 #include "work/syncs.h"
 
-/* The worker is in the sync of an append to bucket 1: all that comes now will be one drain. */
-static struct request *hold_in_sync(struct fixture *fixture)
-{
-    assert_int_equal(appended(fixture, "p", 3, false), 0); /* opens the prefix */
-    atomic_store(&data_syncs.held, true);
-    struct request *request = append_as(fixture, "p", 1, "1234", true);
-    pool_wake(fixture->pool);
-    await(&data_syncs);
-    return request;
-}
-
 #define GROUP 20
 
 /* All that wait together are one sync; those that did not ask for it are answered before it. */

@@ -173,6 +173,17 @@ static inline int appended(struct fixture *fixture, const char *prefix, uint64_t
     return finish_and_free(fixture, append_as(fixture, prefix, id_hash, "1234", sync));
 }
 
+/* The worker is in the sync of an append to bucket 1: all that comes now will be one drain. */
+static inline struct request *hold_in_sync(struct fixture *fixture)
+{
+    assert_int_equal(appended(fixture, "p", 3, false), 0); /* opens the prefix */
+    atomic_store(&data_syncs.held, true);
+    struct request *request = append_as(fixture, "p", 1, "1234", true);
+    pool_wake(fixture->pool);
+    await(&data_syncs);
+    return request;
+}
+
 static inline int read_at(struct fixture *fixture, const char *prefix, uint64_t id_hash,
                           int64_t offset)
 {
