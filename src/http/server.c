@@ -204,12 +204,22 @@ static const char *const forwarded[] = {
     "Origin",        "Sec-Fetch-Site",    "Sec-Fetch-Mode", "Range", "If-Range",
     "If-None-Match", "If-Modified-Since", "Content-Type",   NULL};
 
+/* Of an appendMulti: the offsets of its values are in memory as a whole. */
+static uint64_t append_multi_memory(uint64_t body_bytes)
+{
+    uint64_t values = body_bytes / (VALUE_LIST_LENGTH_BYTES + 1);
+    uint64_t reply = (values < JOB_OFFSETS_MAX ? values : JOB_OFFSETS_MAX) * JOB_OFFSET_BYTES;
+    return body_bytes + (reply > JOB_PIECE_BYTES_MAX ? reply - JOB_PIECE_BYTES_MAX : 0);
+}
+
 /* Bodies that no endpoint takes are read as well, so that the reply can say what is wrong. */
 static void set_limits(struct server *server)
 {
     const struct framing_limit limits[LIMITS - 1] = {
         {.path = "/append", .body_bytes_max = server->options.max_value_bytes},
-        {.path = "/appendMulti", .body_bytes_max = server->options.max_batch_bytes},
+        {.path = "/appendMulti",
+         .body_bytes_max = server->options.max_batch_bytes,
+         .memory_bytes = append_multi_memory},
         {.path = "/getMulti", .body_bytes_max = GET_MULTI_BODY_BYTES_MAX}};
     struct framing_limit *others = &server->limits[LIMITS - 1];
     for (size_t i = 0; i < LIMITS - 1; i++) {

@@ -25,7 +25,7 @@ struct connection {
     bool complete; /* a whole request is in evhttp's input, and not served yet */
     enum state state;
     enum memory memory;
-    uint64_t granted_bytes; /* or wanted, of body */
+    uint64_t granted_bytes; /* or wanted, beside what every reply takes */
 
     bool running; /* connection_run is on the stack */
     bool draining, ending, close_after_reply;
@@ -92,18 +92,22 @@ static void release_memory(struct connection *connection)
     connection->owner->memory_released(connection->context);
 }
 
+static uint64_t memory_of(const struct framing_limit *limit, uint64_t body_bytes)
+{
+    return limit->memory_bytes != NULL ? limit->memory_bytes(body_bytes) : body_bytes;
+}
+
 /* True if the request at hand may be in memory, as far as it is known. */
 static bool has_memory(struct connection *connection)
 {
     if (connection->memory == MEMORY_WANTED)
         return false;
-    if (connection->memory == MEMORY_GRANTED &&
-        framing_body_bytes(&connection->framing) <= connection->granted_bytes)
-        return true;
     const struct framing *framing = &connection->framing;
-    uint64_t bytes = framing_body_bytes(framing), most = bytes;
+    uint64_t bytes = memory_of(framing->limit, framing_body_bytes(framing)), most = bytes;
+    if (connection->memory == MEMORY_GRANTED && bytes <= connection->granted_bytes)
+        return true;
     if (framing->chunked && !connection->complete) {
-        most = framing->limit->body_bytes_max;
+        most = memory_of(framing->limit, framing->limit->body_bytes_max);
         bytes = reservations_step(bytes, connection->granted_bytes, most);
     }
     connection->granted_bytes = bytes;

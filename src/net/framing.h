@@ -26,6 +26,9 @@ struct framing_limit {
     const char *path; /* NULL: all others, and the end of the table */
     uint64_t body_bytes_max;
     const char *why; /* one line for a client whose body is larger */
+    /* How much memory a request with so long a body takes, beside what every reply does, if that is
+     * more than the body; NULL: it is not. It rises with the body. */
+    uint64_t (*memory_bytes)(uint64_t body_bytes);
 };
 
 /* Constant, and outlives the framing. */

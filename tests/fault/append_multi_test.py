@@ -8,6 +8,7 @@ import unittest
 import faults
 import harness
 import records
+from harness import join_multi
 
 STATUS = {errno.ENOSPC: 507, errno.EDQUOT: 507, errno.EIO: 500, errno.EFBIG: 500}
 # Over IOV_MAX parts, and over one piece of the network's buffers.
@@ -16,13 +17,10 @@ LARGE = [b"l" * 700000, b"m", b"n" * 300000]
 FEW = [b"one", b"two" * 100, b"three"]
 
 
-def framed(values):
-    return b"".join(struct.pack("<I", len(value)) + value for value in values)
-
-
 def append_multi(client, values, **parameters):
     """Status, and the offsets or the text."""
-    status, _, body = client.request("POST", "/appendMulti", framed(values), id="x", **parameters)
+    status, _, body = client.request("POST", "/appendMulti", join_multi(values), id="x",
+                                     **parameters)
     if status != 200:
         return status, body
     return status, list(struct.unpack("<%dQ" % len(values), body))

@@ -22,8 +22,10 @@
 #define INPUT_BYTES_MAX (16 * REQUESTS_MAX) /* no request is shorter */
 #define OUTPUT_BYTES_MAX (2 * INPUT_BYTES_MAX + HEAD_WRITTEN_BYTES_MAX)
 
-static const struct framing_limit limits[] = {
-    {"/append", 1000, "too large"}, {"/getMulti", 4000, "too large"}, {NULL, 5000, "too large"}};
+static const struct framing_limit limits[] = {{"/append", 1000, "too large", NULL},
+                                              {"/appendMulti", 2000, "too large", NULL},
+                                              {"/getMulti", 4000, "too large", NULL},
+                                              {NULL, 5000, "too large", NULL}};
 static const char *const forwarded[] = {"Range", "Origin", NULL};
 static const struct framing_rules rules = {limits, forwarded};
 

@@ -8,10 +8,13 @@
 #include "net/framing.h"
 #include "net/head.h"
 
+#define LIST_PATH "/appendMulti"
+
 static const struct framing_limit limits[] = {
-    {"/append", REQUESTS_VALUE_BYTES_MAX, "too large"},
-    {"/getMulti", GET_MULTI_BODY_BYTES_MAX, "too large"},
-    {NULL, GET_MULTI_BODY_BYTES_MAX, "too large"},
+    {"/append", REQUESTS_VALUE_BYTES_MAX, "too large", NULL},
+    {LIST_PATH, REQUESTS_LIST_BYTES_MAX, "too large", NULL},
+    {"/getMulti", GET_MULTI_BODY_BYTES_MAX, "too large", NULL},
+    {NULL, GET_MULTI_BODY_BYTES_MAX, "too large", NULL},
 };
 static const char *const forwarded[] = {"Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", NULL};
 const struct framing_rules requests_rules = {limits, forwarded};
@@ -38,7 +41,8 @@ static bool begins_with(const uint8_t *bytes, size_t length, const char *text)
     return length >= strlen(text) && memcmp(bytes, text, strlen(text)) == 0;
 }
 
-static void add(struct requests *requests, const uint8_t *bytes, size_t length)
+static void add(struct requests *requests, const struct framing_limit *limit, const uint8_t *bytes,
+                size_t length)
 {
     if (begins_with(bytes, length, "\r\n")) { /* framing skips it */
         bytes += 2;
@@ -51,6 +55,7 @@ static void add(struct requests *requests, const uint8_t *bytes, size_t length)
     size_t head_bytes = (size_t)(end - bytes) + 4;
     request->is_head = begins_with(bytes, length, "HEAD ");
     request->is_options = begins_with(bytes, length, "OPTIONS ");
+    request->is_list = limit->path != NULL && strcmp(limit->path, LIST_PATH) == 0;
     request->body = bytes + head_bytes;
     request->body_bytes = length - head_bytes;
     char head[HEAD_BYTES_MAX + 1];
@@ -77,7 +82,7 @@ void requests_split(struct requests *requests, const struct framing_rules *rules
     const uint8_t *from = bytes;
     while ((verdict = framing_scan(&framing, inbox, output)).complete) {
         const uint8_t *to = bytes + length - evbuffer_get_length(inbox);
-        add(requests, from, (size_t)(to - from));
+        add(requests, framing.limit, from, (size_t)(to - from));
         from = to;
     }
     requests->refused = verdict.refused != 0;

@@ -15,9 +15,11 @@
 
 #define REQUESTS_MAX 4096
 #define REQUESTS_VALUE_BYTES_MAX 1024 /* the server's -max-value */
+#define REQUESTS_LIST_BYTES_MAX 4096  /* and -max-batch */
 
 struct request {
     bool is_head, is_options;
+    bool is_list;        /* its path is that of appendMulti */
     const uint8_t *body; /* chunks are put together */
     size_t body_bytes;
 };

@@ -12,6 +12,7 @@
  *   - what was stored is exactly what was answered, and is whole;
  *   - another client, connected all the time, gets the right reply.
  */
+#include <endian.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +30,10 @@
 #define INPUT_BYTES_MAX (64 * 1024)
 #define PIECES_MAX 16 /* the rest comes in one */
 #define HEADER_BYTES 16
+#define LENGTH_BYTES 4
+#define OFFSET_BYTES 8
+/* One each, and all values of lists. */
+#define EXPECTED_MAX (REQUESTS_MAX + INPUT_BYTES_MAX / (LENGTH_BYTES + 1))
 
 #define WITNESS_PREFIX "the-witness"
 #define WITNESS_VALUE "what the witness has stored"
@@ -50,7 +55,7 @@ static struct {
     unsigned short port;
     struct client client, witness;
     struct requests requests;
-    struct expected expected[REQUESTS_MAX];
+    struct expected expected[EXPECTED_MAX];
     size_t expected_count;
 } fuzz;
 
@@ -108,10 +113,32 @@ static void close_prefix(const char *prefix)
          "a prefix cannot be closed");
 }
 
-static void expect(const struct request *request, int64_t offset)
+static void expect(const uint8_t *value, size_t bytes, int64_t offset)
 {
-    fuzz.expected[fuzz.expected_count++] = (struct expected){
-        .value = request->body, .value_bytes = request->body_bytes, .offset = offset};
+    fuzz.expected[fuzz.expected_count++] =
+        (struct expected){.value = value, .value_bytes = bytes, .offset = offset};
+}
+
+/* The values of a list, with their offsets if these are known. Returns how many there are; what
+ * comes after a fault is none. */
+static size_t expect_list(const struct request *request, const char *offsets, size_t bytes)
+{
+    size_t at = 0, count = 0;
+    while (request->body_bytes - at > LENGTH_BYTES) {
+        uint32_t length;
+        uint64_t offset = UINT64_MAX;
+        memcpy(&length, request->body + at, LENGTH_BYTES);
+        length = le32toh(length);
+        at += LENGTH_BYTES;
+        if (length == 0 || length > request->body_bytes - at)
+            break;
+        if (offsets != NULL && (count + 1) * OFFSET_BYTES <= bytes)
+            memcpy(&offset, offsets + count * OFFSET_BYTES, OFFSET_BYTES);
+        expect(request->body + at, length, (int64_t)le64toh(offset));
+        at += length;
+        count++;
+    }
+    return count;
 }
 
 static void check_body(const struct reply *reply, const struct request *request)
@@ -125,16 +152,20 @@ static void check_body(const struct reply *reply, const struct request *request)
                  memchr(reply->body, '\n', reply->body_bytes) ==
                      reply->body + reply->body_bytes - 1,
              "a refusal that is not one line of text");
+    if (request != NULL && request->is_list && reply->status == 200)
+        need(expect_list(request, reply->body, reply->body_bytes) * OFFSET_BYTES ==
+                 reply->body_bytes,
+             "a list that has another number of offsets than of values");
     if (reply->json && sscanf(reply->body, "{\"offset\":%" SCNd64 ",\"file\":\"", &offset) == 1) {
         need(request != NULL && !request->is_head, "a reply to an append without an append");
-        expect(request, offset);
+        expect(request->body, request->body_bytes, offset);
     }
 }
 
 static void check_status(const struct reply *reply)
 {
     static const char cut_short[] = "the record is cut short";
-    static const int good[] = {200, 204, 206, 304, 400, 403, 404, 405, 413, 415, 416, 417};
+    static const int good[] = {200, 204, 206, 304, 400, 403, 404, 405, 412, 413, 415, 416, 417};
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
         if (reply->status == good[i])
             return;
@@ -229,8 +260,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     send_all(bytes, size - 2, piece_bytes(data[0]));
     if (end == 'c' || end == 'r') {
         client_leave(&fuzz.client, end == 'r');
-        for (size_t i = 0; i < fuzz.requests.count; i++)
-            expect(&fuzz.requests.list[i], -1);
+        for (size_t i = 0; i < fuzz.requests.count; i++) {
+            const struct request *request = &fuzz.requests.list[i];
+            if (request->is_list)
+                (void)expect_list(request, NULL, 0);
+            else
+                expect(request->body, request->body_bytes, -1);
+        }
     } else {
         client_half_close(&fuzz.client);
         while (!fuzz.client.ended)
@@ -270,7 +306,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
                                            .max_in_flight = 64,
                                            .max_open_prefixes = 64,
                                            .max_value_bytes = REQUESTS_VALUE_BYTES_MAX,
-                                           .max_batch_bytes = REQUESTS_VALUE_BYTES_MAX,
+                                           .max_batch_bytes = REQUESTS_LIST_BYTES_MAX,
                                            .max_buffered_bytes = 64 << 20,
                                            .log_slower_ms = -1,
                                            .cache_control = "no-cache",

@@ -10,15 +10,11 @@ import unittest
 import curl
 import harness
 import records
+from harness import join_multi
 
 MIB = 1 << 20
 VALUES_MAX = 1 << 20
 OFFSETS = "application/octet-stream"
-
-
-def framed(values):
-    """The body that appends these, and the reply of a getMulti that finds them."""
-    return b"".join(struct.pack("<I", len(value)) + value for value in values)
 
 
 def unpack(body):
@@ -87,7 +83,7 @@ class RoundTrip(curl.TestCase):
         with self.server.client() as client:
             used = False
             for name, values in self.sets().items():
-                body = framed(values)
+                body = join_multi(values)
                 path = self.write(name, body)
                 for arguments in ((), ("-H", "Transfer-Encoding: chunked")):
                     with self.subTest(values=name, arguments=arguments):
@@ -102,8 +98,8 @@ class RoundTrip(curl.TestCase):
         stored = {}
         with Appender(self.server) as first, Appender(self.server) as second:
             for name, values in self.sets().items():
-                got, offsets = self.pipe(self.write(name, framed(values)))
-                self.assertTrue(got == framed(values))
+                got, offsets = self.pipe(self.write(name, join_multi(values)))
+                self.assertTrue(got == join_multi(values))
                 self.assertEqual(places(offsets[0], values), offsets)
                 stored.update(zip(offsets, values))
         self.assertGreater(len(first.stored) + len(second.stored), 0)
@@ -135,17 +131,19 @@ class Lists(unittest.TestCase):
         """Short lists and long ones, which a disk thread looks at; the fault is in the last value,
         so all before it are good."""
         for before in (0, 1, 5, 700):
-            good = framed([b"v" * 100] * before)
+            good = join_multi([b"v" * 100] * before)
             index = "value %d, from 0, " % before
             for end, status, words in (
                     (b"\0\0\0\0", 400, index + "has length 0"),
-                    (b"\0\0\0\0" + framed([b"good"]), 400, index + "has length 0"),
+                    (b"\0\0\0\0" + join_multi([b"good"]), 400, index + "has length 0"),
                     (b"\5", 400, index + "is cut short: 1 bytes of its length, which has 4"),
                     (b"\5\0\0", 400, index + "is cut short: 3 bytes of its length, which has 4"),
-                    (b"\5\0\0\0", 400, index + "is cut short: it has 0 bytes, and its length says 5"),
+                    (b"\5\0\0\0", 400,
+                     index + "is cut short: it has 0 bytes, and its length says 5"),
                     (b"\5\0\0\0four", 400,
                      index + "is cut short: it has 4 bytes, and its length says 5"),
-                    (framed([b"v" * 1001]), 413, index + "has 1001 bytes, the limit is 1000"),
+                    (join_multi([b"v" * 1001]), 413,
+                     index + "has 1001 bytes, the limit is 1000"),
                     (b"\xff\xff\xff\xff", 413,
                      index + "has 4294967295 bytes, the limit is 1000")):
                 with self.subTest(before=before, end=end):
@@ -154,25 +152,26 @@ class Lists(unittest.TestCase):
                      "the value", b"", storagePrefix="none")
         self.assertEqual(404, self.client.request("GET", "/get", id="x", offset=0,
                                                   storagePrefix="none")[0])
-        status, _, body = self.ask(framed([b"v" * 1000]))
+        status, _, body = self.ask(join_multi([b"v" * 1000]))
         self.assertEqual((200, [0]), (status, unpack(body)))
 
     def test_a_body_over_the_limit(self):
-        body = framed([b"v" * 996] * 200)
+        body = join_multi([b"v" * 996] * 200)
         self.assertEqual(200000, len(body))
         self.assertEqual(200, self.ask(body)[0])
-        self.refused(413, "the body is too large, the limit is 200000 bytes", body + framed([b"v"]))
+        self.refused(413, "the body is too large, the limit is 200000 bytes",
+                     body + join_multi([b"v"]))
 
     def test_the_reply_is_typed_and_has_a_length(self):
-        status, headers, body = self.ask(framed([b"a", b"b"]))
+        status, headers, body = self.ask(join_multi([b"a", b"b"]))
         self.assertEqual((200, OFFSETS, "16", "no-store"),
                          (status, headers["Content-Type"], headers["Content-Length"],
                           headers["Cache-Control"]))
         self.assertEqual([0, 17], unpack(body))
 
     def test_forms_and_methods(self):
-        self.assertEqual(400, self.client.request("POST", "/appendMulti", framed([b"v"]))[0])
-        self.assertEqual(400, self.ask(framed([b"v"]), sync="2")[0])
+        self.assertEqual(400, self.client.request("POST", "/appendMulti", join_multi([b"v"]))[0])
+        self.assertEqual(400, self.ask(join_multi([b"v"]), sync="2")[0])
         with self.server.connect() as sock:
             for method, target, headers, status, words in (
                     ("POST", "/appendMulti?id=x", ["Content-Type: multipart/form-data; boundary=b"],
@@ -180,7 +179,7 @@ class Lists(unittest.TestCase):
                     ("PUT", "/appendMulti?id=x", [], 405,
                      "/appendMulti takes POST; to send a file use -X POST -T FILE"),
                     ("OPTIONS", "/appendMulti", [], 204, "")):
-                body = None if method == "OPTIONS" else framed([b"v"])
+                body = None if method == "OPTIONS" else join_multi([b"v"])
                 sock.sendall(harness.request_bytes(method, target, body, headers))
                 got, head, text = harness.receive_reply(sock)
                 self.assertEqual(status, got)
@@ -192,8 +191,9 @@ class Lists(unittest.TestCase):
     def test_one_value_too_many(self):
         with harness.Server("-buckets", "1", "-max-batch", "8MiB") as server, \
                 server.client() as client:
-            body = framed([b"v"]) * VALUES_MAX
-            status, _, text = client.request("POST", "/appendMulti", body + framed([b"v"]), id="x")
+            body = join_multi([b"v"]) * VALUES_MAX
+            status, _, text = client.request("POST", "/appendMulti", body + join_multi([b"v"]),
+                                             id="x")
             self.assertEqual((413, b"more than 1048576 values, which is the limit\n"),
                              (status, text))
             status, _, reply = client.request("POST", "/appendMulti", body, id="x")
@@ -215,7 +215,7 @@ class Expect(unittest.TestCase):
         self.assertIn(b"the end is %d, not %d: " % (end, expected), text)
 
     def test_only_at_that_end(self):
-        for path, body in (("/append", b"value"), ("/appendMulti", framed([b"value"]))):
+        for path, body in (("/append", b"value"), ("/appendMulti", join_multi([b"value"]))):
             begin = 42 if path == "/appendMulti" else 0
             self.other_end(begin, begin + 1, path, body)
             self.assertEqual(200, self.ask(body, path, expect=begin)[0])
@@ -256,7 +256,7 @@ class Expect(unittest.TestCase):
                     multi = round_number % 4 == 3
                     status, headers, body = client.request(
                         "POST", "/appendMulti" if multi else "/append",
-                        framed([value]) if multi else value, id="x", expect=end,
+                        join_multi([value]) if multi else value, id="x", expect=end,
                         sync=int(round_number % 4 == 2))
                     with lock:
                         if status == 200:

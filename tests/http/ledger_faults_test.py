@@ -96,7 +96,7 @@ class LedgerFaults(unittest.TestCase):
         return change_third
 
     def test_unchanged(self):
-        self.assertEqual(4 * 5 * 3, len(self.replay(lambda count, request, reply: reply).entries))
+        self.assertEqual(4 * 5 * 6, len(self.replay(lambda count, request, reply: reply).entries))
 
     def test_one_byte_of_a_value(self):
         text = self.failure(self.once(b"/get?", lambda reply: flip(reply, -1)))

@@ -34,8 +34,8 @@ LOAD_BYTES = 100
 
 def mixed_user(ledger, number, rounds, rng, ids):
     """
-    Append, append, get, getMulti of the second, the first and the second, an append with
-    storagePrefix, close, a get in the middle of a record, and a get of any record of the ledger.
+    Append, append, get, getMulti of the second, the first and the second, appendMulti and getMulti
+    of what it was answered, an append with storagePrefix, close, a get in the middle of a record, and a get of any record of the ledger.
     Ids are shared by all users; the prefix is the user's own.
     """
     mine = "mine%d" % number
@@ -51,6 +51,11 @@ def mixed_user(ledger, number, rounds, rng, ids):
         ledger.got(request, (yield request), second)
         request = protocol.get_multi(id, [second_at, first_at, second_at])
         ledger.got_multi(request, (yield request), [second, first, second])
+        values = [b"%d of many" % i + mark for i in range(3)]
+        request = protocol.append_multi(id, values)
+        offsets = ledger.appended_multi(request, (yield request), None, id, values)
+        request = protocol.get_multi(id, offsets)
+        ledger.got_multi(request, (yield request), values)
         request = protocol.append(id, b"kept apart" + mark, mine)
         apart_at = ledger.appended(request, (yield request), mine, id, b"kept apart" + mark,
                                    single_writer=True)
@@ -84,6 +89,10 @@ def sized_user(ledger, number, rng, prefix):
         request = protocol.get(id, offsets[-1], prefix)
         ledger.got(request, (yield request), value)
     request = protocol.get_multi(id, offsets, prefix)
+    ledger.got_multi(request, (yield request), values)
+    request = protocol.append_multi(id, values, prefix)
+    request = protocol.get_multi(
+        id, ledger.appended_multi(request, (yield request), prefix, id, values), prefix)
     ledger.got_multi(request, (yield request), values)
 
 
@@ -181,7 +190,7 @@ class LedgerTest(unittest.TestCase):
 
     def test_many_clients(self):
         self.check_all(self.mix())
-        self.assertEqual(3 * ROUNDS * USERS, len(self.ledger.entries))
+        self.assertEqual(6 * ROUNDS * USERS, len(self.ledger.entries))
 
     def test_all_sizes(self):
         replies = converse(self.address, [sized_user(self.ledger, number, self.random, "sized")

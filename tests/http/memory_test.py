@@ -5,9 +5,11 @@ time, instead of 4 MiB values under 16 and 64 MiB.
 """
 import hashlib
 import os
+import select
 import selectors
 import signal
 import socket
+import threading
 import unittest
 
 import harness
@@ -98,6 +100,29 @@ class Budget(unittest.TestCase):
                                 self.assertEqual(value_of(key.data.number),
                                                  client.get(number, offset))
             self.peak(server, limit)
+
+    def test_replies_of_many_offsets_are_reserved_for(self):
+        """A body of 5 MiB that has a reply of 8; nobody reads one before it is its turn."""
+        limit, clients, values = 64 * MIB, 12, MIB
+        with harness.Server("-max-buffered", str(limit), "-min-rate", "0") as server:
+            request = harness.request_bytes("POST", "/appendMulti?id=x", b"\1\0\0\0v" * values)
+            sockets = [server.connect(receive_buffer=16384) for _ in range(clients)]
+            senders = [threading.Thread(target=sock.sendall, args=(request,)) for sock in sockets]
+            for sender in senders:
+                sender.start()
+            left, first = list(sockets), set()
+            while left:
+                ready = select.select(left, [], [], harness.TIMEOUT_SECONDS)[0]
+                self.assertTrue(ready, "no reply, and %d are missing" % len(left))
+                status, _, body = harness.receive_reply(ready[0])
+                self.assertEqual((200, 8 * values), (status, len(body)))
+                first.add(body[:8])
+                left.remove(ready[0])
+                ready[0].close()
+            for sender in senders:
+                sender.join()
+            self.assertEqual(clients, len(first))
+            self.peak(server, limit, clients)
 
     def test_many_slow_readers_of_a_large_value_all_get_it(self):
         limit = 256 * MIB if FULL else 64 * MIB

@@ -154,6 +154,25 @@ static void empty_values(void **state)
     assert_non_null(query_parse("offset", &query));
 }
 
+/* The same as an offset. */
+static void expected_end_is_a_whole_number(void **state)
+{
+    (void)state;
+    assert_false(parse("id=a").expects);
+    assert_true(parse("expect=0").expects);
+    assert_int_equal(parse("expect=0").expected, 0);
+    assert_true(parse("offset=1&expect=9223372036854775807").expected == INT64_MAX);
+    static const char *const bad[] = {
+        "expect",    "expect=",           "expect=-1",
+        "expect=1x", "expect=%2B1",       "expect=9223372036854775808",
+        "Expect=1",  "expect=1&expect=1", "expect=1%00"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct query query;
+        if (query_parse(bad[i], &query) == NULL)
+            fail_msg("not refused: %s", bad[i]);
+    }
+}
+
 static void offset_is_a_whole_number(void **state)
 {
     (void)state;
@@ -274,6 +293,7 @@ int main(void)
         cmocka_unit_test(other_spelling_is_refused_and_the_right_one_said),
         cmocka_unit_test(empty_values),
         cmocka_unit_test(offset_is_a_whole_number),
+        cmocka_unit_test(expected_end_is_a_whole_number),
         cmocka_unit_test(prefix_is_a_valid_name),
         cmocka_unit_test(sync_is_0_or_1),
         cmocka_unit_test(everything_else_is_refused),

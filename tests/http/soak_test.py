@@ -1,7 +1,7 @@
 """Mixed load with hostile clients: nothing fails, and the memory does not grow.
 
 Ten seconds, or ROCHEFORT_SOAK_MINUTES. Good clients append values of 1 byte to
-1 MiB, read them back, one and many, and close prefixes. About one connection
+1 MiB, one and many, read them back, one and many, and close prefixes. About one connection
 in ten is hostile: a row of the table, a request cut short, a reset, a client
 that is slow. In the end every acknowledged value is read back. The memory of
 the server is checked by whole minutes: the median of the last must not exceed
@@ -61,12 +61,18 @@ class Client(threading.Thread):
         return self.random.randbytes(length)
 
     def append(self, client):
-        value = self.value()
+        """One value; or, one time in four, up to eight in one request."""
         prefix = "p%d" % self.random.randrange(PREFIXES)
         id = "id%d" % self.random.randrange(1000)
-        offset = client.append(id, value, prefix)
-        self.stored_bytes += len(value)
-        self.stored.append((prefix, id, offset, len(value), hashlib.sha1(value).digest()))
+        values = [self.value()]
+        if self.random.random() < 0.25:
+            values += [self.value() for _ in range(self.random.randrange(8))]
+            offsets = client.append_multi(id, values, prefix)
+        else:
+            offsets = [client.append(id, values[0], prefix)]
+        for offset, value in zip(offsets, values):
+            self.stored_bytes += len(value)
+            self.stored.append((prefix, id, offset, len(value), hashlib.sha1(value).digest()))
 
     def read(self, client):
         prefix, id, offset, _, digest = self.random.choice(self.stored)

@@ -24,6 +24,7 @@ static void every_status_in_use_has_its_name(void **state)
         {200, "OK"},
         {400, "Bad Request"},
         {404, "Not Found"},
+        {412, "Precondition Failed"},
         {405, "Method Not Allowed"},
         {413, "Content Too Large"},
         {417, "Expectation Failed"},
@@ -55,6 +56,7 @@ static void errors_become_statuses(void **state)
         {STORE_NAME_REFUSED, 400},
         /* not there */
         {STORE_NOT_FOUND, 404},
+        {STORE_OTHER_END, 412},
         {STORE_NO_PREFIX, 404},
         /* the disk failed, or its content is damaged */
         {STORE_TRUNCATED, 500},

@@ -197,6 +197,13 @@ class Client:
         assert status == 200, (status, body)
         return json.loads(body)["offset"]
 
+    def append_multi(self, id, values, prefix=None):
+        """The offsets."""
+        status, _, body = self.request("POST", "/appendMulti", join_multi(values), id=id,
+                                       storagePrefix=prefix)
+        assert status == 200, (status, body)
+        return list(struct.unpack("<%dQ" % len(values), body))
+
     def get(self, id, offset, prefix=None):
         """The value."""
         status, _, body = self.request("GET", "/get", id=id, offset=offset, storagePrefix=prefix)
@@ -222,6 +229,11 @@ class Client:
 
     def __exit__(self, kind, value, trace):
         self.hang_up()
+
+
+def join_multi(values):
+    """The body of an appendMulti, and the reply of a getMulti."""
+    return b"".join(struct.pack("<I", len(value)) + value for value in values)
 
 
 def split_multi(body):

@@ -49,6 +49,23 @@ class Ledger:
         self.bytes += len(reply.body)
         return offset
 
+    def appended_multi(self, request, reply, prefix, id, values):
+        """The same for an appendMulti, to an id that was appended to before: the offsets."""
+        expect(reply.status == 200, request, reply, "an appendMulti must be answered with 200")
+        self.check_type(request, reply, VALUE_TYPE)
+        expect(len(reply.body) == 8 * len(values), request, reply,
+               "%d values, and another number of offsets" % len(values))
+        offsets = struct.unpack("<%dQ" % len(values), reply.body)
+        held, next_offset = self.files[self.places[prefix, id]], offsets[0]
+        for offset, value in zip(offsets, values):
+            expect(offset == next_offset, request, reply, "the values do not follow each other")
+            expect(offset not in held, request, reply, "this offset was given out twice")
+            held[offset] = value
+            self.entries.append((prefix, id, offset, value))
+            next_offset = offset + records.HEADER_BYTES + len(value)
+        self.bytes += len(reply.body)
+        return offsets
+
     def check_type(self, request, reply, wanted):
         expect(reply.headers.get("content-type") == wanted, request, reply,
                "the type is not " + wanted)

@@ -2,6 +2,7 @@
 import struct
 
 from conversation import Request
+from harness import join_multi
 
 
 def target(path, **parameters):
@@ -11,6 +12,10 @@ def target(path, **parameters):
 
 def append(id, value, prefix=None):
     return Request("POST", target("/append", id=id, storagePrefix=prefix), value)
+
+
+def append_multi(id, values, prefix=None):
+    return Request("POST", target("/appendMulti", id=id, storagePrefix=prefix), join_multi(values))
 
 
 def get(id, offset, prefix=None):

@@ -32,7 +32,7 @@
 #define CHUNKED_GET "GET / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
 #define TEXT(text) text, sizeof(text) - 1
 
-static const struct framing_limit limits[] = {{NULL, BODY_MAX, "too large"}};
+static const struct framing_limit limits[] = {{NULL, BODY_MAX, "too large", NULL}};
 static const char *const forwarded[] = {"Range", NULL};
 static const struct framing_rules rules = {limits, forwarded};
 

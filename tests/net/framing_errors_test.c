@@ -31,7 +31,7 @@ FAILING(evbuffer_copyout_from, ev_ssize_t, -1,
         (struct evbuffer * buffer, const struct evbuffer_ptr *from, void *data, size_t bytes),
         (buffer, from, data, bytes))
 
-static const struct framing_limit limits[] = {{NULL, 1000, "too large"}};
+static const struct framing_limit limits[] = {{NULL, 1000, "too large", NULL}};
 static const char *const forwarded[] = {NULL};
 static const struct framing_rules rules = {limits, forwarded};
 

@@ -20,8 +20,9 @@
 #define POST_5 "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\n"
 #define CHUNKED "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
 
-static const struct framing_limit limits[] = {
-    {"/small", 10, "small is small"}, {"/none", 0, "none at all"}, {NULL, 1000, "too large"}};
+static const struct framing_limit limits[] = {{"/small", 10, "small is small", NULL},
+                                              {"/none", 0, "none at all", NULL},
+                                              {NULL, 1000, "too large", NULL}};
 static const char *const forwarded[] = {NULL};
 static const struct framing_rules rules = {limits, forwarded};
 

@@ -1,5 +1,7 @@
 """How long the body is: Content-Length, Transfer-Encoding, and both of them."""
-from hostile.row import GET_LINE, READ, STORED, appended, get, headed, post, refused, served
+import struct
+
+from hostile.row import GET_LINE, READ, STORED, VALUE, appended, get, headed, post, refused, served
 
 LENGTH = b"Content-Length: 5"
 CHUNKED = b"Transfer-Encoding: chunked"
@@ -7,6 +9,10 @@ ZERO = b"0\r\n\r\n"
 FIVE = b"5\r\nR0000\r\n0\r\n\r\n"
 HEAD_LINE = GET_LINE.replace(b"GET", b"HEAD", 1)
 OPTIONS_LINE = GET_LINE.replace(b"GET", b"OPTIONS", 1)
+
+
+# Of two values, the first of them VALUE, in an empty file.
+OFFSETS = (200, struct.pack("<2Q", 0, 21))
 
 
 def bad_length(value, why, status=400):
@@ -19,6 +25,13 @@ def bad_encoding(value, why):
     return [refused(name, 400, post(b"Transfer-Encoding: " + value, body=FIVE), why),
             refused(name + " and a length", 400,
                     post(b"Transfer-Encoding: " + value, LENGTH), why)]
+
+
+def listed(body, length=None):
+    """An appendMulti."""
+    line = b"POST /appendMulti?id=R0000&storagePrefix=R0000 HTTP/1.1"
+    return get(b"Content-Length: %d" % (len(body) if length is None else length),
+               line=line) + body
 
 
 ROWS = [
@@ -154,5 +167,21 @@ ROWS = [
     served("GET with length 0", get(b"Content-Length: 0"), "says what is so anyway", READ),
     served("body without a length", get(b"X: y") + get(), "no length is no body",
            (200, STORED), READ),
+    served("list of values", listed(b"\5\0\0\0R0000\5\0\0\0R0000") + get(),
+           "two values, then the next request", OFFSETS, READ, stored=(VALUE, VALUE)),
+    served("value that is a request", listed(b"\5\0\0\0R0000" + b"%c\0\0\0" % len(get()) + get()),
+           "what is in a value is no request", OFFSETS, stored=(VALUE, get())),
+    served("value longer than the body", listed(b"\5\0\0\0R0000\6\0\0\0R0000") + get(),
+           "a value does not go on in the next request", (400, None), READ),
+    served("value of 4 GiB", listed(b"\5\0\0\0R0000\xff\xff\xff\xffR0000") + get(),
+           "its end is past what a size can say", (413, None), READ),
+    served("value of length 0", listed(b"\5\0\0\0R0000\0\0\0\0") + get(),
+           "an error to who reads it back", (400, None), READ),
+    served("length that is cut short", listed(b"\5\0\0\0R0000\5\0") + get(),
+           "its rest is the next request to who reads on", (400, None), READ),
+    served("list without values", listed(b"") + get(), "no length is no body", (400, None), READ),
+    refused("list with two lengths", 400, get(b"Content-Length: 9", b"Content-Length: 5",
+                                              line=b"POST /appendMulti?id=R0000 HTTP/1.1")
+            + b"\5\0\0\0R0000", "one party takes the last"),
     served("append without a length", post(body=b""), "no length is no body", (400, None)),
 ]
