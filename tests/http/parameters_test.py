@@ -77,7 +77,8 @@ class Query(Raw):
                       "%00=x&id=a", "id=a%00", "id=%", "id=%4", "id=%4g", "id=%zz", "%=1&id=a",
                       "id=a&x=%", "id=a&%6", "id=a&id=b", "id=a&id=a", "id=a&%69d=a", "id=a&id",
                       "id=a&storagePrefix=p&storagePrefix=p", "id=a&offset=1&offset=1",
-                      "id=a&offset=x", "id=a&expect=x", "id=a&expect=-1", "id=a&sync=1&sync=1", "id=a&sync=", "id=a&sync=2",
+                      "id=a&offset=x", "id=a&expect=x", "id=a&expect=-1", "id=a&sync=1&sync=1",
+                      "id=a&sync=", "id=a&sync=2",
                       "id=a&sync=true"):
             self.bad("POST", "/append?" + query, b"x")
         self.bad("POST", "/append", b"x")
