@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 
+import batches
 import cost
 import disk
 import machine
@@ -30,7 +31,7 @@ PROGRAMS = ("fincore", "fio", "gnuplot", "nginx", "redis-benchmark", "redis-serv
 CHAPTERS = {"calls": cost.calls, "memory": cost.memory,
             **{name: lambda context, name=name: speed.grow(context, name)
                for name in speed.SWEEPS},
-            "write": disk.write, "read": disk.read}
+            "batches": batches.run, "write": disk.write, "read": disk.read}
 GROUPS = {"speed": speed.KINDS, "growth": tuple(speed.SWEEPS), "disk": ("write", "read")}
 NAMES = speed.KINDS + tuple(CHAPTERS)
 

@@ -9,6 +9,7 @@ import types
 import unittest
 from unittest import mock
 
+import batches
 import bench
 import cost
 import load
@@ -42,6 +43,9 @@ def full_run(figure):
         rows["read"] += [{"server": "fio", "workload": kind, "size": size, "connections": n,
                           "ratio": one} for n in chosen.read_connections
                          for kind in ("get", "getMulti")]
+    rows["batches"] = [{"size": size, "count": count, "connections": n, "synced": synced,
+                        "values_per_second": one, "ratio": one}
+                       for count, size, n, synced in batches.cases_of(chosen)]
     rows["memory"] = [{"server": "rochefort", "workload": "idle", "bytes_per_connection": one},
                       {"workload": "mixed", "size": SMALL, "peak_rss_bytes": one}]
     return {name: {"rows": found} for name, found in rows.items()}
@@ -50,7 +54,7 @@ def full_run(figure):
 class Figures(unittest.TestCase):
     def test_a_full_run_has_the_figure_of_each_target(self):
         rows = table.targets(full_run(1))
-        self.assertEqual(22, len({row["name"] for row in rows}))
+        self.assertEqual(26, len({row["name"] for row in rows}))
         self.assertEqual([], [row["name"] for row in rows if "figure" not in row])
 
     def test_more_is_better_or_worse(self):
@@ -134,6 +138,15 @@ class Runs(unittest.TestCase):
     def test_the_records_of_a_run(self):
         self.finish("append", 2)
         self.assertFalse(os.path.exists(os.path.join(self.server.root, "timed")))
+
+    def test_the_records_of_lists(self):
+        """Each request is as many as it has values."""
+        workload = batches.workload_of(2, SMALL, False)
+        converse(self.server.address, [servers.appending_user([], "id", workload.known[:2],
+                                                              "timed")])
+        with self.assertRaisesRegex(Failure, "6 to 8 records must have been stored, but 2 were"):
+            self.server.finish(workload, {"requests": 3, "before": 0}, 1)
+        self.server.finish(workload, {"requests": 1, "before": 0}, 1)
 
     def test_a_value_that_was_never_sent(self):
         with self.assertRaisesRegex(Failure, "was never sent"):

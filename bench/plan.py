@@ -29,6 +29,9 @@ class Plan:
         "connections": (1, 4, 16, 64, 256, 1024, 4096), "prefixes": (1, 10, 100, 1000),
         "file": (0, MIB, 32 * MIB, GIB, 5 * GIB, 20 * GIB), "offsets": (1, 10, 100, 1000, 10000),
         "workers": (1, 2, 3, 4, 6, 8)})
+    batches: tuple = (100, 10000)  # values of SMALL in an appendMulti
+    batch_connections: tuple = (1, 16)
+    batch_run_bytes: int = 2 * GIB  # of values, in one run at most; and what fio writes
     write_bytes: int = 0  # 0: more than the kernel keeps unwritten, see disk.py
     write_sizes: tuple = (64 * KIB, MIB)
     settle_seconds: int = 30
@@ -50,6 +53,7 @@ QUICK = {
     "memory_connections": 200, "memory_sizes": (),
     "growth": {"connections": (1, 256), "prefixes": (100,), "file": (20 * GIB,),
                "offsets": (1000,), "workers": (4,)},
+    "batches": (100,), "batch_connections": (16,), "batch_run_bytes": 128 * MIB,
     "write_bytes": 64 * MIB, "write_sizes": (64 * KIB,), "settle_seconds": 1,
     "read_bytes": 32 * MIB, "read_connections": (64,), "read_seconds": 1,
 }

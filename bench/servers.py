@@ -53,7 +53,7 @@ def appending_user(found, id, values, prefix):
 class Workload:
     """What a server is sent in a run, and what it must have stored at the end."""
 
-    kind: str  # append, get, getMulti or mixed: an append and a get in turn
+    kind: str  # append, appendMulti, get, getMulti or mixed: an append and a get in turn
     size: int  # of the values; for getMulti the number of offsets
     requests: list  # of (Request, the body that must come back, or None: not compared)
     values: int = 1  # a request
@@ -176,7 +176,8 @@ class Rochefort(Speaker):
         super().finish(workload, result, connections)
         if not workload.prefixes:
             return
-        low, high = result["requests"], result["requests"] + connections
+        low = result["requests"] * workload.values
+        high = low + connections * workload.values
         if workload.kind == "mixed":  # every other one is an append, whichever a thread begins with
             low, high = (low - connections) // 2, high // 2 + connections
         known = set(workload.known)

@@ -69,6 +69,13 @@ def targets(chapters):
             ("getMulti", SMALL, 1, "a cold getMulti of 1000 offsets, values/s")):
         wanted.append((what + " over fio's", AT_LEAST, 0.8, find(
             "read", "ratio", workload=kind, size=size, connections=n, server="fio")))
+    for count, n in ((100, 16), (10000, 1), (10000, 16)):
+        wanted.append(("appendMulti of %d x 100 B, %d connection%s, values/s"
+                       % (count, n, "s"[:n > 1]), AT_LEAST, 2.5e6, find(
+                           "batches", "values_per_second", size=SMALL, count=count, connections=n,
+                           synced=False)))
+    wanted.append(("appendMulti of 64 MiB of 1 KiB values, MiB/s over fio's", AT_LEAST, 0.6, find(
+        "batches", "ratio", size=KIB)))
     for kind in ("append", "get"):
         wanted.append(("system calls of the loop per %s of 100 B, 64 connections" % kind, AT_MOST,
                        2.5, find("calls", "per_request", server=OURS, workload=kind, size=SMALL,
@@ -137,6 +144,11 @@ COLUMNS = {
                         ("allocations/request", "allocations", two)],
     "memory": WHO + [("bytes a connection", "bytes_per_connection", number, "spread"),
                      ("peak RSS MiB", "peak_rss_bytes", mib, "spread")],
+    "batches": WHO + [("values/s", "values_per_second", number, "spread"),
+                      ("MiB/s", "mib_per_second", number), ("of fio's", "ratio", two, "spread"),
+                      ("CPU ns/value", "cpu_ns_value", number),
+                      ("of the worker", "cpu_workers_ns_value", number)] + LATENCY + RSS
+    + [("generator", "generator_share", two)],
     "write": WHO + [("MiB/s answered", "mib_per_second", number, "spread")] + OVER
     + [("MiB/s on disk", "mib_per_second_synced", number), ("ours/its", "ratio_synced", two)]
     + LATENCY + [("server cores", "server_cores", two), ("generator", "generator_cores", two)],

@@ -8,7 +8,7 @@ import unittest
 import faults
 import harness
 import records
-from harness import join_multi
+from protocol import join_multi
 
 STATUS = {errno.ENOSPC: 507, errno.EDQUOT: 507, errno.EIO: 500, errno.EFBIG: 500}
 # Over IOV_MAX parts, and over one piece of the network's buffers.

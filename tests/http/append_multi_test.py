@@ -10,7 +10,7 @@ import unittest
 import curl
 import harness
 import records
-from harness import join_multi
+from protocol import join_multi
 
 MIB = 1 << 20
 VALUES_MAX = 1 << 20

@@ -17,6 +17,7 @@ import tempfile
 import urllib.parse
 
 import process
+import protocol
 from process import TIMEOUT_SECONDS, wait_for  # noqa: F401 -- for the tests
 
 BINARY = os.environ["ROCHEFORT"]
@@ -199,7 +200,7 @@ class Client:
 
     def append_multi(self, id, values, prefix=None):
         """The offsets."""
-        status, _, body = self.request("POST", "/appendMulti", join_multi(values), id=id,
+        status, _, body = self.request("POST", "/appendMulti", protocol.join_multi(values), id=id,
                                        storagePrefix=prefix)
         assert status == 200, (status, body)
         return list(struct.unpack("<%dQ" % len(values), body))
@@ -229,11 +230,6 @@ class Client:
 
     def __exit__(self, kind, value, trace):
         self.hang_up()
-
-
-def join_multi(values):
-    """The body of an appendMulti, and the reply of a getMulti."""
-    return b"".join(struct.pack("<I", len(value)) + value for value in values)
 
 
 def split_multi(body):

@@ -2,12 +2,16 @@
 import struct
 
 from conversation import Request
-from harness import join_multi
 
 
 def target(path, **parameters):
     pairs = ["%s=%s" % (key, value) for key, value in parameters.items() if value is not None]
     return path + ("?" + "&".join(pairs) if pairs else "")
+
+
+def join_multi(values):
+    """The body of an appendMulti, and the reply of a getMulti."""
+    return b"".join(struct.pack("<I", len(value)) + value for value in values)
 
 
 def append(id, value, prefix=None):

@@ -202,6 +202,40 @@ static void appending(void **state)
                                                       .ignored = "fsetxattr"});
 }
 
+#define MANY 1000 /* two parts each: more than one call takes */
+
+/* As a whole or not at all. */
+static int append_list(struct one_bucket *fixture, unsigned round)
+{
+    static const struct value_list_content content = {
+        .count = MANY, .last_bytes = 1, .value_bytes = MANY};
+    static char body[5 * MANY];
+    static uint64_t places[MANY];
+    (void)round;
+    int64_t tail = bucket_tail(fixture->bucket);
+    for (size_t i = 0; i < MANY; i++)
+        memcpy(body + 5 * i, "\1\0\0\0v", 5);
+    batch_reset(&fixture->batch);
+    struct iovec *part = batch_add_list(&fixture->batch, 1, &content, places, 1);
+    if (part == NULL)
+        return -ENOMEM;
+    *part = (struct iovec){body, sizeof(body)};
+    int error = bucket_append(fixture->bucket, &fixture->batch);
+    assert_int_equal(fixture->batch.records[0].error, error);
+    assert_int_equal(bucket_tail(fixture->bucket),
+                     error == 0 ? tail + MANY * (RECORD_HEADER_BYTES + 1) : tail);
+    assert_int_equal(file_bytes(fixture), bucket_tail(fixture->bucket));
+    return error;
+}
+
+static void appending_a_list(void **state)
+{
+    every_call_fails_once(*state, &(struct operation){.prepare = start_a_batch,
+                                                      .run = append_list,
+                                                      .told = "reallocarray statx pwritev",
+                                                      .ignored = "fsetxattr"});
+}
+
 static int read_one(struct one_bucket *fixture, unsigned round)
 {
     (void)round;
@@ -307,6 +341,7 @@ int main(void)
         TEST(end_of_the_file_is_read_in_spite_of_interruptions),
         TEST(file_that_gets_shorter_while_its_end_is_looked_for),
         TEST(appending),
+        TEST(appending_a_list),
         TEST(reading),
         TEST(resuming),
         TEST(resuming_another_file),

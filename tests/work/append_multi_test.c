@@ -10,7 +10,14 @@
 #include <cmocka.h>
 #include <endian.h>
 
+#include "lib/failing.h"
 #include "work/syncs.h"
+
+FAILING(evbuffer_new, struct evbuffer *, NULL, (void), ())
+FAILING(evbuffer_reserve_space, int, -1,
+        (struct evbuffer * buffer, ev_ssize_t bytes, struct evbuffer_iovec *room, int count),
+        (buffer, bytes, room, count))
+FAILING(reallocarray, void *, NULL, (void *old, size_t count, size_t bytes), (old, count, bytes))
 
 /* Two values, 22 and 24 bytes as records. */
 static const char list[] = "\6\0\0\0second\x8\0\0\0the last";
@@ -214,6 +221,56 @@ static void lists_are_looked_at_by_workers(void **state)
     stop(fixture);
 }
 
+/* Before anything is written: the Nth call for memory fails, for N = 1, 2, ... until none does. */
+static void no_memory_is_no_append(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failing *const calls[] = {&fail_evbuffer_new, &fail_evbuffer_reserve_space};
+    start(fixture, 1, 8, 1);
+    assert_int_equal(appended(fixture, "p", 0, false), 0);
+    off_t bytes = 20;
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        for (int failures = 0, nth = 1, failed = 1; failed; nth++) {
+            struct request *request = new_list(fixture, 0, false);
+            failing_arm(calls[i], nth, ENOMEM);
+            int error = finish(fixture, submit(fixture, "p", request));
+            failed = failing_disarm(calls[i]);
+            assert_int_equal(error, failed ? -ENOMEM : 0);
+            if (!failed)
+                assert_offsets(request, (uint64_t)bytes);
+            free_request(request);
+            bytes += failed ? 0 : 46;
+            assert_int_equal(bytes_of(fixture, "p/append.0.raw"), bytes);
+            failures += failed;
+            assert_true(failures > 0);
+        }
+    }
+    stop(fixture);
+}
+
+/* For a list in so many segments that they are not looked at on the stack. */
+static void no_memory_to_look_at_a_list(void **state)
+{
+    static const char value[] = "\1\0\0\0v";
+    struct fixture *fixture = *state;
+    start(fixture, 1, 8, 1);
+    for (int failing = 0; failing < 2; failing++) {
+        struct request *request = new_request(fixture, JOB_CHECK_VALUES, 0);
+        for (int i = 0; i < 500; i++) /* a chain for each byte */
+            assert_int_equal(
+                evbuffer_add_reference(request->job.value, &value[i % 5], 1, NULL, NULL), 0);
+        request->job.values.limits = (struct value_list_limits){100, 1};
+        failing_arm(&fail_reallocarray, failing, ENOMEM);
+        router_check_values(fixture->router, &request->job);
+        assert_int_equal(finish(fixture, request), failing ? -ENOMEM : 0);
+        assert_int_equal(failing_disarm(&fail_reallocarray), failing);
+        if (!failing)
+            assert_int_equal(request->job.values.found.count, 100);
+        free_request(request);
+    }
+    stop(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +280,8 @@ int main(void)
         SYNC_TEST(a_missing_prefix_ends_at_0),
         SYNC_TEST(a_deleted_prefix_ends_at_0),
         SYNC_TEST(lists_are_looked_at_by_workers),
+        SYNC_TEST(no_memory_is_no_append),
+        SYNC_TEST(no_memory_to_look_at_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
