@@ -17,12 +17,15 @@ static const struct endpoint {
     int methods; /* evhttp's bits */
     const char *allow;
     void (*handle)(struct exchange *exchange);
+    bool while_stopping; /* it is called then too */
 } endpoints[] = {
-    {"/append", EVHTTP_REQ_POST, "POST", append_handle},
-    {"/appendMulti", EVHTTP_REQ_POST, "POST", append_multi_handle},
-    {"/get", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", get_handle},
-    {"/getMulti", EVHTTP_REQ_POST, "POST", get_multi_handle},
-    {"/close", EVHTTP_REQ_GET | EVHTTP_REQ_POST, "GET, POST", close_handle},
+    {"/append", EVHTTP_REQ_POST, "POST", append_handle, false},
+    {"/appendMulti", EVHTTP_REQ_POST, "POST", append_multi_handle, false},
+    {"/get", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", get_handle, false},
+    {"/getMulti", EVHTTP_REQ_POST, "POST", get_multi_handle, false},
+    {"/close", EVHTTP_REQ_GET | EVHTTP_REQ_POST, "GET, POST", close_handle, false},
+    {"/healthz", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", healthz_handle, true},
+    {"/readyz", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", readyz_handle, true},
 };
 
 static bool endpoint_appends(const struct endpoint *endpoint)
@@ -59,8 +62,8 @@ static void no_such_path(struct exchange *exchange, const char *path, size_t byt
         response_text(exchange, 404, "no such path: %.*s; use %s", shown, path, similar->path);
     else
         response_text(exchange, 404,
-                      "no such path: %.*s; there are /append, /appendMulti, /get, /getMulti and "
-                      "/close",
+                      "no such path: %.*s; there are /append, /appendMulti, /get, /getMulti, "
+                      "/close, /healthz and /readyz",
                       shown, path);
 }
 
@@ -126,7 +129,7 @@ void endpoints_dispatch(struct exchange *exchange)
         response_text(exchange, 400, "%s", wrong);
         return;
     }
-    if (exchange->service->stopping) {
+    if (exchange->service->stopping && !endpoint->while_stopping) {
         response_text(exchange, 503, "shutting down");
         return;
     }

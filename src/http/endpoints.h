@@ -24,5 +24,7 @@ void append_multi_handle(struct exchange *exchange);
 void get_handle(struct exchange *exchange);
 void get_multi_handle(struct exchange *exchange);
 void close_handle(struct exchange *exchange);
+void healthz_handle(struct exchange *exchange);
+void readyz_handle(struct exchange *exchange);
 
 #endif

@@ -11,7 +11,7 @@
 
 #define WHOLE_NUMBER "a whole number from 0 to 9223372036854775807"
 
-enum parameter { ID, OFFSET, STORAGE_PREFIX, SYNC, EXPECT, PARAMETERS };
+enum parameter { ID, OFFSET, STORAGE_PREFIX, SYNC, EXPECT, FOR, PARAMETERS };
 
 static const struct {
     const char *name, *twice, *misspelled;
@@ -22,6 +22,7 @@ static const struct {
                         "the parameter is spelled storagePrefix"},
     [SYNC] = {"sync", "sync given twice", "the parameter is spelled sync"},
     [EXPECT] = {"expect", "expect given twice", "the parameter is spelled expect"},
+    [FOR] = {"for", "for given twice", "the parameter is spelled for"},
 };
 
 struct decoded {
@@ -86,6 +87,19 @@ static const char *take_sync(const struct decoded *value, struct query *query)
     return NULL;
 }
 
+static bool decoded_is(const struct decoded *value, const char *text)
+{
+    return value->bytes == strlen(text) && memcmp(value->text, text, value->bytes) == 0;
+}
+
+static const char *take_purpose(const struct decoded *value, struct query *query)
+{
+    query->purpose = decoded_is(value, "get") ? QUERY_FOR_GET : QUERY_FOR_APPEND;
+    if (query->purpose == QUERY_FOR_GET || decoded_is(value, "append"))
+        return NULL;
+    return "for must be append or get";
+}
+
 static const char *take(enum parameter parameter, const struct decoded *value, struct query *query)
 {
     switch (parameter) {
@@ -103,6 +117,8 @@ static const char *take(enum parameter parameter, const struct decoded *value, s
     case EXPECT:
         query->expects = take_number(value, &query->expected);
         return query->expects ? NULL : "expect must be " WHOLE_NUMBER;
+    case FOR:
+        return take_purpose(value, query);
     case PARAMETERS:
         break;
     }
@@ -134,6 +150,7 @@ const char *query_parse(const char *text, struct query *query)
     query->has_id = query->has_offset = query->sync = query->expects = false;
     query->id_hash = (struct id_hash){0};
     query->offset = query->expected = 0;
+    query->purpose = QUERY_FOR_APPEND;
     memcpy(query->prefix, QUERY_DEFAULT_PREFIX, sizeof(QUERY_DEFAULT_PREFIX));
     while (text != NULL && *text != '\0') {
         const char *end = strchrnul(text, '&');

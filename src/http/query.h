@@ -17,6 +17,9 @@
 
 #define QUERY_DEFAULT_PREFIX "default"
 
+/* What a server is to be ready for: appends, and so gets too, unless given. */
+enum query_purpose { QUERY_FOR_APPEND, QUERY_FOR_GET };
+
 struct query {
     bool has_id; /* given and not empty */
     struct id_hash id_hash;
@@ -25,6 +28,7 @@ struct query {
     bool sync;
     bool expects;     /* `expect` was given */
     int64_t expected; /* 0 .. INT64_MAX */
+    enum query_purpose purpose;
     char prefix[PREFIX_NAME_BYTES_MAX + 1];
 };
 
@@ -33,7 +37,7 @@ struct query {
  * what is wrong, one line for the client: a bad escape, %00, a known parameter given twice or in
  * other letters, an
  * offset or expect that is no number, a prefix that is no valid name, a sync that is neither 0
- * nor 1.
+ * nor 1, a `for` that is neither append nor get.
  */
 const char *query_parse(const char *text, struct query *query);
 

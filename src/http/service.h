@@ -25,6 +25,7 @@ struct service {
     struct origin_rules origins;
     bool origins_are_allowed;
     bool stopping; /* no new requests are served */
+    int room;      /* what the last root_check_room has found */
     struct exchange_list free_exchanges;
     char date[32]; /* the Date header of the second `date_s`; see response.c */
     int64_t date_s;

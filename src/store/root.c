@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "store/claims.h"
@@ -21,10 +23,10 @@
  * would report an error to one of them, and the other would take the names for synced. */
 struct names {
     pthread_mutex_t lock;
-    unsigned parents; /* of the root's directory, upwards: not synced yet */
-    bool failed;      /* an fsync of the root or one of its parents */
-    bool reported;    /* and a call of root_sync_names has returned it */
-    int error;        /* if it is not reported yet */
+    unsigned parents;   /* of the root's directory, upwards: not synced yet */
+    atomic_bool failed; /* an fsync of the root or one of its parents */
+    bool reported;      /* and a call of root_sync_names has returned it */
+    int error;          /* if it is not reported yet */
 };
 
 struct root {
@@ -365,4 +367,20 @@ int root_sync_names(const struct root *root, bool *failed)
     }
     (void)pthread_mutex_unlock(&names->lock);
     return error;
+}
+
+bool root_sync_failed(const struct root *root)
+{
+    return root->names->failed;
+}
+
+int root_check_room(const struct root *root)
+{
+    struct statvfs status;
+    if (fstatvfs(root->directory_fd, &status) != 0)
+        return -errno;
+    if (status.f_bavail < (ROOT_ROOM_BYTES + status.f_frsize - 1) / status.f_frsize)
+        return -ENOSPC;
+    /* a file system that does not say how many it has has no limit of its own */
+    return status.f_files == 0 || status.f_favail >= ROOT_ROOM_INODES ? 0 : STORE_FEW_INODES;
 }

@@ -48,6 +48,15 @@ mode_t root_directory_mode(mode_t file_mode);
  */
 int root_check(const struct root *root);
 
+/* So much must be free for appends: the longest value of a usual server, and the files of a prefix
+ * that is made with the usual number of buckets. */
+#define ROOT_ROOM_BYTES (16 * 1024 * 1024)
+#define ROOT_ROOM_INODES 256
+
+/* 0 if there is as much; -ENOSPC, STORE_FEW_INODES, or -errno if the file system does not say. One
+ * call to the kernel, which may wait for the disk. */
+int root_check_room(const struct root *root);
+
 /* NULL, or in a few words why root_check has found the lock lost. */
 const char *root_loss(const struct root *root);
 
@@ -104,5 +113,8 @@ int root_sync_directory(int directory_fd);
  * instance too few descriptors (-EMFILE, -ENFILE), leave it false: another call may succeed.
  */
 int root_sync_names(const struct root *root, bool *failed);
+
+/* Whether one of its fsyncs has failed. */
+bool root_sync_failed(const struct root *root);
 
 #endif

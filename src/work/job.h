@@ -44,6 +44,7 @@ enum { JOB_TOO_MANY_IN_FLIGHT = -6000 };
 enum job_kind {
     JOB_APPEND,       /* append `value` */
     JOB_CHECK_VALUES, /* look at the list of values in `value`; see router_check_values */
+    JOB_CHECK_ROOM,   /* look whether there is room on the disk; see router_check_room */
     JOB_APPEND_MULTI, /* append the list of values in `value`, all or none */
     JOB_READ,         /* read the value at `offset` */
     JOB_READ_MULTI,   /* read the values at `offsets` */
@@ -84,7 +85,7 @@ struct job_route {
     bool to_sync;          /* appends: as was asked for */
     bool again;            /* appends: its prefix was deleted, and is made anew for it */
     enum job_close close;  /* JOB_CLOSE of the router's own */
-    struct router *router; /* JOB_CHECK_VALUES: whose it is */
+    struct router *router; /* JOB_CHECK_VALUES, JOB_CHECK_ROOM: whose it is */
 };
 
 /* A zeroed struct job, but for `small`, is a good one to start from. */

@@ -82,10 +82,22 @@ void prefix_table_use(struct prefix_table *table, struct open_prefix *prefix)
         move_prefix_to_front(table, prefix);
 }
 
+static bool refuses_syncs(const struct open_prefix *prefix)
+{
+    return atomic_load_explicit(&prefix->sync_refused, memory_order_relaxed);
+}
+
+const char *prefix_table_sync_refused(const struct prefix_table *table)
+{
+    const struct open_prefix *prefix = table->by_name;
+    while (prefix != NULL && !refuses_syncs(prefix))
+        prefix = prefix->hh.next;
+    return prefix != NULL ? prefix->name : NULL;
+}
+
 static bool may_be_closed(const struct open_prefix *prefix)
 {
-    return prefix->in_flight == 0 &&
-           !atomic_load_explicit(&prefix->sync_refused, memory_order_relaxed);
+    return prefix->in_flight == 0 && !refuses_syncs(prefix);
 }
 
 struct open_prefix *prefix_table_find_idle(struct prefix_table *table)

@@ -45,6 +45,9 @@ void prefix_table_use(struct prefix_table *table, struct open_prefix *prefix);
  * because nothing is in flight and no sync is refused. NULL: none. */
 struct open_prefix *prefix_table_find_idle(struct prefix_table *table);
 
+/* The name of a prefix with a slot that refuses syncs; NULL if there is none. */
+const char *prefix_table_sync_refused(const struct prefix_table *table);
+
 /* Frees a prefix that is in the table, is not open and has no older generation. */
 void prefix_table_remove(struct prefix_table *table, struct open_prefix *prefix);
 

@@ -140,26 +140,47 @@ void router_submit(struct router *router, const char *name, struct job *job)
     prefix_states_serve(prefix);
 }
 
-static void values_checked(struct job *job)
+static void job_without_prefix_completed(struct job *job)
 {
     struct router *router = job->route.router;
     pool_release(router->pool, job->route.worker);
     deliver(router, job);
 }
 
-void router_check_values(struct router *router, struct job *job)
+/* To the workers in turn. */
+static void submit_without_prefix(struct router *router, struct job *job, enum job_kind kind)
 {
     start_anew(job);
     router->in_flight++;
     router->next_checker = (router->next_checker + 1) % pool_workers(router->pool);
-    job->kind = JOB_CHECK_VALUES;
+    job->kind = kind;
     job->route.worker = router->next_checker;
     job->route.router = router;
-    job->route.completed = values_checked;
+    job->route.completed = job_without_prefix_completed;
     if (pool_admit(router->pool, job->route.worker))
         pool_push(router->pool, job);
     else
         router_complete_later(router, job, JOB_TOO_MANY_IN_FLIGHT);
+}
+
+void router_check_values(struct router *router, struct job *job)
+{
+    submit_without_prefix(router, job, JOB_CHECK_VALUES);
+}
+
+void router_check_room(struct router *router, struct job *job)
+{
+    submit_without_prefix(router, job, JOB_CHECK_ROOM);
+}
+
+const char *router_sync_refused(const struct router *router)
+{
+    return prefix_table_sync_refused(&router->prefixes);
+}
+
+bool router_root_sync_failed(const struct router *router)
+{
+    return root_sync_failed(pool_root(router->pool));
 }
 
 void router_resume(struct router *router, struct job *job)

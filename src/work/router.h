@@ -57,6 +57,17 @@ void router_submit(struct router *router, const char *name, struct job *job);
  */
 void router_check_values(struct router *router, struct job *job);
 
+/*
+ * Has a worker look whether there is room for appends: then `done` will be called, never from
+ * inside this call. job->error is what root_check_room has returned, or JOB_TOO_MANY_IN_FLIGHT.
+ */
+void router_check_room(struct router *router, struct job *job);
+
+/* The name of a prefix that refuses appends because a sync has failed, until it is closed; NULL if
+ * there is none. And whether a sync of the root has failed, which a restart alone ends. */
+const char *router_sync_refused(const struct router *router);
+bool router_root_sync_failed(const struct router *router);
+
 /* After `done` with `more`: asks for the next piece, or says that it is not wanted. */
 void router_resume(struct router *router, struct job *job);
 void router_abandon(struct router *router, struct job *job);

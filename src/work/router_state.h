@@ -15,7 +15,7 @@ struct router {
     struct prefix_table prefixes;
     unsigned max_parked, parked;
     unsigned in_flight;
-    unsigned next_checker;     /* the worker that was given the last JOB_CHECK_VALUES */
+    unsigned next_checker;     /* the worker that was given the last job without a prefix */
     struct job_list completed; /* without a worker, to be delivered */
 };
 

@@ -230,6 +230,9 @@ static void handle_job(struct worker *worker, struct job *job, struct reader_quo
     case JOB_CHECK_VALUES:
         complete_job(worker, job, job_values_check(job));
         break;
+    case JOB_CHECK_ROOM:
+        complete_job(worker, job, root_check_room(worker->options.root));
+        break;
     case JOB_APPEND:
     case JOB_APPEND_MULTI:
         append_batches_add(&worker->batches, job);

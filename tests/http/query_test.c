@@ -52,6 +52,20 @@ static void all_parameters_in_any_order(void **state)
     }
 }
 
+static void what_it_is_for(void **state)
+{
+    (void)state;
+    assert_int_equal(parse(NULL).purpose, QUERY_FOR_APPEND);
+    assert_int_equal(parse("id=get").purpose, QUERY_FOR_APPEND);
+    assert_int_equal(parse("for=append").purpose, QUERY_FOR_APPEND);
+    assert_int_equal(parse("for=get").purpose, QUERY_FOR_GET);
+    assert_int_equal(parse("for=%67et").purpose, QUERY_FOR_GET);
+    static const char *const wrong[] = {"for", "for=", "for=ge", "for=gets", "for=GET", "for=read"};
+    struct query query;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_string_equal(query_parse(wrong[i], &query), "for must be append or get");
+}
+
 /* The hash is that of the decoded bytes, however they were encoded. */
 static void id_is_decoded_and_hashed(void **state)
 {
@@ -288,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_query_may_be_empty),
         cmocka_unit_test(all_parameters_in_any_order),
+        cmocka_unit_test(what_it_is_for),
         cmocka_unit_test(id_is_decoded_and_hashed),
         cmocka_unit_test(names_are_exact),
         cmocka_unit_test(other_spelling_is_refused_and_the_right_one_said),
