@@ -8,7 +8,7 @@
 #include "work/job_values.h"
 #include "work/router.h"
 
-/* A list up to this long is looked at here, in some tens of microseconds: it is not worth the way
+/* A list up to this long is looked at here, in 100 microseconds at most: it is not worth the way
  * to a worker and back. */
 #define CHECKED_HERE_BYTES_MAX (64 * 1024)
 
@@ -87,6 +87,7 @@ void append_multi_handle(struct exchange *exchange)
         router_check_values(exchange->service->router, job);
         return;
     }
+    job->bucket = PREFIX_DIRECTORY; /* what an error is about: no bucket was tried */
     job->error = job_values_check(job);
     values_checked(job);
 }
