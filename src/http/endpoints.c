@@ -1,5 +1,6 @@
 #include "http/endpoints.h"
 
+#include <assert.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <string.h>
@@ -26,7 +27,18 @@ static const struct endpoint {
     {"/close", EVHTTP_REQ_GET | EVHTTP_REQ_POST, "GET, POST", close_handle, false},
     {"/healthz", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", healthz_handle, true},
     {"/readyz", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", readyz_handle, true},
+    {"/metrics", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", metrics_handle, false},
+    {"/stats", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", stats_handle, false},
 };
+
+#define ENDPOINTS (sizeof(endpoints) / sizeof(endpoints[0]))
+
+static_assert(ENDPOINTS <= METRICS_OTHER, "each has a place in the metrics");
+
+const char *endpoints_label(unsigned endpoint)
+{
+    return endpoint < ENDPOINTS ? endpoints[endpoint].path + 1 : NULL; /* no slash */
+}
 
 static bool endpoint_appends(const struct endpoint *endpoint)
 {
@@ -36,7 +48,7 @@ static bool endpoint_appends(const struct endpoint *endpoint)
 static const struct endpoint *find_endpoint(const char *path, size_t bytes,
                                             int (*compare)(const char *, const char *, size_t))
 {
-    for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
+    for (size_t i = 0; i < ENDPOINTS; i++)
         if (strlen(endpoints[i].path) == bytes && compare(endpoints[i].path, path, bytes) == 0)
             return &endpoints[i];
     return NULL;
@@ -63,7 +75,7 @@ static void no_such_path(struct exchange *exchange, const char *path, size_t byt
     else
         response_text(exchange, 404,
                       "no such path: %.*s; there are /append, /appendMulti, /get, /getMulti, "
-                      "/close, /healthz and /readyz",
+                      "/close, /healthz, /readyz, /metrics and /stats",
                       shown, path);
 }
 
@@ -103,6 +115,8 @@ void endpoints_dispatch(struct exchange *exchange)
     size_t path_bytes = question != NULL ? (size_t)(question - target) : strlen(target);
     const struct endpoint *endpoint = find_endpoint(target, path_bytes, strncmp);
     enum evhttp_cmd_type method = evhttp_request_get_command(exchange->request);
+    if (endpoint != NULL)
+        exchange->endpoint = (unsigned)(endpoint - endpoints);
     if (!check_origin(exchange, target))
         return;
     if (method == EVHTTP_REQ_OPTIONS && strcmp(target, "*") == 0) {

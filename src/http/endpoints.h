@@ -16,6 +16,9 @@
 /* For a client that has put it into the body, or nowhere. */
 #define ENDPOINTS_ID_MISSING "id missing or empty; give it in the query: ?id=X"
 
+/* The label of an endpoint in the metrics, by exchange->endpoint; NULL if there is none. */
+const char *endpoints_label(unsigned endpoint);
+
 /* The query is not parsed yet. Ends in a reply, now or later. */
 void endpoints_dispatch(struct exchange *exchange);
 
@@ -24,6 +27,8 @@ void append_multi_handle(struct exchange *exchange);
 void get_handle(struct exchange *exchange);
 void get_multi_handle(struct exchange *exchange);
 void close_handle(struct exchange *exchange);
+void metrics_handle(struct exchange *exchange);
+void stats_handle(struct exchange *exchange);
 void healthz_handle(struct exchange *exchange);
 void readyz_handle(struct exchange *exchange);
 

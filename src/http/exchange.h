@@ -31,7 +31,8 @@ struct exchange {
     void (*next)(struct exchange *exchange); /* a response in pieces: after the piece at hand */
     bool chunked;                            /* its pieces are chunks */
     bool head_lost;                          /* there was no memory for its head */
-    uint64_t begun_ns;                       /* CLOCK_MONOTONIC; 0 if nobody wants to know */
+    uint64_t begun_ns;                       /* service_now_ns */
+    unsigned endpoint;                       /* see metrics.h */
     struct exchange *next_free;
 };
 

@@ -43,20 +43,23 @@ static const char *date_now(struct service *service)
     return service->date;
 }
 
-/* One line a response that took as long as the user wants to know of. */
-static void log_response(const struct service *service, int status, double took_ms,
-                         const char *what)
+/* Each response is counted here, once; one that took as long as the user wants to know of is
+ * logged.
+ */
+static void count_response(struct service *service, unsigned endpoint, int status, uint64_t took_ns,
+                           const char *what)
 {
-    if (service->log_slower_ms >= 0 && took_ms >= (double)service->log_slower_ms)
-        log_line("%.3f ms %d %s", took_ms, status, what);
+    metrics_count_response(&service->metrics, endpoint, status, took_ns);
+    if (service->log_slower_ms >= 0 &&
+        took_ns / CLOCK_NS_PER_MS >= (uint64_t)service->log_slower_ms)
+        log_line("%.3f ms %d %s", (double)took_ns / NS_PER_MS, status, what);
 }
 
-static void log_exchange(const struct exchange *exchange, int status)
+static void count_exchange(const struct exchange *exchange, int status)
 {
-    if (exchange->begun_ns != 0)
-        log_response(exchange->service, status,
-                     (double)(clock_monotonic_ns() - exchange->begun_ns) / NS_PER_MS,
-                     evhttp_request_get_uri(exchange->request));
+    count_response(exchange->service, exchange->endpoint, status,
+                   service_now_ns(exchange->service) - exchange->begun_ns,
+                   evhttp_request_get_uri(exchange->request));
 }
 
 static bool is_head(const struct exchange *exchange)
@@ -184,7 +187,7 @@ static void send_bytes(struct exchange *exchange, const struct response_head *he
         response_abort(exchange); /* nothing else could tell the client */
         return;
     }
-    log_exchange(exchange, head->status);
+    count_exchange(exchange, head->status);
     send_output(exchange);
 }
 
@@ -206,7 +209,7 @@ void response_buffer(struct exchange *exchange, const char *type, struct evbuffe
         response_abort(exchange);
         return;
     }
-    log_exchange(exchange, head.status);
+    count_exchange(exchange, head.status);
     send_output(exchange);
 }
 
@@ -323,6 +326,12 @@ bool response_overdue(const void *argument)
     return router_overdue(&exchange->job);
 }
 
+/* Of a response in pieces. */
+static int piece_status(const struct exchange *exchange)
+{
+    return exchange->job.range_bytes > 0 ? 206 : 200;
+}
+
 static void piece_sent(void *argument, bool gone)
 {
     struct exchange *exchange = argument;
@@ -331,10 +340,12 @@ static void piece_sent(void *argument, bool gone)
         return;
     }
     router_abandon(exchange->service->router, &exchange->job);
-    if (gone)
+    if (gone) {
+        count_exchange(exchange, piece_status(exchange));
         finish_exchange(exchange);
-    else
+    } else {
         response_abort(exchange);
+    }
 }
 
 void response_piece(struct exchange *exchange, struct evbuffer *piece,
@@ -358,13 +369,13 @@ void response_last(struct exchange *exchange, struct evbuffer *piece)
         response_abort(exchange);
         return;
     }
-    log_exchange(exchange, exchange->job.range_bytes > 0 ? 206 : 200);
+    count_exchange(exchange, piece_status(exchange));
     send_output(exchange);
 }
 
 void response_abort(struct exchange *exchange)
 {
-    log_exchange(exchange, 200);
+    count_exchange(exchange, 200);
     connection_abort(exchange->connection);
     finish_exchange(exchange);
 }
@@ -394,7 +405,8 @@ void response_refusal(struct service *service, struct connection *connection,
 {
     char bytes[COPIED_BYTES_MAX];
     size_t length = write_refusal(service, refusal->status, refusal->why, bytes);
-    log_response(service, refusal->status, (double)refusal->elapsed_ms, refusal->why);
+    count_response(service, METRICS_OTHER, refusal->status, refusal->elapsed_ms * CLOCK_NS_PER_MS,
+                   refusal->why);
     connection_refuse(connection, bytes, length);
 }
 
@@ -405,7 +417,7 @@ void response_out_of_memory(struct service *service, struct evhttp_request *requ
     char bytes[COPIED_BYTES_MAX];
     struct evhttp_connection *http = evhttp_request_get_connection(request);
     size_t length = write_refusal(service, 503, why, bytes);
-    log_response(service, 503, 0, why);
+    count_response(service, METRICS_OTHER, 503, 0, why);
     (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
     struct bufferevent *bev = connection != NULL ? NULL : evhttp_connection_get_bufferevent(http);
     struct evbuffer *output =

@@ -65,13 +65,15 @@ static void on_request(struct evhttp_request *request, void *argument)
     exchange->request = request;
     exchange->connection = connection;
     exchange->origin = NULL;
-    exchange->begun_ns = server->options.log_slower_ms >= 0 ? clock_monotonic_ns() : 0;
+    exchange->begun_ns = service_now_ns(&server->service);
+    exchange->endpoint = METRICS_OTHER;
     endpoints_dispatch(exchange);
 }
 
 static void on_count_changed(void *argument, unsigned count)
 {
     struct server *server = argument;
+    metrics_count_connections(&server->service.metrics, count);
     if (server->listener != NULL)
         listener_allow(server->listener, count < server->options.max_connections);
 }
@@ -252,6 +254,7 @@ static int make_http(struct server *server)
     };
     server->connections = connections_new(&options);
     server->http = evhttp_new(server->base);
+    server->service.connections = server->connections;
     if (server->connections == NULL || server->http == NULL)
         return -ENOMEM;
     /* framing.c keeps the limits; this is the last line, and never reached */
@@ -350,6 +353,8 @@ int server_start(const struct server_options *options, struct server **out)
     server->service.origins_are_allowed = strcmp(options->origins.origins, "none") != 0;
     server->service.cache_control = options->cache_control;
     server->service.idle_s = options->timeouts.idle_s;
+    server->service.buffered_bytes_max = options->max_buffered_bytes;
+    server->service.metrics.started_ns = clock_realtime_ns();
     event_set_log_callback(on_libevent_log);
     int error = make_all(server, &step);
     if (error != 0) {
@@ -373,6 +378,7 @@ void server_iterate(struct server *server, bool may_sleep)
 {
     may_sleep = connections_may_sleep(server->connections) && may_sleep &&
                 router_may_sleep(server->service.router) && pool_may_sleep(server->pool);
+    server->service.now_ns = 0;
     int result = event_base_loop(server->base, EVLOOP_ONCE | (may_sleep ? 0 : EVLOOP_NONBLOCK));
     pool_awake(server->pool);
     if (result < 0) {
@@ -382,6 +388,7 @@ void server_iterate(struct server *server, bool may_sleep)
     }
     connections_run(server->connections);
     watch_memory(server);
+    server->service.now_ns = 0;
     pool_collect(server->pool);
     router_deliver(server->service.router);
     pool_wake(server->pool);

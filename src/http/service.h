@@ -9,9 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "http/exchange.h"
+#include "http/metrics.h"
 #include "http/origin.h"
 
+struct connections;
 struct router;
 
 struct service {
@@ -25,10 +28,23 @@ struct service {
     struct origin_rules origins;
     bool origins_are_allowed;
     bool stopping; /* no new requests are served */
-    int room;      /* what the last root_check_room has found */
+    struct metrics metrics;
+    const struct connections *connections;
+    uint64_t buffered_bytes_max;
+    uint64_t now_ns; /* see service_now_ns; 0: to be read */
+    int room;        /* what the last root_check_room has found */
     struct exchange_list free_exchanges;
     char date[32]; /* the Date header of the second `date_s`; see response.c */
     int64_t date_s;
 };
+
+/* CLOCK_MONOTONIC, read when it is first asked for after the server has set `now_ns` to 0: before
+ * it looks for requests, and before it looks for what is done. */
+static inline uint64_t service_now_ns(struct service *service)
+{
+    if (service->now_ns == 0)
+        service->now_ns = clock_monotonic_ns();
+    return service->now_ns;
+}
 
 #endif

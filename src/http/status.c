@@ -1,5 +1,6 @@
 #include "http/status.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 
@@ -47,12 +48,26 @@ static const struct {
     {STORE_OTHER_END, 412, NULL},
 };
 
+#define REASONS (sizeof(reasons) / sizeof(reasons[0]))
+static_assert(REASONS + 1 == STATUS_INDEXES, "and one for any other");
+
+unsigned status_index(int status)
+{
+    unsigned index = 0;
+    while (index < REASONS && reasons[index].status != status)
+        index++;
+    return index;
+}
+
+int status_at(unsigned index)
+{
+    return index < REASONS ? reasons[index].status : 0;
+}
+
 const char *status_reason(int status)
 {
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    return "Unknown";
+    unsigned index = status_index(status);
+    return index < REASONS ? reasons[index].reason : "Unknown";
 }
 
 int status_of_error(int error, const char **meaning)

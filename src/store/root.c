@@ -374,11 +374,14 @@ bool root_sync_failed(const struct root *root)
     return root->names->failed;
 }
 
-int root_check_room(const struct root *root)
+int root_check_room(const struct root *root, struct root_room *room)
 {
     struct statvfs status;
+    *room = (struct root_room){0};
     if (fstatvfs(root->directory_fd, &status) != 0)
         return -errno;
+    room->free_bytes = (uint64_t)status.f_bavail * status.f_frsize;
+    room->size_bytes = (uint64_t)status.f_blocks * status.f_frsize;
     if (status.f_bavail < (ROOT_ROOM_BYTES + status.f_frsize - 1) / status.f_frsize)
         return -ENOSPC;
     /* a file system that does not say how many it has has no limit of its own */

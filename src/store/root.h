@@ -55,7 +55,11 @@ int root_check(const struct root *root);
 
 /* 0 if there is as much; -ENOSPC, STORE_FEW_INODES, or -errno if the file system does not say. One
  * call to the kernel, which may wait for the disk. */
-int root_check_room(const struct root *root);
+struct root_room {
+    uint64_t free_bytes, size_bytes; /* of its file system; 0 if that does not say */
+};
+
+int root_check_room(const struct root *root, struct root_room *room);
 
 /* NULL, or in a few words why root_check has found the lock lost. */
 const char *root_loss(const struct root *root);

@@ -134,6 +134,23 @@ static int write_batch(struct append_batches *batches, const struct job *job)
     return error;
 }
 
+static void count_append(struct worker_counts *counts, const struct job *job)
+{
+    uint64_t records = job->kind == JOB_APPEND ? 1 : job->values.found.count;
+    uint64_t lengths = job->kind == JOB_APPEND ? 0 : records * VALUE_LIST_LENGTH_BYTES;
+    worker_count_add(&counts->appended_records, records);
+    worker_count_add(&counts->appended_bytes, evbuffer_get_length(job->value) - lengths);
+}
+
+static void count_sync(struct worker_counts *counts, const struct bucket_sync *sync)
+{
+    if (sync->error != 0 && !sync->failed)
+        return; /* there was none */
+    worker_count_add(&counts->syncs_failed, sync->error != 0);
+    worker_count_add(&counts->sync_ns, sync->took_ns);
+    worker_count_add(&counts->syncs_up_to[durations_bound(sync->took_ns)], 1);
+}
+
 /* Writes a list of jobs that is not empty, all for one bucket, all to be synced or none.
  * FILE_CACHE_WAIT: nothing has happened; otherwise `*end` is that of the list. */
 static int write_jobs(struct append_batches *batches, struct job *jobs, struct job ***end)
@@ -148,6 +165,7 @@ static int write_jobs(struct append_batches *batches, struct job *jobs, struct j
     if (error == FILE_CACHE_WAIT)
         return error;
     const struct batch_record *record = batch->records;
+    bool written = false;
     for (struct job *job = jobs; job != NULL; job = job->route.next) {
         *end = &job->route.next;
         job->sync = false;
@@ -157,8 +175,12 @@ static int write_jobs(struct append_batches *batches, struct job *jobs, struct j
         job->error = error != 0 ? error : record->error;
         if (job->error == 0 && job->kind == JOB_APPEND_MULTI)
             commit_offsets(job, record);
+        if (job->error == 0)
+            count_append(&batches->counts, job);
+        written = written || job->error == 0;
         record++;
     }
+    worker_count_add(&batches->counts.writes, written);
     return error;
 }
 
@@ -339,6 +361,7 @@ struct job *append_batches_end_sync(struct append_batches *batches, struct bucke
         bucket_syncs_start(batches->syncs, sync);
         return NULL;
     }
+    count_sync(&batches->counts, sync);
     file_cache_unpin(batches->cache, slot);
     if (sync->is_reserved)
         sync_schedule_done(batches->schedule);

@@ -25,6 +25,7 @@
 #include "work/bucket_syncs.h"
 #include "work/file_cache.h"
 #include "work/job.h"
+#include "work/worker_counts.h"
 
 /* Zeroed but for the first three it is empty. */
 struct append_batches {
@@ -39,6 +40,7 @@ struct append_batches {
     struct bucket_slot *dirty;   /* buckets with appends in this drain */
     struct bucket_slot *synced;  /* those of them whose appends are to be synced */
     struct bucket_slot *waiting; /* for a descriptor, see file_cache.h */
+    struct worker_counts counts;
 };
 
 void append_batches_free(struct append_batches *batches);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "store/bucket.h"
 
 static void free_list(struct bucket_sync *sync)
@@ -80,7 +81,9 @@ static void run(struct sync_work *work)
     sync->failed = waiter->failed;
     sync->of_names = waiter->error != 0;
     if (sync->error == 0) {
+        uint64_t begun_ns = clock_monotonic_ns();
         sync->error = bucket_sync(sync->slot->bucket);
+        sync->took_ns = clock_monotonic_ns() - begun_ns;
         sync->failed = sync->error != 0;
     }
     hand_back(sync);

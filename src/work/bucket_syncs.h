@@ -37,6 +37,7 @@ struct bucket_sync {
     bool promised;         /* appends that were answered before are to be on the disk with it */
     bool of_names, failed; /* result: the error is of the names; it is of a sync */
     int error;             /* result: 0, -errno or one of store/error.h */
+    uint64_t took_ns;      /* result: that of the file alone */
 };
 
 struct bucket_syncs {

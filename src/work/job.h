@@ -125,7 +125,8 @@ struct job {
     struct job_progress progress;
     struct job_route route;
 
-    uint8_t small[JOB_SMALL_BYTES]; /* or, if the error is STORE_SAME_DIRECTORY and has no bucket,
+    uint8_t small[JOB_SMALL_BYTES]; /* or, of a JOB_CHECK_ROOM, a struct root_room of `small_bytes`;
+                                     * or, if the error is STORE_SAME_DIRECTORY and has no bucket,
                                      * the name of the other prefix, NUL-terminated; empty if it is
                                      * closed by now */
 };

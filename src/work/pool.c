@@ -119,6 +119,16 @@ unsigned pool_max_in_flight(const struct pool *pool)
     return pool->max_in_flight;
 }
 
+unsigned pool_in_flight(const struct pool *pool, unsigned worker)
+{
+    return pool->slots[worker].in_flight;
+}
+
+const struct worker_counts *pool_counts(const struct pool *pool, unsigned worker)
+{
+    return worker_counts(pool->slots[worker].worker);
+}
+
 int pool_event_fd(const struct pool *pool)
 {
     return pool->event_fd;

@@ -29,6 +29,7 @@
 #include "store/root.h"
 #include "work/job.h"
 #include "work/sync_pool.h"
+#include "work/worker_counts.h"
 
 #define POOL_WORKERS_MAX 64
 #define POOL_IN_FLIGHT_MAX 65536
@@ -61,6 +62,9 @@ int pool_stop(struct pool *pool);
 const struct root *pool_root(const struct pool *pool);
 unsigned pool_workers(const struct pool *pool);
 unsigned pool_max_in_flight(const struct pool *pool); /* for each worker */
+
+unsigned pool_in_flight(const struct pool *pool, unsigned worker);
+const struct worker_counts *pool_counts(const struct pool *pool, unsigned worker);
 
 /* An eventfd that becomes readable when a worker wakes the loop. Watch it edge-triggered: it is
  * never read. */

@@ -201,6 +201,16 @@ bool router_overdue(const struct job *job)
            clock_monotonic_s() - prefix->draining_since >= ROUTER_CLOSE_SECONDS;
 }
 
+unsigned router_open_prefixes(const struct router *router)
+{
+    return router->prefixes.open;
+}
+
+const struct pool *router_pool(const struct router *router)
+{
+    return router->pool;
+}
+
 unsigned router_in_flight(const struct router *router)
 {
     return router->in_flight;

@@ -79,6 +79,9 @@ bool router_overdue(const struct job *job);
 /* Jobs that were accepted and are not done. */
 unsigned router_in_flight(const struct router *router);
 
+unsigned router_open_prefixes(const struct router *router);
+const struct pool *router_pool(const struct router *router);
+
 /* Calls `done` of the jobs that were completed without a worker. Once in each iteration of the
  * loop, after pool_collect; what comes meanwhile is for the next iteration. */
 void router_deliver(struct router *router);

@@ -1,11 +1,13 @@
 #include "work/worker.h"
 
 #include <errno.h>
+#include <event2/buffer.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +27,7 @@
 #include "work/ring.h"
 #include "work/single_client.h"
 #include "work/sync_schedule.h"
+#include "work/worker_counts.h"
 
 struct worker {
     struct worker_options options;
@@ -100,6 +103,23 @@ static void write_appends(struct worker *worker)
         complete_appends(worker, append_batches_write_synced(batches));
 }
 
+static void complete_read(struct worker *worker, struct job *job)
+{
+    size_t bytes = job->piece != NULL ? evbuffer_get_length(job->piece) : job->small_bytes;
+    worker_count_add(&worker->batches.counts.read_bytes, bytes);
+    complete_job(worker, job, job->error);
+}
+
+/* The job gets the figures, too. */
+static void check_room(struct worker *worker, struct job *job)
+{
+    struct root_room room;
+    int error = root_check_room(worker->options.root, &room);
+    memcpy(job->small, &room, sizeof(room));
+    job->small_bytes = room.size_bytes > 0 ? sizeof(room) : 0;
+    complete_job(worker, job, error);
+}
+
 static void read_job(struct worker *worker, struct job *job, struct reader_quota *quota)
 {
     struct bucket_slot *slot = &job->route.prefix->slots[job->bucket];
@@ -121,7 +141,7 @@ static void read_job(struct worker *worker, struct job *job, struct reader_quota
     if (job->more)
         slot->in_pieces = true;
     if (result == READER_DONE)
-        complete_job(worker, job, job->error);
+        complete_read(worker, job);
     else
         job_list_add(&worker->long_reads, job);
 }
@@ -231,7 +251,7 @@ static void handle_job(struct worker *worker, struct job *job, struct reader_quo
         complete_job(worker, job, job_values_check(job));
         break;
     case JOB_CHECK_ROOM:
-        complete_job(worker, job, root_check_room(worker->options.root));
+        check_room(worker, job);
         break;
     case JOB_APPEND:
     case JOB_APPEND_MULTI:
@@ -465,6 +485,11 @@ void worker_wake(struct worker *worker)
         return;
     worker->pushed = false;
     wake(worker);
+}
+
+const struct worker_counts *worker_counts(const struct worker *worker)
+{
+    return &worker->batches.counts;
 }
 
 size_t worker_completed(const struct worker *worker)

@@ -39,6 +39,7 @@
 #include "work/wake.h"
 
 struct worker;
+struct worker_counts;
 
 struct worker_options {
     const struct root *root;
@@ -67,6 +68,9 @@ void worker_wake(struct worker *worker);
 
 /* Has the thread give back what is free of its memory, see heap.h; then call worker_wake. */
 void worker_trim(struct worker *worker);
+
+/* What it has done; lives as long as the worker. */
+const struct worker_counts *worker_counts(const struct worker *worker);
 
 /* How many completed jobs are to be collected, and the next of them. */
 size_t worker_completed(const struct worker *worker);
