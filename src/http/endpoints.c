@@ -29,6 +29,7 @@ static const struct endpoint {
     {"/readyz", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", readyz_handle, true},
     {"/metrics", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", metrics_handle, false},
     {"/stats", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", stats_handle, false},
+    {"/", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", page_handle, false},
 };
 
 #define ENDPOINTS (sizeof(endpoints) / sizeof(endpoints[0]))
@@ -37,7 +38,10 @@ static_assert(ENDPOINTS <= METRICS_OTHER, "each has a place in the metrics");
 
 const char *endpoints_label(unsigned endpoint)
 {
-    return endpoint < ENDPOINTS ? endpoints[endpoint].path + 1 : NULL; /* no slash */
+    if (endpoint >= ENDPOINTS)
+        return NULL;
+    const char *label = endpoints[endpoint].path + 1; /* no slash */
+    return label[0] != '\0' ? label : "page";
 }
 
 static bool endpoint_appends(const struct endpoint *endpoint)

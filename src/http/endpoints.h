@@ -27,6 +27,7 @@ void append_multi_handle(struct exchange *exchange);
 void get_handle(struct exchange *exchange);
 void get_multi_handle(struct exchange *exchange);
 void close_handle(struct exchange *exchange);
+void page_handle(struct exchange *exchange);
 void metrics_handle(struct exchange *exchange);
 void stats_handle(struct exchange *exchange);
 void healthz_handle(struct exchange *exchange);

@@ -21,6 +21,7 @@
 #include "work/router.h"
 
 #define TYPE_TEXT "text/plain"
+#define TYPE_PAGE "text/html; charset=utf-8"
 #define RETRY_AFTER_S 1
 #define ALLOW_BYTES_MAX 64
 /* What an allowed foreign page may send beside what every page may. */
@@ -195,6 +196,13 @@ void response_whole(struct exchange *exchange, const char *type, const void *bod
 {
     struct value_lines lines;
     struct response_head head = value_head_of(exchange, 200, type, bytes, &lines);
+    send_bytes(exchange, &head, body, bytes);
+}
+
+void response_page(struct exchange *exchange, const void *body, size_t bytes)
+{
+    struct response_head head = head_of(exchange, 200, TYPE_PAGE, bytes);
+    head.is_page = true;
     send_bytes(exchange, &head, body, bytes);
 }
 

@@ -35,6 +35,9 @@ void response_whole(struct exchange *exchange, const char *type, const void *bod
 void response_buffer(struct exchange *exchange, const char *type, struct evbuffer *body,
                      uint64_t bytes);
 
+/* 200, the page for people. */
+void response_page(struct exchange *exchange, const void *body, size_t bytes);
+
 /* One line of plain text; the newline is added. */
 void response_text(struct exchange *exchange, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -54,6 +54,11 @@ size_t response_head_write(const struct response_head *head, char out[RESPONSE_H
         at = put_line(at, "Last-Modified: ", head->validators->modified);
         at = put(at, "Accept-Ranges: bytes\r\n");
     }
+    if (head->is_page)
+        at = put(at, "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; "
+                     "script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
+                     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
+                     "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n");
     if (head->content_range != NULL)
         at = put_line(at, "Content-Range: ", head->content_range);
     if (head->allow != NULL)

@@ -35,6 +35,7 @@ struct response_head {
     uint64_t length;
     const char *cache_control;                    /* Cache-Control */
     const struct response_validators *validators; /* of a value; NULL */
+    bool is_page;                                 /* with what a browser may do with it */
     const char *content_range;                    /* Content-Range; NULL: no such line */
     const char *allow;                            /* Allow; NULL: no such line */
     bool has_tail;                                /* Rochefort-Tail; false: no such line */

@@ -117,9 +117,9 @@ class Query(Raw):
             self.bad("POST", "/getMulti?id=a", bytes(length))
 
     def test_unknown_paths(self):
-        for target in ("/", "/appendx?id=a", "/get/multi", "/.", "//", "///", "/append/x",
+        for target in ("/appendx?id=a", "/get/multi", "/.", "/append/x",
                        "/a/../append?id=a", "/%61ppend?id=a", "/append;x?id=a", "/x%0d%0aY:z",
-                       "//x/append?id=a", "/append//get", "/?id=a", "/appen", "//appen/"):
+                       "//x/append?id=a", "/append//get", "/appen", "//appen/"):
             path = target.partition("?")[0]
             self.assertEqual(("no such path: %s; there are /append, /appendMulti, /get, /getMulti, /close, /healthz, /readyz, /metrics and /stats\n"
                               % path).encode(), self.bad("POST", target, b"x", status=404))
@@ -169,7 +169,7 @@ class Query(Raw):
             self.assertEqual((204, b"", allowed), (status, body, headers["allow"]), target)
             self.assertLessEqual(set(headers), {"allow", "cache-control", "date", "keep-alive",
                                                "connection"})
-        for target in ("/", "/x", "/append/", "http://test/"):
+        for target in ("/x", "/append/", "http://test/x"):
             self.bad("OPTIONS", target, status=404)
         self.assertEqual([".rochefort.lock"], os.listdir(self.server.root))
 

@@ -111,7 +111,7 @@ class Protocol(curl.TestCase):
 
     def test_404_for_what_is_unknown_and_reading_creates_nothing(self):
         self.expect(404, TEXT, "/nothing")
-        self.expect(404, TEXT, "/")
+        self.expect(404, TEXT, "/none")
         self.assertIn(b"no such storagePrefix: default",
                       self.expect(404, TEXT, "/get?id=x&offset=0"))
         self.expect(404, TEXT, "/getMulti?id=x&storagePrefix=p",
