@@ -109,6 +109,7 @@ static int open_or_make(const struct root *root, const char *name, unsigned file
         return error;
     fd = root_open_directory(root, name, 1);
     if (fd >= 0) {
+        prefix_limit_made(limit);
         *promised = files;
         return fd;
     }

@@ -31,6 +31,7 @@ struct prefix_limit {
     bool counted;
     int64_t counted_s;     /* clock_monotonic_s, when the root was listed */
     bool counted_at_limit; /* as many were found as may exist */
+    unsigned making;       /* of the count: directories that are still to be made */
     uint64_t promised;     /* files that are still to be made */
 };
 
@@ -95,9 +96,12 @@ static int count_prefixes(int root_fd, unsigned *count)
     return error;
 }
 
-/* What the root was when it was listed may not be true any more. */
+/* What the root was when it was listed may not be true any more. A list made now lacks the
+ * directories that are still to be made. */
 static bool count_is_old(const struct prefix_limit *limit)
 {
+    if (limit->making > 0)
+        return false;
     int64_t age = clock_monotonic_s() - limit->counted_s;
     if (limit->count < limit->most)
         return age >= COUNT_SECONDS;
@@ -113,6 +117,7 @@ static int check_count(struct prefix_limit *limit)
         limit->counted = error == 0;
         if (error != 0)
             return error;
+        limit->count += limit->making; /* more than 0 if the root could not be listed before */
         limit->counted_s = clock_monotonic_s();
         limit->counted_at_limit = limit->count >= limit->most;
     }
@@ -142,6 +147,7 @@ int prefix_limit_take(struct prefix_limit *limit, bool new_directory, unsigned f
         error = check_inodes(limit, files);
     if (error == 0) {
         limit->count += new_directory;
+        limit->making += new_directory;
         limit->promised += files;
     }
     (void)pthread_mutex_unlock(&limit->lock);
@@ -156,10 +162,21 @@ void prefix_limit_settle(struct prefix_limit *limit, unsigned files)
     (void)pthread_mutex_unlock(&limit->lock);
 }
 
-void prefix_limit_give_back(struct prefix_limit *limit)
+static void end_making(struct prefix_limit *limit, bool made)
 {
     if (pthread_mutex_lock(&limit->lock) != 0)
-        return;
-    limit->count--;
+        return; /* then fewer are made than may be */
+    limit->making--;
+    limit->count -= !made;
     (void)pthread_mutex_unlock(&limit->lock);
+}
+
+void prefix_limit_made(struct prefix_limit *limit)
+{
+    end_making(limit, true);
+}
+
+void prefix_limit_give_back(struct prefix_limit *limit)
+{
+    end_making(limit, false);
 }

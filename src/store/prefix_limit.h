@@ -42,7 +42,8 @@ int prefix_limit_take(struct prefix_limit *limit, bool new_directory, unsigned f
 /* So many of these files were made, or will not be. */
 void prefix_limit_settle(struct prefix_limit *limit, unsigned files);
 
-/* The new directory was not made. */
+/* The new directory is there; it was not made. One of the two after each grant of one. */
+void prefix_limit_made(struct prefix_limit *limit);
 void prefix_limit_give_back(struct prefix_limit *limit);
 
 #endif

@@ -106,9 +106,13 @@ static int tear_down(void **state)
     return temporary_remove(&fixture->directory);
 }
 
+/* A prefix whose directory is then removed again. */
 static int take(struct fixture *fixture)
 {
-    return prefix_limit_take(fixture->limit, true, 0);
+    int error = prefix_limit_take(fixture->limit, true, 0);
+    if (error == 0)
+        prefix_limit_made(fixture->limit);
+    return error;
 }
 
 static void make_directory(struct fixture *fixture, const char *name)
@@ -175,7 +179,7 @@ static void root_is_listed_for_the_first_and_at_the_limit(void **state)
     ahead_s += 1;
     assert_int_equal(take(fixture), 0);
     assert_int_equal(listings, 4);
-    /* that one was not made, which is seen at once */
+    /* that one is gone again, which is seen at once */
     assert_int_equal(take(fixture), 0);
     assert_int_equal(listings, 5);
 }
@@ -193,6 +197,33 @@ static void directories_of_others_are_noticed_after_a_minute(void **state)
     ahead_s += 2;
     assert_int_equal(take(fixture), STORE_TOO_MANY_PREFIXES);
     assert_int_equal(listings, 2);
+}
+
+/* Those that were granted and are not there yet, which a list of the root lacks. */
+static void directories_under_way_count(void **state)
+{
+    struct fixture *fixture = *state;
+    for (unsigned i = 0; i < MOST; i++)
+        assert_int_equal(prefix_limit_take(fixture->limit, true, 0), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(take(fixture), STORE_TOO_MANY_PREFIXES);
+        assert_int_equal(listings, 1);
+        ahead_s += 60;
+    }
+    prefix_limit_give_back(fixture->limit);
+    assert_int_equal(prefix_limit_take(fixture->limit, true, 0), 0);
+    assert_int_equal(take(fixture), STORE_TOO_MANY_PREFIXES);
+    assert_int_equal(listings, 1);
+    static const char *const names[] = {"a", "b", "c"};
+    for (unsigned i = 0; i < MOST; i++) {
+        make_directory(fixture, names[i]);
+        prefix_limit_made(fixture->limit);
+    }
+    assert_int_equal(take(fixture), STORE_TOO_MANY_PREFIXES);
+    assert_int_equal(listings, 2);
+    remove_directory(fixture, "a");
+    ahead_s += 1;
+    assert_int_equal(take(fixture), 0);
 }
 
 /* What cannot be listed is not made, and the next one is tried again. */
@@ -347,6 +378,7 @@ int main(void)
         TEST(directories_that_are_prefixes_count),
         TEST(root_is_listed_for_the_first_and_at_the_limit),
         TEST(directories_of_others_are_noticed_after_a_minute),
+        TEST(directories_under_way_count),
         TEST(listing_that_fails),
         TEST(resolving_counts),
         TEST(last_inodes_are_kept),
