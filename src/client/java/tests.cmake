@@ -1,4 +1,5 @@
 # The tests of the Java client: one JVM a class, with JUnit 5 as Debian packs it.
+cmake_language(DEFER CALL give_slots)
 
 set(classpath ${JAR})
 foreach(jar junit-jupiter-api junit-jupiter-engine junit-jupiter-params junit-platform-commons
