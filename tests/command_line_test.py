@@ -114,7 +114,7 @@ class Starts(curl.TestCase):
             self.assertIn("starting http server on %s:%d\n" % (bind.removesuffix(":0"),
                                                                server.port), server.log())
             for host in hosts:
-                self.expect(404, TEXT, "http://%s:%d/" % (host, server.port))
+                self.expect(404, TEXT, "http://%s:%d/none" % (host, server.port))
 
     def test_all_addresses(self):
         self.check_address(":0", "127.0.0.1")

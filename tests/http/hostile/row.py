@@ -4,6 +4,7 @@ The bytes hold two names that the test replaces, so that each connection uses
 names of its own: R0000 is the prefix, id and value of what the row appends,
 S0000 the prefix that holds the value STORED.
 """
+import os
 import typing
 
 VALUE = b"R0000"
@@ -60,6 +61,9 @@ def chunked(body, *headers):
 TARGET = b"/get?id=a&offset=0&storagePrefix=S0000"
 GET_LINE = b"GET " + TARGET + b" HTTP/1.1"
 READ = (200, STORED)
+
+with open(os.path.join(os.environ["SOURCE_DIR"], "src/http/page.html"), "rb") as file:
+    PAGE = (200, file.read())
 
 
 def get(*headers, line=GET_LINE, host=b"Host: x"):

@@ -1,5 +1,5 @@
 """The first line: method, target, version; and the query in it."""
-from hostile.row import (GET_LINE, READ, STORED, TARGET, chunked, get, headed, post, refused,
+from hostile.row import (GET_LINE, PAGE, READ, STORED, TARGET, chunked, get, headed, post, refused,
                          served)
 
 LONG = 100000
@@ -117,8 +117,9 @@ ROWS = [
     options(b"*", (204, b""), "asks for the methods of the server"),
     options(b"http://x", (204, b""), "the form of * that a proxy gets"),
     options(b"http://x" + TARGET, (204, b""), "the form of a path that a proxy gets"),
-    options(b"/", (404, None), "an unknown path"),
-    options(b"http://x/", (404, None), "an unknown path, and not *"),
+    options(b"/", (204, b""), "asks for the methods of the page"),
+    options(b"http://x/", (204, b""), "a path, and not *"),
+    options(b"/none", (404, None), "an unknown path"),
 
     absolute(b"http://x", "servers must accept it, too (RFC 9112, 3.2.2)"),
     absolute(b"https://x", "a proxy may have ended the TLS connection"),
@@ -138,11 +139,11 @@ ROWS = [
     served("absolute target, append", post(b"Content-Length: 5").replace(b"/", b"http://x/", 1)
            + get(), "limited by its path, as any other", (200, None), READ, stored=(b"R0000",)),
     headed("absolute target, HEAD", get(line=b"HEAD http://x" + TARGET + b" HTTP/1.1"), "the same"),
-    served("absolute target, no path", get(line=b"GET http://x HTTP/1.1"), "is /", (404, None)),
+    served("absolute target, no path", get(line=b"GET http://x HTTP/1.1"), "is /", PAGE),
     served("absolute target, a query alone", get(line=b"GET http://x?id=a HTTP/1.1"), "is /?id=a",
-           (404, None)),
+           PAGE),
     served("absolute target, a user in the query",
-           get(line=b"GET http://x?user@y/get HTTP/1.1"), "the query has begun", (404, None)),
+           get(line=b"GET http://x?user@y/get HTTP/1.1"), "the query has begun", PAGE),
     served("absolute target, two slashes", get(line=b"GET http://x/" + TARGET + b" HTTP/1.1"),
            "unknown", (404, None)),
     served("absolute target in a path", get(line=b"GET /http://x" + TARGET + b" HTTP/1.1"),
