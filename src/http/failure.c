@@ -83,21 +83,33 @@ static void add_help(int error, const struct paths *paths, char out[FAILURE_TEXT
                                                         : "");
 }
 
+static bool is_of_close(const struct job *job)
+{
+    return job->kind == JOB_CLOSE && job->has_bucket;
+}
+
+static int find_status(const struct job *job, const char **meaning)
+{
+    int status = status_of_error(job->error, meaning);
+    /* whatever it was: the files are closed, and a second try would hide it */
+    return is_of_close(job) ? 500 : status;
+}
+
+/* What was not done, if it is not what was asked for as a whole. */
+static const char *find_step(const struct job *job)
+{
+    /* the record was taken out again; the status is that of what happened */
+    if (job->has_bucket && (job_appends(job) || is_of_close(job)) && job->sync)
+        return "could not be synced: ";
+    return is_of_close(job) ? "could not be closed: " : "";
+}
+
 int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTES_MAX])
 {
     const size_t bytes = FAILURE_TEXT_BYTES_MAX;
     const struct job *job = &exchange->job;
-    const char *meaning;
-    int status = status_of_error(job->error, &meaning);
-    bool of_close = job->kind == JOB_CLOSE && job->has_bucket;
-    if (of_close)
-        status = 500; /* whatever it was: the files are closed, and a second try would hide it */
-    /* the record was taken out again; the status is that of what happened */
-    const char *what = "";
-    if (job->has_bucket && (job_appends(job) || of_close) && job->sync)
-        what = "could not be synced: ";
-    else if (of_close)
-        what = "could not be closed: ";
+    const char *meaning, *what = find_step(job);
+    int status = find_status(job, &meaning);
     struct paths paths;
     make_paths(exchange, &paths);
     if (job->error == STORE_NO_PREFIX)
@@ -109,7 +121,7 @@ int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTE
         (void)snprintf(out, bytes, "the end is %" PRIu64 ", not %" PRIu64 ": %s%s",
                        (uint64_t)job->offset, (uint64_t)job->expected, paths.file,
                        job->offset > job->expected ? "; read what is at the offset expected" : "");
-    else if (!job->has_bucket || job_appends(job) || of_close)
+    else if (!job->has_bucket || job_appends(job) || is_of_close(job))
         (void)snprintf(out, bytes, "%s%s: %s", what, meaning, paths.file);
     else if (job->error == STORE_EMPTY_RECORD)
         (void)snprintf(out, bytes, "the record at offset %" PRIu64 " is empty: %s",
@@ -119,6 +131,19 @@ int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTE
                        paths.file);
     if (what[0] == '\0')
         add_help(job->error, &paths, out);
+    printable_make(out, strlen(out));
+    return status;
+}
+
+int failure_summarize(const struct exchange *exchange, char out[FAILURE_TEXT_BYTES_MAX])
+{
+    const char *meaning, *what = find_step(&exchange->job);
+    int status = find_status(&exchange->job, &meaning);
+    struct paths paths;
+    make_paths(exchange, &paths);
+    (void)snprintf(out, FAILURE_TEXT_BYTES_MAX, "%d: %s%s: %s", status, what, meaning, paths.file);
+    if (what[0] == '\0')
+        add_help(exchange->job.error, &paths, out);
     printable_make(out, strlen(out));
     return status;
 }

@@ -1,5 +1,5 @@
 /*
- * failure: what went wrong with a job, told to the client.
+ * failure: what went wrong with a job, for the client and for the log.
  *
  * Loop thread.
  */
@@ -15,5 +15,9 @@
 
 /* Describes the error of the exchange's job and the file that it is of. Returns the status. */
 int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTES_MAX]);
+
+/* The same for the log of the server: with the status and without the offset, so that all failures
+ * of a file for the same reason read alike. */
+int failure_summarize(const struct exchange *exchange, char out[FAILURE_TEXT_BYTES_MAX]);
 
 #endif

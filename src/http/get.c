@@ -17,12 +17,14 @@ static void next_piece(struct exchange *exchange)
 static void piece_done(struct job *job)
 {
     struct exchange *exchange = exchange_of(job);
-    if (job->error != 0)
+    if (job->error != 0) {
+        response_note_failure(exchange);
         response_abort(exchange); /* the length was promised, nothing else can tell the client */
-    else if (job->more)
+    } else if (job->more) {
         response_piece(exchange, job->piece, next_piece);
-    else
+    } else {
         response_last(exchange, job->piece);
+    }
 }
 
 static void get_done(struct job *job)

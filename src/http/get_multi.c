@@ -42,6 +42,7 @@ static bool add_error(struct exchange *exchange)
     static const char mark[RECORD_LENGTH_BYTES];
     char text[FAILURE_TEXT_BYTES_MAX];
     struct job *job = &exchange->job;
+    response_note_failure(exchange);
     if (job->partial_bytes > 0 && !cut_end(job->piece, job->partial_bytes))
         return false;
     (void)failure_describe(exchange, text);

@@ -32,6 +32,8 @@
 #define COPIED_BYTES_MAX 4096
 #define CHUNK_SIZE_BYTES_MAX 18
 #define NS_PER_MS 1e6
+/* From here on it is the server that has failed. */
+#define FAILURE_STATUS_MIN 500
 
 /* Written once a second. */
 static const char *date_now(struct service *service)
@@ -61,6 +63,27 @@ static void count_exchange(const struct exchange *exchange, int status)
     count_response(exchange->service, exchange->endpoint, status,
                    service_now_ns(exchange->service) - exchange->begun_ns,
                    evhttp_request_get_uri(exchange->request));
+}
+
+/* A failure of the server's. `why` is printable. */
+static void note_failure(struct service *service, int status, const char *why)
+{
+    char text[FAILURE_TEXT_BYTES_MAX];
+    if (status < FAILURE_STATUS_MIN)
+        return;
+    (void)snprintf(text, sizeof(text), "%d: %s", status, why);
+    event_log_note(&service->failures, text);
+}
+
+void response_note_failure(const struct exchange *exchange)
+{
+    char text[FAILURE_TEXT_BYTES_MAX];
+    struct service *service = exchange->service;
+    if (exchange->job.error == JOB_TOO_MANY_IN_FLIGHT)
+        event_log_note(&service->limits,
+                       "-max-in-flight is reached: requests are refused with 503");
+    else if (failure_summarize(exchange, text) >= FAILURE_STATUS_MIN)
+        event_log_note(&service->failures, text);
 }
 
 static bool is_head(const struct exchange *exchange)
@@ -240,6 +263,8 @@ void response_text(struct exchange *exchange, int status, const char *format, ..
     va_end(arguments);
     struct response_head head = head_of(exchange, status, TYPE_TEXT, 0);
     size_t bytes = length < 0 ? 0 : (size_t)length;
+    text[bytes < FAILURE_TEXT_BYTES_MAX ? bytes : FAILURE_TEXT_BYTES_MAX] = '\0';
+    note_failure(exchange->service, status, text);
     if (bytes > FAILURE_TEXT_BYTES_MAX - 1)
         bytes = FAILURE_TEXT_BYTES_MAX - 1;
     send_line(exchange, &head, text, bytes);
@@ -289,6 +314,7 @@ void response_options(struct exchange *exchange, const char *allow)
 void response_failure(struct exchange *exchange)
 {
     char text[FAILURE_TEXT_BYTES_MAX];
+    response_note_failure(exchange);
     struct response_head head = head_of(exchange, failure_describe(exchange, text), TYPE_TEXT, 0);
     head.has_tail = exchange->job.error == STORE_OTHER_END;
     head.tail = (uint64_t)exchange->job.offset;
@@ -413,6 +439,7 @@ void response_refusal(struct service *service, struct connection *connection,
 {
     char bytes[COPIED_BYTES_MAX];
     size_t length = write_refusal(service, refusal->status, refusal->why, bytes);
+    note_failure(service, refusal->status, refusal->why);
     count_response(service, METRICS_OTHER, refusal->status, refusal->elapsed_ms * CLOCK_NS_PER_MS,
                    refusal->why);
     connection_refuse(connection, bytes, length);
@@ -425,6 +452,7 @@ void response_out_of_memory(struct service *service, struct evhttp_request *requ
     char bytes[COPIED_BYTES_MAX];
     struct evhttp_connection *http = evhttp_request_get_connection(request);
     size_t length = write_refusal(service, 503, why, bytes);
+    note_failure(service, 503, why);
     count_response(service, METRICS_OTHER, 503, 0, why);
     (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
     struct bufferevent *bev = connection != NULL ? NULL : evhttp_connection_get_bufferevent(http);

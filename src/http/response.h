@@ -52,6 +52,10 @@ void response_options(struct exchange *exchange, const char *allow);
 /* What went wrong with the job, and with which file. */
 void response_failure(struct exchange *exchange);
 
+/* The log is told of the job's error if it is a failure of the server's; response_failure does that
+ * too. For a response that has begun, and tells the client in another way. */
+void response_note_failure(const struct exchange *exchange);
+
 /* Of the exchange's job, a JOB_READ that is done: 304; 416. */
 void response_not_modified(struct exchange *exchange);
 void response_no_such_range(struct exchange *exchange);

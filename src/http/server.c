@@ -41,7 +41,7 @@ struct server {
     struct connections *connections;
     struct listener *listener;
     struct pool *pool;
-    struct event *woken, *terminate, *interrupt, *hangup, *deadline, *trim;
+    struct event *woken, *terminate, *interrupt, *hangup, *deadline, *trim, *report;
     struct trim_schedule trim_schedule;
     bool gave_up, root_lost;
     struct framing_rules rules;
@@ -74,8 +74,17 @@ static void on_count_changed(void *argument, unsigned count)
 {
     struct server *server = argument;
     metrics_count_connections(&server->service.metrics, count);
+    if (count == server->options.max_connections)
+        event_log_note(&server->service.limits,
+                       "-max-connections is reached: more clients are accepted when others leave");
     if (server->listener != NULL)
         listener_allow(server->listener, count < server->options.max_connections);
+}
+
+static void on_memory_awaited(void *argument)
+{
+    struct server *server = argument;
+    event_log_note(&server->service.limits, "-max-buffered is reached: requests wait for memory");
 }
 
 static void on_refused(void *argument, struct connection *connection,
@@ -130,6 +139,25 @@ static void watch_memory(struct server *server)
     if (trim_schedule_note(&server->trim_schedule, bytes) &&
         !event_pending(server->trim, EV_TIMEOUT, NULL))
         (void)event_add(server->trim, &interval);
+}
+
+static void on_report(evutil_socket_t fd, short what, void *argument)
+{
+    struct server *server = argument;
+    (void)fd;
+    (void)what;
+    event_log_report(&server->service.failures);
+    event_log_report(&server->service.limits);
+}
+
+/* The same for events that are counted for the log. */
+static void watch_events(struct server *server)
+{
+    static const struct timeval interval = {.tv_sec = 60};
+    if ((event_log_wants_report(&server->service.failures) ||
+         event_log_wants_report(&server->service.limits)) &&
+        !event_pending(server->report, EV_TIMEOUT, NULL))
+        (void)event_add(server->report, &interval);
 }
 
 static void begin_stop(struct server *server)
@@ -248,6 +276,7 @@ static int make_http(struct server *server)
         .buffered_bytes_max = server->options.max_buffered_bytes,
         .reply_bytes_max = JOB_PIECE_BYTES_MAX,
         .count_changed = on_count_changed,
+        .memory_awaited = on_memory_awaited,
         .refused = on_refused,
         .piece_overdue = response_overdue,
         .context = server,
@@ -300,10 +329,12 @@ static int make_events(struct server *server)
     server->hangup = evsignal_new(server->base, SIGHUP, on_hangup, server);
     server->deadline = evtimer_new(server->base, on_deadline, server);
     server->trim = evtimer_new(server->base, on_trim, server);
+    server->report = evtimer_new(server->base, on_report, server);
     if (server->woken == NULL || server->terminate == NULL || server->interrupt == NULL ||
         server->hangup == NULL || server->deadline == NULL || server->trim == NULL ||
-        event_add(server->hangup, NULL) != 0 || event_add(server->woken, NULL) != 0 ||
-        event_add(server->terminate, NULL) != 0 || event_add(server->interrupt, NULL) != 0)
+        server->report == NULL || event_add(server->hangup, NULL) != 0 ||
+        event_add(server->woken, NULL) != 0 || event_add(server->terminate, NULL) != 0 ||
+        event_add(server->interrupt, NULL) != 0)
         return -ENOMEM;
     return 0;
 }
@@ -347,6 +378,7 @@ int server_start(const struct server_options *options, struct server **out)
     if (server == NULL)
         return -ENOMEM;
     server->options = *options;
+    server->service.failures.write = server->service.limits.write = log_notice;
     server->service.value_bytes_max = options->max_value_bytes;
     server->service.log_slower_ms = options->log_slower_ms;
     server->service.origins = options->origins;
@@ -388,6 +420,7 @@ void server_iterate(struct server *server, bool may_sleep)
     }
     connections_run(server->connections);
     watch_memory(server);
+    watch_events(server);
     server->service.now_ns = 0;
     pool_collect(server->pool);
     router_deliver(server->service.router);
@@ -451,8 +484,11 @@ int server_stop(struct server *server)
         _exit(server->root_lost ? SERVER_ROOT_LOST : EXIT_FAILURE);
     }
     router_free(server->service.router);
+    event_log_end(&server->service.failures);
+    event_log_end(&server->service.limits);
     free_event(server->deadline);
     free_event(server->trim);
+    free_event(server->report);
     if (server->base != NULL)
         event_base_free(server->base);
     libevent_global_shutdown();

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "http/event_log.h"
 #include "http/exchange.h"
 #include "http/metrics.h"
 #include "http/origin.h"
@@ -29,6 +30,8 @@ struct service {
     bool origins_are_allowed;
     bool stopping; /* no new requests are served */
     struct metrics metrics;
+    struct event_log failures; /* responses of status 500 and above */
+    struct event_log limits;   /* that were reached */
     const struct connections *connections;
     uint64_t buffered_bytes_max;
     uint64_t now_ns; /* see service_now_ns; 0: to be read */

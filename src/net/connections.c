@@ -220,8 +220,11 @@ static bool on_memory_wanted(void *context, uint64_t body_bytes, uint64_t body_b
 {
     struct client *client = context;
     struct connections *connections = client->connections;
-    return reservations_want(&connections->reservations, &client->reservation, body_bytes,
-                             body_bytes_max, now_ms(connections));
+    bool granted = reservations_want(&connections->reservations, &client->reservation, body_bytes,
+                                     body_bytes_max, now_ms(connections));
+    if (!granted && connections->options.memory_awaited != NULL)
+        connections->options.memory_awaited(connections->options.context);
+    return granted;
 }
 
 static void on_memory_released(void *context)

@@ -40,6 +40,7 @@ struct connections_options {
     uint64_t buffered_bytes_max; /* of all requests and replies */
     uint64_t reply_bytes_max;    /* of one reply, or of a piece of it, in memory */
     void (*count_changed)(void *context, unsigned count); /* one came or went */
+    void (*memory_awaited)(void *context); /* a request has to wait for memory; may be NULL */
     /* Answer it with connection_refuse. */
     void (*refused)(void *context, struct connection *connection,
                     const struct connections_refusal *refusal);
