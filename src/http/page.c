@@ -2,7 +2,7 @@
 #include "http/endpoints.h"
 #include "http/response.h"
 
-#include PAGE_FILE
+#include <page.inc> /* made of page.html */
 
 void page_handle(struct exchange *exchange)
 {

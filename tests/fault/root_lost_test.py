@@ -59,7 +59,7 @@ class Lost(unittest.TestCase):
     def check_ends(self, server, why):
         """By itself, with one line that says why."""
         self.assertEqual(ROOT_LOST, server.process.wait(harness.TIMEOUT_SECONDS), server.log())
-        lines = [line for line in server.log().splitlines() if "lock" in line]
+        lines = [line for line in server.log().splitlines() if "is lost" in line]
         self.assertEqual(1, len(lines), server.log())
         self.assertRegex(lines[0], r"lock of the root is lost: %s: %s; .*stopping\Z"
                          % (re.escape(lock_of(server)), why))
