@@ -415,7 +415,7 @@ void response_abort(struct exchange *exchange)
 }
 
 /* The only line that is not of a request that was read. */
-static size_t write_refusal(struct service *service, int status, const char *why,
+static size_t write_refusal(struct service *service, bool of_head, int status, const char *why,
                             char out[COPIED_BYTES_MAX])
 {
     struct response_head head = {.minor_version = 1,
@@ -428,6 +428,8 @@ static size_t write_refusal(struct service *service, int status, const char *why
                                  .retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
                                  .connection = RESPONSE_CONNECTION_CLOSE};
     size_t bytes = response_head_write(&head, out);
+    if (of_head)
+        return bytes;
     memcpy(out + bytes, why, strlen(why));
     bytes += strlen(why);
     out[bytes++] = '\n';
@@ -438,7 +440,8 @@ void response_refusal(struct service *service, struct connection *connection,
                       const struct connections_refusal *refusal)
 {
     char bytes[COPIED_BYTES_MAX];
-    size_t length = write_refusal(service, refusal->status, refusal->why, bytes);
+    size_t length = write_refusal(service, connection_is_head(connection), refusal->status,
+                                  refusal->why, bytes);
     note_failure(service, refusal->status, refusal->why);
     count_response(service, METRICS_OTHER, refusal->status, refusal->elapsed_ms * CLOCK_NS_PER_MS,
                    refusal->why);
@@ -451,7 +454,8 @@ void response_out_of_memory(struct service *service, struct evhttp_request *requ
     static const char why[] = "out of memory";
     char bytes[COPIED_BYTES_MAX];
     struct evhttp_connection *http = evhttp_request_get_connection(request);
-    size_t length = write_refusal(service, 503, why, bytes);
+    bool of_head = evhttp_request_get_command(request) == EVHTTP_REQ_HEAD;
+    size_t length = write_refusal(service, of_head, 503, why, bytes);
     note_failure(service, 503, why);
     count_response(service, METRICS_OTHER, 503, 0, why);
     (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");

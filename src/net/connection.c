@@ -429,6 +429,11 @@ bool connection_http_1_0(const struct connection *connection)
     return connection->framing.http_1_0;
 }
 
+bool connection_is_head(const struct connection *connection)
+{
+    return connection->framing.is_head;
+}
+
 void connection_close_after_reply(struct connection *connection)
 {
     connection->close_after_reply = true;

@@ -117,6 +117,9 @@ bool connection_wants_close(const struct connection *connection);
 /* The request is of HTTP/1.0. */
 bool connection_http_1_0(const struct connection *connection);
 
+/* The request is a HEAD, so that the reply has no body. Known once its head is well-formed. */
+bool connection_is_head(const struct connection *connection);
+
 /* Has the connection closed after this reply. */
 void connection_close_after_reply(struct connection *connection);
 

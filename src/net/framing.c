@@ -122,6 +122,7 @@ static bool take_head(struct framing *framing, const struct head *head, size_t h
     if (head->content_length > framing->limit->body_bytes_max)
         return refuse_request(verdict, 413, framing->limit->why);
     framing->http_1_0 = head->http_1_0;
+    framing->is_head = head_method_is(head, "HEAD");
     framing->wants_close = head->says_close || (head->http_1_0 && !head->says_keep_alive);
     framing->chunked = head->chunked;
     framing->body_allowed = head->body_allowed;
@@ -147,6 +148,7 @@ static bool take_head(struct framing *framing, const struct head *head, size_t h
 static bool step_head(struct framing *framing, struct evbuffer *inbox, struct evbuffer *output,
                       struct framing_verdict *verdict)
 {
+    framing->is_head = false;
     if (skip_empty_line(framing, inbox))
         return true;
     size_t length = evbuffer_get_length(inbox);

@@ -285,6 +285,11 @@ static bool parse_line(struct parse *parse, struct head_span line)
     return keep_line(parse, name, value);
 }
 
+bool head_method_is(const struct head *head, const char *method)
+{
+    return same_case(head->method, method);
+}
+
 bool head_trailer_valid(const char *line, size_t length)
 {
     struct head_span name, value;

@@ -67,4 +67,6 @@ bool head_trailer_valid(const char *line, size_t length);
  */
 size_t head_write(const struct head *head, char out[HEAD_WRITTEN_BYTES_MAX]);
 
+bool head_method_is(const struct head *head, const char *method);
+
 #endif

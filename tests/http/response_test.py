@@ -124,6 +124,17 @@ class Head(unittest.TestCase):
                 server.release_disk()
                 self.assertEqual(200, harness.receive_reply(first)[0])
 
+    def test_a_head_that_the_parser_refuses_has_no_body(self):
+        """What looks like a port in the path is one for evhttp."""
+        with harness.Server() as server:
+            for method, body in ((b"HEAD", b""), (b"GET", b"the request was not understood\n")):
+                with server.connect() as sock:
+                    sock.sendall(method + b" //x:y/ HTTP/1.1\r\nHost: x\r\n\r\n")
+                    head, _, rest = harness.receive_all(sock).partition(b"\r\n\r\n")
+                    self.assertTrue(head.startswith(b"HTTP/1.1 400 "), head)
+                    self.assertIn(b"\r\nContent-Length: 31\r\n", head)
+                    self.assertEqual(body, rest)
+
     def test_http_1_0(self):
         with harness.Server("-buckets", "1") as server:
             with server.client() as client:
