@@ -431,7 +431,7 @@ bool connection_http_1_0(const struct connection *connection)
 
 bool connection_is_head(const struct connection *connection)
 {
-    return connection->framing.is_head;
+    return connection->framing.is_head && connection->framing.state == FRAMING_HEAD;
 }
 
 void connection_close_after_reply(struct connection *connection)

@@ -117,7 +117,7 @@ bool connection_wants_close(const struct connection *connection);
 /* The request is of HTTP/1.0. */
 bool connection_http_1_0(const struct connection *connection);
 
-/* The request is a HEAD, so that the reply has no body. Known once its head is well-formed. */
+/* The last request is a HEAD and was framed to its end, so that its reply has no body. */
 bool connection_is_head(const struct connection *connection);
 
 /* Has the connection closed after this reply. */

@@ -49,7 +49,7 @@ struct framing {
     bool chunked, body_allowed;
     bool skipped_line;  /* an empty line before the request was skipped */
     bool http_1_0;      /* so is the request at hand */
-    bool is_head;       /* its method is HEAD, as far as it is well-formed */
+    bool is_head;       /* its method is HEAD, once its head is well-formed */
     bool wants_close;   /* the connection is to be closed after it */
     bool owes_continue; /* its client waits for "100 Continue"; the sender clears this */
 };
