@@ -19,11 +19,16 @@ void record_header_encode(const struct record_header *header, uint8_t out[RECORD
     memcpy(out + RECORD_SUMMED_BYTES, &sum, sizeof(sum));
 }
 
+bool record_header_sum_is_right(const uint8_t in[RECORD_HEADER_BYTES])
+{
+    return record_header_sum(in) == compute_sum(in);
+}
+
 int record_header_decode(const uint8_t in[RECORD_HEADER_BYTES], uint64_t left,
                          struct record_header *header)
 {
     struct record_header fields = record_header_fields(in);
-    if (record_header_sum(in) != compute_sum(in) || record_header_is_gap(&fields, left))
+    if (!record_header_sum_is_right(in) || record_header_is_gap(&fields, left))
         return STORE_BAD_HEADER;
     *header = fields;
     return 0;

@@ -64,6 +64,9 @@ static inline bool record_header_is_gap(const struct record_header *header, uint
     return header->value_bytes == 0 && header->time_ns <= left;
 }
 
+/* Whether the sum in 16 bytes is that of the others. */
+bool record_header_sum_is_right(const uint8_t in[RECORD_HEADER_BYTES]);
+
 /* Reads 16 bytes that have `left` bytes of the file behind them. 0, or STORE_BAD_HEADER if they are
  * not a valid header (`header` is then untouched). */
 int record_header_decode(const uint8_t in[RECORD_HEADER_BYTES], uint64_t left,

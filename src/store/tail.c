@@ -8,37 +8,16 @@
 
 #include "base/file_io.h"
 #include "store/error.h"
+#include "store/walk.h"
 
 #define CHECKPOINT_ATTRIBUTE "user.rochefort.record"
 #define CHECKPOINT_OFFSET_BYTES 8
 #define CHECKPOINT_BYTES (CHECKPOINT_OFFSET_BYTES + RECORD_HEADER_BYTES)
 
-/* Headers close to each other are read together. */
-#define BUFFER_BYTES (64 * 1024)
-#define AFTER_LONG_BYTES 4096 /* read behind a value that went past the buffer */
 /* So many reads at most. From a checkpoint on: what was appended since, and the batch that was cut.
  */
 #define READS_FROM_CHECKPOINT 16384
 #define READS_FROM_START 256
-
-struct read_buffer {
-    int64_t begin;
-    size_t bytes;
-    uint8_t data[BUFFER_BYTES];
-};
-
-/* Fills the buffer from `offset` on, where the file has a whole header. */
-static int read_headers(int fd, struct read_buffer *buffer, int64_t offset)
-{
-    bool after_long = offset >= buffer->begin + (int64_t)buffer->bytes;
-    ssize_t got =
-        file_read_at(fd, buffer->data, after_long ? AFTER_LONG_BYTES : BUFFER_BYTES, offset);
-    if (got < 0)
-        return (int)got;
-    buffer->begin = offset;
-    buffer->bytes = (size_t)got;
-    return got < RECORD_HEADER_BYTES ? STORE_CHANGED : 0;
-}
 
 /*
  * Fewer bytes than a header are left, the beginning of one. They are read only to see that the file
@@ -56,32 +35,24 @@ static int check_short_end(int fd, int64_t bytes, struct tail *tail)
 }
 
 /* Follows the headers from tail->whole, where a record starts, to the end. */
-static int follow_headers(int fd, int64_t bytes, unsigned reads_left, struct tail *tail)
+static int follow_headers(int fd, int64_t bytes, unsigned reads_max, struct tail *tail)
 {
-    struct read_buffer buffer;
-    buffer.begin = tail->whole;
-    buffer.bytes = 0;
+    struct walk walk;
+    walk_begin(&walk, fd, bytes);
     while (tail->whole < bytes) {
-        int64_t left = bytes - tail->whole - RECORD_HEADER_BYTES;
-        struct record_header header;
-        if (left < 0)
+        struct walk_part part;
+        tail->state = TAIL_NOT_REACHED;
+        if (walk.reads >= reads_max && walk_must_read(&walk, tail->whole))
+            return 0;
+        int error = walk_look(&walk, tail->whole, &part);
+        if (error != 0)
+            return error;
+        if (part.kind == WALK_TOO_SHORT)
             return check_short_end(fd, bytes, tail);
-        if (tail->whole + RECORD_HEADER_BYTES > buffer.begin + (int64_t)buffer.bytes) {
-            tail->state = TAIL_NOT_REACHED;
-            if (reads_left-- == 0)
-                return 0;
-            int error = read_headers(fd, &buffer, tail->whole);
-            if (error != 0)
-                return error;
-        }
-        tail->state = TAIL_DAMAGED;
-        const uint8_t *bytes_at = buffer.data + (tail->whole - buffer.begin);
-        if (record_header_decode(bytes_at, (uint64_t)left, &header) != 0)
+        tail->state = part.kind == WALK_CUT_SHORT ? TAIL_TORN : TAIL_DAMAGED;
+        if (part.kind != WALK_RECORD)
             return 0;
-        tail->state = TAIL_TORN;
-        if (header.value_bytes > left)
-            return 0;
-        tail->whole += RECORD_HEADER_BYTES + (int64_t)header.value_bytes;
+        tail->whole += part.bytes;
     }
     tail->state = TAIL_WHOLE;
     return 0;

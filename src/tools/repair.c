@@ -22,7 +22,7 @@
 #include "base/file_io.h"
 #include "base/printable.h"
 #include "store/error.h"
-#include "tools/gap.h"
+#include "store/gap.h"
 #include "tools/in_use.h"
 #include "tools/output.h"
 #include "tools/report.h"

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "tools/gap.h"
+#include "store/gap.h"
+#include "store/search.h"
 #include "tools/read_buffer.h"
-#include "tools/search.h"
 
 #define BUFFER_BYTES (1024 * 1024)
 /* How often the file is asked whether an append under way at its end has gone on. */

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "store/one_tail.h"
-#include "tools/gap.h"
+#include "store/gap.h"
 
 static void whole_files_stay(void **state)
 {

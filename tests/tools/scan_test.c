@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "tools/gap.h"
+#include "store/gap.h"
 #include "tools/record_file.h"
 
 #define LONG_BYTES (3 * 1024 * 1024)

@@ -1,4 +1,4 @@
-#include "tools/search.h"
+#include "store/search.h"
 
 #include <string.h>
 #include <zlib.h>

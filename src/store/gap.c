@@ -1,4 +1,4 @@
-#include "tools/gap.h"
+#include "store/gap.h"
 
 #include <string.h>
 

@@ -16,8 +16,8 @@
  *
  * Pure functions; any thread.
  */
-#ifndef ROCHEFORT_TOOLS_GAP_H
-#define ROCHEFORT_TOOLS_GAP_H
+#ifndef ROCHEFORT_STORE_GAP_H
+#define ROCHEFORT_STORE_GAP_H
 
 #include <stdbool.h>
 #include <stdint.h>

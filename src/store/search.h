@@ -9,8 +9,8 @@
  *
  * The table is constant after search_prepare; then any thread.
  */
-#ifndef ROCHEFORT_TOOLS_SEARCH_H
-#define ROCHEFORT_TOOLS_SEARCH_H
+#ifndef ROCHEFORT_STORE_SEARCH_H
+#define ROCHEFORT_STORE_SEARCH_H
 
 #include <stdbool.h>
 #include <stddef.h>
