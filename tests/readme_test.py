@@ -21,7 +21,7 @@ README_LINES_MAX = 200
 # How many commands each of them shows at least, for a fresh server with 10 buckets.
 EXAMPLES = {
     "README.md": 7,
-    "src/http/PROTOCOL.md": 27,
+    "src/http/PROTOCOL.md": 34,
     "src/store/FORMAT.md": 5,
     "src/tools/README.md": 18,
 }

@@ -24,6 +24,9 @@ static const struct endpoint {
     {"/appendMulti", EVHTTP_REQ_POST, "POST", append_multi_handle, false},
     {"/get", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", get_handle, false},
     {"/getMulti", EVHTTP_REQ_POST, "POST", get_multi_handle, false},
+    {"/scan", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", scan_handle, false},
+    {"/ends", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", ends_handle, false},
+    {"/prefixes", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", prefixes_handle, false},
     {"/close", EVHTTP_REQ_GET | EVHTTP_REQ_POST, "GET, POST", close_handle, false},
     {"/healthz", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", healthz_handle, true},
     {"/readyz", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", readyz_handle, true},
@@ -79,7 +82,7 @@ static void no_such_path(struct exchange *exchange, const char *path, size_t byt
     else
         response_text(exchange, 404,
                       "no such path: %.*s; there are /append, /appendMulti, /get, /getMulti, "
-                      "/close, /healthz, /readyz, /metrics and /stats",
+                      "/scan, /ends, /prefixes, /close, /healthz, /readyz, /metrics and /stats",
                       shown, path);
 }
 

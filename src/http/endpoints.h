@@ -13,6 +13,12 @@
 
 #define GET_MULTI_BODY_BYTES_MAX (JOB_OFFSETS_MAX * JOB_OFFSET_BYTES)
 
+/* A page of names. */
+#define PREFIXES_MAX 1000
+
+/* So much a list of ends or names can take, as it is found and as it is sent. */
+#define LIST_MEMORY_BYTES_MAX (2 * 1024 * 1024)
+
 /* For a client that has put it into the body, or nowhere. */
 #define ENDPOINTS_ID_MISSING "id missing or empty; give it in the query: ?id=X"
 
@@ -26,6 +32,9 @@ void append_handle(struct exchange *exchange);
 void append_multi_handle(struct exchange *exchange);
 void get_handle(struct exchange *exchange);
 void get_multi_handle(struct exchange *exchange);
+void scan_handle(struct exchange *exchange);
+void ends_handle(struct exchange *exchange);
+void prefixes_handle(struct exchange *exchange);
 void close_handle(struct exchange *exchange);
 void page_handle(struct exchange *exchange);
 void metrics_handle(struct exchange *exchange);

@@ -48,6 +48,13 @@ static const struct {
     {STORE_NAME_REFUSED, "use another name", NO_PATH},
     {STORE_TOO_MANY_PREFIXES, "delete some, or restart the server with a larger -max-prefixes",
      NO_PATH},
+    {STORE_PAST_END,
+     "records were lost, or the prefix was made anew: begin at offset 0; Rochefort-Tail is the end",
+     NO_PATH},
+    {STORE_OTHER_RECORD,
+     "records were lost, or the prefix was made anew: begin at offset 0; Rochefort-Tail is the end",
+     NO_PATH},
+    {STORE_NO_BUCKET, "/ends tells how many there are", NO_PATH},
     {STORE_FEW_INODES, "delete files there, or use fewer -buckets", NO_PATH},
 };
 
@@ -61,6 +68,8 @@ static void make_paths(const struct exchange *exchange, struct paths *paths)
     char name[BUCKET_FILE_NAME_BYTES];
     (void)snprintf(paths->prefix, sizeof(paths->prefix), "%s/%s", exchange->service->root,
                    exchange->query.prefix);
+    if (job->kind == JOB_LIST) /* of the root */
+        (void)snprintf(paths->prefix, sizeof(paths->prefix), "%s", exchange->service->root);
     if (!job->has_bucket && job->bucket == PREFIX_DIRECTORY) {
         memcpy(paths->file, paths->prefix, sizeof(paths->prefix));
         return;
@@ -121,7 +130,7 @@ int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTE
         (void)snprintf(out, bytes, "the end is %" PRIu64 ", not %" PRIu64 ": %s%s",
                        (uint64_t)job->offset, (uint64_t)job->expected, paths.file,
                        job->offset > job->expected ? "; read what is at the offset expected" : "");
-    else if (!job->has_bucket || job_appends(job) || is_of_close(job))
+    else if (!job->has_bucket || job_appends(job) || is_of_close(job) || job->kind == JOB_ENDS)
         (void)snprintf(out, bytes, "%s%s: %s", what, meaning, paths.file);
     else if (job->error == STORE_EMPTY_RECORD)
         (void)snprintf(out, bytes, "the record at offset %" PRIu64 " is empty: %s",

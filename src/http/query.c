@@ -11,7 +11,21 @@
 
 #define WHOLE_NUMBER "a whole number from 0 to 9223372036854775807"
 
-enum parameter { ID, OFFSET, STORAGE_PREFIX, SYNC, EXPECT, FOR, PARAMETERS };
+enum parameter {
+    ID,
+    OFFSET,
+    STORAGE_PREFIX,
+    SYNC,
+    EXPECT,
+    FOR,
+    BUCKET,
+    LIMIT,
+    WAIT,
+    SYNCED,
+    LAST,
+    AFTER,
+    PARAMETERS
+};
 
 static const struct {
     const char *name, *twice, *misspelled;
@@ -23,6 +37,12 @@ static const struct {
     [SYNC] = {"sync", "sync given twice", "the parameter is spelled sync"},
     [EXPECT] = {"expect", "expect given twice", "the parameter is spelled expect"},
     [FOR] = {"for", "for given twice", "the parameter is spelled for"},
+    [BUCKET] = {"bucket", "bucket given twice", "the parameter is spelled bucket"},
+    [LIMIT] = {"limit", "limit given twice", "the parameter is spelled limit"},
+    [WAIT] = {"wait", "wait given twice", "the parameter is spelled wait"},
+    [SYNCED] = {"synced", "synced given twice", "the parameter is spelled synced"},
+    [LAST] = {"last", "last given twice", "the parameter is spelled last"},
+    [AFTER] = {"after", "after given twice", "the parameter is spelled after"},
 };
 
 struct decoded {
@@ -79,11 +99,63 @@ static const char *take_prefix(const struct decoded *value, struct query *query)
     return NULL;
 }
 
-static const char *take_sync(const struct decoded *value, struct query *query)
+static bool take_switch(const struct decoded *value, bool *on)
 {
-    if (value->bytes != 1 || (value->text[0] != '0' && value->text[0] != '1'))
-        return "sync must be 0 or 1";
-    query->sync = value->text[0] == '1';
+    *on = value->bytes == 1 && value->text[0] == '1';
+    return *on || (value->bytes == 1 && value->text[0] == '0');
+}
+
+static const char *take_after(const struct decoded *value, struct query *query)
+{
+    if (value->bytes == 0)
+        return NULL; /* from the first on */
+    if (!prefix_name_valid(value->text, value->bytes))
+        return "after must be the name of a storagePrefix";
+    memcpy(query->after, value->text, value->bytes);
+    query->after[value->bytes] = '\0';
+    return NULL;
+}
+
+static const char *take_bucket(const struct decoded *value, struct query *query)
+{
+    int64_t number;
+    query->has_bucket = take_number(value, &number) && number < PREFIX_BUCKETS_MAX;
+    if (!query->has_bucket)
+        return "bucket must be a whole number from 0 to 65535";
+    query->bucket = (unsigned)number;
+    return NULL;
+}
+
+static const char *take_wait(const struct decoded *value, struct query *query)
+{
+    int64_t number;
+    if (!take_number(value, &number) || number > QUERY_WAIT_SECONDS_MAX)
+        return "wait must be a whole number of seconds from 0 to 60";
+    query->wait_s = (unsigned)number;
+    return NULL;
+}
+
+/* "OFFSET:HEADER", with 32 hexadecimal digits. */
+static const char *take_last(const struct decoded *value, struct query *query)
+{
+    static const char *const bad =
+        "last must be OFFSET:HEADER, the header as 32 hexadecimal digits";
+    const size_t digits = 2 * RECORD_HEADER_BYTES;
+    struct decoded offset;
+    if (value->bytes < digits + 1 || value->text[value->bytes - digits - 1] != ':')
+        return bad;
+    offset.bytes = value->bytes - digits - 1;
+    memcpy(offset.text, value->text, offset.bytes);
+    if (!take_number(&offset, &query->last.offset))
+        return bad;
+    const char *hex = value->text + offset.bytes + 1;
+    for (size_t i = 0; i < RECORD_HEADER_BYTES; i++) {
+        int high = hex_digit_value(hex[2 * i]), low = hex_digit_value(hex[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return bad;
+        query->last.header[i] = (uint8_t)(high * 16 + low);
+    }
+    query->has_last = true;
     return NULL;
 }
 
@@ -113,12 +185,26 @@ static const char *take(enum parameter parameter, const struct decoded *value, s
     case STORAGE_PREFIX:
         return take_prefix(value, query);
     case SYNC:
-        return take_sync(value, query);
+        return take_switch(value, &query->sync) ? NULL : "sync must be 0 or 1";
     case EXPECT:
         query->expects = take_number(value, &query->expected);
         return query->expects ? NULL : "expect must be " WHOLE_NUMBER;
     case FOR:
         return take_purpose(value, query);
+    case BUCKET:
+        return take_bucket(value, query);
+    case LIMIT:
+        return take_number(value, &query->limit) && query->limit > 0
+                   ? NULL
+                   : "limit must be a whole number from 1";
+    case WAIT:
+        return take_wait(value, query);
+    case SYNCED:
+        return take_switch(value, &query->synced) ? NULL : "synced must be 0 or 1";
+    case LAST:
+        return take_last(value, query);
+    case AFTER:
+        return take_after(value, query);
     case PARAMETERS:
         break;
     }
@@ -151,6 +237,9 @@ const char *query_parse(const char *text, struct query *query)
     query->id_hash = (struct id_hash){0};
     query->offset = query->expected = 0;
     query->purpose = QUERY_FOR_APPEND;
+    query->has_bucket = query->has_last = query->synced = false;
+    query->limit = query->wait_s = 0;
+    query->after[0] = '\0';
     memcpy(query->prefix, QUERY_DEFAULT_PREFIX, sizeof(QUERY_DEFAULT_PREFIX));
     while (text != NULL && *text != '\0') {
         const char *end = strchrnul(text, '&');

@@ -147,11 +147,24 @@ static void write_validators(const struct exchange *exchange, struct value_lines
     lines->validators = (struct response_validators){lines->tag, lines->modified};
 }
 
+static struct response_head scan_head_of(struct exchange *exchange, int status, const char *type,
+                                         uint64_t length)
+{
+    const struct job_scan *scan = &exchange->job.scan;
+    struct response_head head = head_of(exchange, status, type, length);
+    head.has_next = head.has_tail = true;
+    head.next = (uint64_t)scan->next;
+    head.tail = (uint64_t)scan->tail;
+    return head;
+}
+
 /* The head of a 200, or of the 206, 304 or 416 for a value. */
 static struct response_head value_head_of(struct exchange *exchange, int status, const char *type,
                                           uint64_t length, struct value_lines *lines)
 {
     const struct job *job = &exchange->job;
+    if (job->kind == JOB_SCAN)
+        return scan_head_of(exchange, status, type, length);
     struct response_head head = head_of(exchange, status, type, length);
     if (job->kind != JOB_READ)
         return head;
@@ -244,6 +257,12 @@ void response_buffer(struct exchange *exchange, const char *type, struct evbuffe
     send_output(exchange);
 }
 
+void response_nothing(struct exchange *exchange)
+{
+    struct response_head head = scan_head_of(exchange, 204, NULL, RESPONSE_NO_BODY);
+    send_bytes(exchange, &head, NULL, 0);
+}
+
 /* One line for people, with a newline. */
 static void send_line(struct exchange *exchange, struct response_head *head, char *line,
                       size_t bytes)
@@ -314,10 +333,14 @@ void response_options(struct exchange *exchange, const char *allow)
 void response_failure(struct exchange *exchange)
 {
     char text[FAILURE_TEXT_BYTES_MAX];
+    const struct job *job = &exchange->job;
     response_note_failure(exchange);
     struct response_head head = head_of(exchange, failure_describe(exchange, text), TYPE_TEXT, 0);
-    head.has_tail = exchange->job.error == STORE_OTHER_END;
-    head.tail = (uint64_t)exchange->job.offset;
+    bool of_scan = job->kind == JOB_SCAN &&
+                   (job->error == STORE_PAST_END || job->error == STORE_OTHER_RECORD ||
+                    job->error == STORE_NOT_FOUND);
+    head.has_tail = of_scan || job->error == STORE_OTHER_END;
+    head.tail = (uint64_t)(of_scan ? job->scan.tail : job->offset);
     send_line(exchange, &head, text, strlen(text)); /* the newline replaces the NUL */
 }
 

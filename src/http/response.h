@@ -5,7 +5,7 @@
  * place. evhttp's own serializer is not used; it is only told when a response
  * is complete.
  *
- * Loop thread. response_whole, response_buffer, response_text,
+ * Loop thread. response_whole, response_buffer, response_nothing, response_text,
  * response_options, response_not_allowed, response_failure, response_last and
  * response_abort are final: the exchange is gone after them.
  */
@@ -37,6 +37,9 @@ void response_buffer(struct exchange *exchange, const char *type, struct evbuffe
 
 /* 200, the page for people. */
 void response_page(struct exchange *exchange, const void *body, size_t bytes);
+
+/* Of the exchange's job, a JOB_SCAN that is done: 204, with where to go on. */
+void response_nothing(struct exchange *exchange);
 
 /* One line of plain text; the newline is added. */
 void response_text(struct exchange *exchange, int status, const char *format, ...)

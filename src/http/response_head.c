@@ -63,6 +63,8 @@ size_t response_head_write(const struct response_head *head, char out[RESPONSE_H
         at = put_line(at, "Content-Range: ", head->content_range);
     if (head->allow != NULL)
         at = put_line(at, "Allow: ", head->allow);
+    if (head->has_next)
+        at = put(put_number(put(at, "Rochefort-Next-Offset: "), head->next), "\r\n");
     if (head->has_tail)
         at = put(put_number(put(at, "Rochefort-Tail: "), head->tail), "\r\n");
     if (head->retry_after_s > 0)
@@ -71,7 +73,8 @@ size_t response_head_write(const struct response_head *head, char out[RESPONSE_H
         at = put(at, "Vary: Origin\r\n");
     if (head->origin != NULL) {
         at = put_line(at, "Access-Control-Allow-Origin: ", head->origin);
-        at = put(at, "Access-Control-Expose-Headers: ETag, Content-Range, Rochefort-Tail\r\n");
+        at = put(at, "Access-Control-Expose-Headers: ETag, Content-Range, Rochefort-Tail, "
+                     "Rochefort-Next-Offset\r\n");
     }
     if (head->methods != NULL) {
         at = put_line(at, "Access-Control-Allow-Methods: ", head->methods);

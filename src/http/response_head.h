@@ -40,6 +40,8 @@ struct response_head {
     const char *allow;                            /* Allow; NULL: no such line */
     bool has_tail;                                /* Rochefort-Tail; false: no such line */
     uint64_t tail;
+    bool has_next; /* Rochefort-Next-Offset; the same */
+    uint64_t next;
     /* Access-Control-Allow-Origin, of at most RESPONSE_ORIGIN_BYTES_MAX bytes; NULL: no such line
      */
     const char *origin;

@@ -31,7 +31,7 @@
 #define LIMIT_TEXT_BYTES 96
 #define EXIT_SIGNALLED_TWICE 3
 /* Of bodies: one for each path that takes one, the last for all others. */
-#define LIMITS 4
+#define LIMITS 6
 
 struct server {
     struct server_options options;
@@ -242,6 +242,12 @@ static uint64_t append_multi_memory(uint64_t body_bytes)
     return body_bytes + (reply > JOB_PIECE_BYTES_MAX ? reply - JOB_PIECE_BYTES_MAX : 0);
 }
 
+/* Of a list of ends or names: it is in memory as a whole. */
+static uint64_t list_memory(uint64_t body_bytes)
+{
+    return body_bytes + LIST_MEMORY_BYTES_MAX;
+}
+
 /* Bodies that no endpoint takes are read as well, so that the reply can say what is wrong. */
 static void set_limits(struct server *server)
 {
@@ -250,7 +256,9 @@ static void set_limits(struct server *server)
         {.path = "/appendMulti",
          .body_bytes_max = server->options.max_batch_bytes,
          .memory_bytes = append_multi_memory},
-        {.path = "/getMulti", .body_bytes_max = GET_MULTI_BODY_BYTES_MAX}};
+        {.path = "/getMulti", .body_bytes_max = GET_MULTI_BODY_BYTES_MAX},
+        {.path = "/ends", .memory_bytes = list_memory},
+        {.path = "/prefixes", .memory_bytes = list_memory}};
     struct framing_limit *others = &server->limits[LIMITS - 1];
     for (size_t i = 0; i < LIMITS - 1; i++) {
         server->limits[i] = limits[i];
@@ -258,6 +266,8 @@ static void set_limits(struct server *server)
             others->body_bytes_max = limits[i].body_bytes_max;
     }
     for (size_t i = 0; i < LIMITS; i++) {
+        if (server->limits[i].body_bytes_max == 0)
+            server->limits[i].body_bytes_max = others->body_bytes_max;
         (void)snprintf(server->limit_texts[i], LIMIT_TEXT_BYTES,
                        "the body is too large, the limit is %" PRIu64 " bytes",
                        server->limits[i].body_bytes_max);

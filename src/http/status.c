@@ -20,6 +20,7 @@ static const struct {
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {408, "Request Timeout"},
+    {409, "Conflict"},
     {412, "Precondition Failed"},
     {413, "Content Too Large"},
     {415, "Unsupported Media Type"},
@@ -46,6 +47,9 @@ static const struct {
     {STORE_NOT_FOUND, 404, NULL},
     {STORE_NO_PREFIX, 404, NULL},
     {STORE_OTHER_END, 412, NULL},
+    {STORE_PAST_END, 416, NULL},
+    {STORE_OTHER_RECORD, 409, NULL},
+    {STORE_NO_BUCKET, 404, NULL},
 };
 
 #define REASONS (sizeof(reasons) / sizeof(reasons[0]))

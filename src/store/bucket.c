@@ -27,6 +27,9 @@ struct bucket {
     bool broken;        /* a failed write could not be truncated */
     bool waits_to_read; /* the file system knows no RWF_NOWAIT */
     int64_t tail;
+    int64_t held_bytes; /* at the end, not complete yet */
+    int64_t synced;     /* up to here; -1: it is not known */
+    bool end_found;     /* open for reading only: `found` says where it ends */
     uint64_t file_id;
     dev_t device;
     ino_t inode;
@@ -99,6 +102,7 @@ int bucket_open(const struct root *root, const char *name, unsigned index, bool 
     int error = fstat(bucket->fd, &status) != 0 ? -errno : 0;
     if (error == 0) {
         bucket->writable = writable;
+        bucket->synced = -1;
         bucket->file_id = ++files_opened;
         bucket->device = status.st_dev;
         bucket->inode = status.st_ino;
@@ -167,8 +171,10 @@ void bucket_keep_file_id(struct bucket *bucket, const struct bucket *before)
 {
     /* the inode of a file that is not open may be another's by now; then its length will differ */
     if (bucket->device == before->device && bucket->inode == before->inode &&
-        (!bucket_suspended(before) || bucket->found_bytes == before->tail))
+        (!bucket_suspended(before) || bucket->found_bytes == before->tail)) {
         bucket->file_id = before->file_id;
+        bucket->synced = before->synced;
+    }
 }
 
 bool bucket_writable(const struct bucket *bucket)
@@ -179,6 +185,42 @@ bool bucket_writable(const struct bucket *bucket)
 int64_t bucket_tail(const struct bucket *bucket)
 {
     return bucket->tail;
+}
+
+int bucket_find_end(struct bucket *bucket, int64_t *end)
+{
+    *end = bucket->tail - bucket->held_bytes;
+    if (bucket->writable)
+        return 0;
+    if (!bucket->end_found) {
+        int error = tail_find(bucket->fd, bucket->tail, &bucket->found);
+        if (error != 0)
+            return error;
+        bucket->end_found = true;
+    }
+    if (bucket->found.state == TAIL_TORN)
+        *end = bucket->found.whole;
+    return 0;
+}
+
+void bucket_hold_end(struct bucket *bucket, int64_t bytes)
+{
+    bucket->held_bytes = bytes;
+}
+
+int64_t bucket_synced_end(const struct bucket *bucket)
+{
+    return bucket->synced;
+}
+
+void bucket_set_synced(struct bucket *bucket, int64_t end)
+{
+    bucket->synced = end;
+}
+
+void bucket_walk(const struct bucket *bucket, int64_t end, struct walk *walk)
+{
+    walk_begin(walk, bucket->fd, end);
 }
 
 const struct tail *bucket_found(const struct bucket *bucket, int64_t *bytes)
@@ -343,15 +385,21 @@ int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capa
     return 0;
 }
 
-int bucket_read_more(struct bucket *bucket, int64_t offset, uint32_t skip, void *buffer,
-                     size_t bytes, bool cached_only)
+int bucket_read_raw(struct bucket *bucket, int64_t offset, void *buffer, size_t bytes,
+                    bool cached_only)
 {
     struct iovec part = {buffer, bytes};
-    ssize_t got = parts_read(bucket->fd, &part, 1, bytes, offset + RECORD_HEADER_BYTES + skip,
-                             cached_only, &bucket->waits_to_read);
+    ssize_t got =
+        parts_read(bucket->fd, &part, 1, bytes, offset, cached_only, &bucket->waits_to_read);
     if (got < 0)
         return (int)got;
     return (size_t)got < bytes ? missing_error(cached_only) : 0;
+}
+
+int bucket_read_more(struct bucket *bucket, int64_t offset, uint32_t skip, void *buffer,
+                     size_t bytes, bool cached_only)
+{
+    return bucket_read_raw(bucket, offset + RECORD_HEADER_BYTES + skip, buffer, bytes, cached_only);
 }
 
 void bucket_prefetch(const struct bucket *bucket, int64_t offset, size_t bytes)

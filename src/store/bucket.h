@@ -25,6 +25,7 @@
 #include "store/batch.h"
 #include "store/root.h"
 #include "store/tail.h"
+#include "store/walk.h"
 
 struct bucket;
 
@@ -61,6 +62,25 @@ void bucket_keep_file_id(struct bucket *bucket, const struct bucket *before);
 
 bool bucket_writable(const struct bucket *bucket);
 int64_t bucket_tail(const struct bucket *bucket); /* bytes */
+
+/*
+ * Where the records end that are complete: those behind it may be taken back, see bucket_hold_end.
+ * Of a file that is open for reading only, the beginning of an append that was cut by a crash does
+ * not count. For that its end is searched for once, which may fail.
+ */
+int bucket_find_end(struct bucket *bucket, int64_t *end);
+
+/* So many bytes at the end are not complete: they can be undone by bucket_rollback until this is
+ * called with 0. */
+void bucket_hold_end(struct bucket *bucket, int64_t bytes);
+
+/* Up to which offset bucket_sync is known to have written the file, as bucket_set_synced was told;
+ * -1: it was not. */
+int64_t bucket_synced_end(const struct bucket *bucket);
+void bucket_set_synced(struct bucket *bucket, int64_t end);
+
+/* Begins a walk over the file up to `end`. It is valid as long as the bucket is open. */
+void bucket_walk(const struct bucket *bucket, int64_t end, struct walk *walk);
 
 /* What opening for appending found at the end of the file, and how long the file was then. */
 const struct tail *bucket_found(const struct bucket *bucket, int64_t *bytes);
@@ -115,6 +135,11 @@ int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capa
 /* Reads `bytes` bytes of a value, from byte `skip` of it on. Errors as bucket_read. */
 int bucket_read_more(struct bucket *bucket, int64_t offset, uint32_t skip, void *buffer,
                      size_t bytes, bool cached_only);
+
+/* Reads `bytes` bytes of the file as they are; they are below the tail. Errors as bucket_read, but
+ * STORE_NOT_FOUND. */
+int bucket_read_raw(struct bucket *bucket, int64_t offset, void *buffer, size_t bytes,
+                    bool cached_only);
 
 /* Tells the kernel that these bytes will be read soon. A hint, so it has no result. */
 void bucket_prefetch(const struct bucket *bucket, int64_t offset, size_t bytes);

@@ -34,6 +34,10 @@ static const char *const texts[STORE_ERROR_END - STORE_NOT_FOUND] = {
     "no more prefixes are made: as many exist as -max-prefixes allows",
     "no more prefixes are made: the file system has too few inodes left",
     "the file has another end than was expected",
+    "behind the end",
+    "the record before it is another one now",
+    "no such bucket",
+    "the file could not be synced now",
 };
 
 const char *store_error_text(int error)

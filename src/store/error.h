@@ -40,6 +40,10 @@ enum store_error {
     STORE_TOO_MANY_PREFIXES, /* as many exist as may */
     STORE_FEW_INODES,        /* a new prefix would take the last ones */
     STORE_OTHER_END,         /* the bucket does not end where the append expects it to */
+    STORE_PAST_END,          /* an offset behind the end of the bucket */
+    STORE_OTHER_RECORD,      /* a record is not what it was, or does not end where it did */
+    STORE_NO_BUCKET,         /* the prefix has fewer buckets */
+    STORE_NOT_SYNCED,        /* a sync was asked for and is not made */
     STORE_ERROR_END          /* their number; no error */
 };
 

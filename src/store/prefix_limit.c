@@ -2,19 +2,15 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "store/error.h"
-#include "store/names.h"
+#include "store/listing.h"
 
 /* The root is listed again when the count is so old; also to find out whether it is really at the
  * limit, but then not again and again for a client that tries. */
@@ -63,35 +59,17 @@ void prefix_limit_set(struct prefix_limit *limit, unsigned most)
     limit->most = most;
 }
 
-/* A directory that a prefix could be, or is. The one of ext4 is none. */
-static bool is_prefix(int directory_fd, const struct dirent *entry)
-{
-    struct stat status;
-    if (!prefix_name_valid(entry->d_name, strlen(entry->d_name)) ||
-        strcmp(entry->d_name, "lost+found") == 0)
-        return false;
-    if (entry->d_type != DT_UNKNOWN)
-        return entry->d_type == DT_DIR;
-    return fstatat(directory_fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISDIR(status.st_mode);
-}
-
 static int count_prefixes(int root_fd, unsigned *count)
 {
-    int fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    DIR *directory = fdopendir(fd);
-    if (directory == NULL) {
-        int error = -errno;
-        (void)close(fd);
+    DIR *directory;
+    int error = listing_open(root_fd, &directory);
+    if (error != 0)
         return error;
-    }
-    struct dirent *entry;
+    const struct dirent *entry;
     *count = 0;
     for (errno = 0; (entry = readdir(directory)) != NULL; errno = 0)
-        *count += is_prefix(fd, entry);
-    int error = -errno;
+        *count += listing_may_be_prefix(root_fd, entry);
+    error = -errno;
     (void)closedir(directory);
     return error;
 }

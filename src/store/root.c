@@ -14,6 +14,7 @@
 
 #include "store/claims.h"
 #include "store/error.h"
+#include "store/listing.h"
 #include "store/lock.h"
 #include "store/name_status.h"
 #include "store/owner.h"
@@ -206,6 +207,11 @@ struct prefix_limit *root_prefix_limit(const struct root *root)
 const char *root_path(const struct root *root)
 {
     return root->path;
+}
+
+int root_open_list(const struct root *root, DIR **out)
+{
+    return listing_open(root->directory_fd, out);
 }
 
 /* What errno means after an open that has failed. */

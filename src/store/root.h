@@ -17,6 +17,7 @@
 #ifndef ROCHEFORT_STORE_ROOT_H
 #define ROCHEFORT_STORE_ROOT_H
 
+#include <dirent.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -70,6 +71,9 @@ struct prefix_limit *root_prefix_limit(const struct root *root);
 /* Absolute path without a trailing slash ("" for the file system's root); lives as long as `root`.
  */
 const char *root_path(const struct root *root);
+
+/* Opens the root itself, to list what is in it; the caller closes it. 0 or -errno. */
+int root_open_list(const struct root *root, DIR **out);
 
 /*
  * Opens the directory of a prefix; the caller closes it. With `create` it is made if missing.

@@ -6,7 +6,7 @@
 #include "store/error.h"
 #include "store/gap.h"
 
-#define AFTER_LONG_BYTES 4096 /* read behind a value that went past the buffer */
+#define AFTER_LONG_BYTES 4096 /* read first, and behind a value that went past the buffer */
 
 void walk_begin(struct walk *walk, int fd, int64_t end)
 {
@@ -26,8 +26,7 @@ static size_t bytes_before_end(const struct walk *walk, int64_t offset, size_t w
 
 static bool has_bytes(const struct walk *walk, int64_t offset, size_t bytes)
 {
-    return offset >= walk->begin &&
-           offset + (int64_t)bytes <= walk->begin + (int64_t)walk->bytes;
+    return offset >= walk->begin && offset + (int64_t)bytes <= walk->begin + (int64_t)walk->bytes;
 }
 
 bool walk_must_read(const struct walk *walk, int64_t offset)
@@ -39,7 +38,7 @@ int walk_bytes(struct walk *walk, int64_t offset, size_t wanted, const uint8_t *
 {
     wanted = bytes_before_end(walk, offset, wanted);
     if (!has_bytes(walk, offset, wanted)) {
-        bool after_long = walk->bytes > 0 && offset > walk->begin + (int64_t)walk->bytes;
+        bool after_long = offset >= walk->begin + (int64_t)walk->bytes;
         size_t most = after_long ? AFTER_LONG_BYTES : sizeof(walk->data);
         most = bytes_before_end(walk, offset, most < wanted ? wanted : most);
         walk->bytes = 0;

@@ -288,9 +288,22 @@ struct job *append_batches_write_synced(struct append_batches *batches)
         return error == FILE_CACHE_WAIT ? NULL : jobs;
     }
     sync->jobs = jobs;
+    bucket_hold_end(slot->bucket, sync->bytes);
     sync->promised = sync_schedule_remove(batches->schedule, slot);
     start_sync(batches, sync, slot);
     return NULL;
+}
+
+int append_batches_start_sync(struct append_batches *batches, struct bucket_slot *slot)
+{
+    if (slot->syncing)
+        return 0;
+    struct bucket_sync *sync = bucket_syncs_new(batches->syncs);
+    if (sync == NULL)
+        return -ENOMEM;
+    sync->promised = sync_schedule_remove(batches->schedule, slot);
+    start_sync(batches, sync, slot);
+    return 0;
 }
 
 void append_batches_start_due(struct append_batches *batches)
@@ -339,6 +352,14 @@ static void take_back(struct append_batches *batches, const struct bucket_sync *
         sync_schedule_refuse(batches->schedule, slot, what, error);
 }
 
+/* What the bucket has is complete now, and on the disk. */
+static void note_synced(const struct bucket_slot *slot)
+{
+    int64_t end;
+    if (bucket_find_end(slot->bucket, &end) == 0)
+        bucket_set_synced(slot->bucket, end);
+}
+
 /* If there is something to write, and it may be. A slot that is being synced follows when it has
  * ended. */
 static void set_dirty(struct append_batches *batches, struct bucket_slot *slot)
@@ -363,6 +384,7 @@ struct job *append_batches_end_sync(struct append_batches *batches, struct bucke
     }
     count_sync(&batches->counts, sync);
     file_cache_unpin(batches->cache, slot);
+    bucket_hold_end(slot->bucket, 0);
     if (sync->is_reserved)
         sync_schedule_done(batches->schedule);
     if (names_not_tried && sync->error == -ENOENT) {
@@ -372,6 +394,8 @@ struct job *append_batches_end_sync(struct append_batches *batches, struct bucke
     } else if (sync->error != 0) {
         take_back(batches, sync);
         *error = sync->promised ? sync->error : 0;
+    } else {
+        note_synced(slot);
     }
     bucket_syncs_release(batches->syncs, sync);
     if (!slot->waiting)

@@ -58,6 +58,10 @@ struct job *append_batches_write_synced(struct append_batches *batches);
 /* Begins the syncs that the schedule has due. */
 void append_batches_start_due(struct append_batches *batches);
 
+/* Begins a sync of a bucket that is open, for what it has already, if none is under way: 0 or
+ * -ENOMEM. */
+int append_batches_start_sync(struct append_batches *batches, struct bucket_slot *slot);
+
 /* A sync has ended, any of the worker's. Releases it, and sets `*error` to what has to be known
  * about appends that were answered before: 0 or the error. */
 struct job *append_batches_end_sync(struct append_batches *batches, struct bucket_sync *sync,

@@ -150,6 +150,14 @@ static int look_for_prefix(const struct file_cache *cache, const struct open_pre
     return error == 0 && is_another ? STORE_FILES_MISSING : error;
 }
 
+int file_cache_explain_missing(const struct file_cache *cache, const struct open_prefix *prefix)
+{
+    int error = look_for_prefix(cache, prefix);
+    if (error == FILE_CACHE_DELETED)
+        return STORE_NO_PREFIX;
+    return error != 0 ? error : STORE_FILES_MISSING; /* others are there */
+}
+
 static int open_bucket(const struct file_cache *cache, struct open_prefix *prefix, unsigned index,
                        bool writable, struct bucket **out)
 {

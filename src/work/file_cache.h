@@ -52,6 +52,10 @@ void file_cache_init(struct file_cache *cache, const struct root *root,
 int file_cache_open(struct file_cache *cache, struct open_prefix *prefix, unsigned bucket,
                     bool writable);
 
+/* A bucket file is missing, and there is nothing to be appended. STORE_NO_PREFIX: so is the whole
+ * directory; or what prefix_find says, or STORE_FILES_MISSING. */
+int file_cache_explain_missing(const struct file_cache *cache, const struct open_prefix *prefix);
+
 /* While the bucket of a slot, which is open, is being synced: between these two it stays open. */
 void file_cache_pin(struct file_cache *cache, struct bucket_slot *slot);
 void file_cache_unpin(struct file_cache *cache, struct bucket_slot *slot);

@@ -16,11 +16,13 @@
 #include <stdint.h>
 
 #include "store/id_hash.h"
+#include "store/record.h"
 #include "store/value_list.h"
 
 struct evbuffer;
 struct job;
 struct open_prefix;
+struct prefix_list;
 struct router;
 
 /* A value up to this long is in the job itself: no allocation, one pread with its header, unless
@@ -48,6 +50,9 @@ enum job_kind {
     JOB_APPEND_MULTI, /* append the list of values in `value`, all or none */
     JOB_READ,         /* read the value at `offset` */
     JOB_READ_MULTI,   /* read the values at `offsets` */
+    JOB_SCAN,         /* read whole records from `offset` on, see struct job_scan */
+    JOB_ENDS,         /* find the end of each bucket, see struct job_ends */
+    JOB_LIST,         /* list prefixes, see router_list */
     JOB_CLOSE,        /* close all files of the prefix; also internal, see open_prefix.h */
     JOB_RESOLVE       /* internal: find or create the prefix's directory */
 };
@@ -56,6 +61,38 @@ enum job_kind {
 struct job_values {
     struct value_list_limits limits; /* request */
     struct value_list_content found; /* result of the first, request of the second */
+};
+
+/* What is known of a JOB_SCAN. */
+struct job_scan {
+    /* request */
+    bool by_bucket; /* of `bucket`, not of the one that the id has */
+    unsigned bucket;
+    uint64_t limit_bytes; /* no record is added when there are so many; at least 1 */
+    bool synced;          /* only what is known to be on the disk */
+    bool has_last;        /* there must be a record with this header, and it must end at `offset` */
+    int64_t last_offset;
+    uint8_t last_header[RECORD_HEADER_BYTES];
+
+    /* result */
+    bool at_end;    /* nothing is there yet, and nothing is wrong */
+    uint64_t bytes; /* of the reply; 0: what is at `offset` is damaged, go on at `next` */
+    int64_t next;   /* where the next scan has to begin */
+    int64_t tail;   /* where the bucket ends, also with STORE_PAST_END, STORE_OTHER_RECORD and
+                     * STORE_NOT_FOUND */
+
+    /* how far it has come; only scanner.c touches it */
+    int step;
+    int64_t at;
+    bool searching;
+    uint64_t file_id;
+    bool sync_tried; /* and worker.c this */
+};
+
+/* Of a JOB_ENDS. */
+struct job_ends {
+    int64_t *ends; /* result: one for each bucket; free it, also if there is an error */
+    unsigned next; /* bucket; how far it has come */
 };
 
 /* How far a read has come; only reader.c touches it. */
@@ -85,7 +122,7 @@ struct job_route {
     bool to_sync;          /* appends: as was asked for */
     bool again;            /* appends: its prefix was deleted, and is made anew for it */
     enum job_close close;  /* JOB_CLOSE of the router's own */
-    struct router *router; /* JOB_CHECK_VALUES, JOB_CHECK_ROOM: whose it is */
+    struct router *router; /* JOB_CHECK_VALUES, JOB_CHECK_ROOM, JOB_LIST: whose it is */
 };
 
 /* A zeroed struct job, but for `small`, is a good one to start from. */
@@ -98,16 +135,19 @@ struct job {
     struct evbuffer *value;   /* JOB_APPEND: 1 .. RECORD_VALUE_BYTES_MAX bytes; or a list of values;
                                * only read */
     struct evbuffer *offsets; /* JOB_READ_MULTI: little-endian u64 each; drained as they are read */
-    bool header_only;         /* JOB_READ: only the length and the time are wanted */
+    bool header_only;         /* JOB_READ: only the length and the time are wanted; JOB_SCAN: only
+                               * the result in `scan` */
     uint32_t range_first,
         range_bytes; /* JOB_READ: this part of the value, if `range_bytes` is not
                       * 0; `value_bytes` and `time_ns` say which value it must be */
     bool sync;       /* appends: done when it is on the disk; result: the error is of the sync */
     bool expects;    /* appends: only if the bucket ends at `expected` then */
     int64_t expected;
-    int64_t offset; /* JOB_READ: where; JOB_APPEND: result; JOB_READ_MULTI: the one at hand; with
-                     * STORE_OTHER_END: the end that was found */
+    int64_t offset; /* JOB_READ, JOB_SCAN: where; JOB_APPEND: result; JOB_READ_MULTI: the one at
+                     * hand; with STORE_OTHER_END: the end that was found */
     struct job_values values;
+    struct job_ends ends;         /* JOB_ENDS */
+    struct prefix_list *prefixes; /* JOB_LIST: made for it; the result is in it */
 
     /* result */
     int error;       /* 0, -errno, one of store/error.h or JOB_TOO_MANY_IN_FLIGHT */
@@ -125,10 +165,13 @@ struct job {
     struct job_progress progress;
     struct job_route route;
 
-    uint8_t small[JOB_SMALL_BYTES]; /* or, of a JOB_CHECK_ROOM, a struct root_room of `small_bytes`;
-                                     * or, if the error is STORE_SAME_DIRECTORY and has no bucket,
-                                     * the name of the other prefix, NUL-terminated; empty if it is
-                                     * closed by now */
+    union {
+        /* or, of a JOB_CHECK_ROOM, a struct root_room of `small_bytes`; or, if the error is
+         * STORE_SAME_DIRECTORY and has no bucket, the name of the other prefix, NUL-terminated;
+         * empty if it is closed by now */
+        uint8_t small[JOB_SMALL_BYTES];
+        struct job_scan scan; /* JOB_SCAN; not zeroed */
+    };
 };
 
 static inline bool job_appends(const struct job *job)

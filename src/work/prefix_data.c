@@ -10,6 +10,11 @@ unsigned prefix_data_buckets(const struct job *job)
     return job->route.prefix != NULL ? job->route.prefix->manifest.buckets : 0;
 }
 
+const struct manifest *prefix_data_manifest(const struct job *job)
+{
+    return job->route.prefix != NULL ? &job->route.prefix->manifest : NULL;
+}
+
 void *prefix_data_get(const struct job *job)
 {
     return job->route.prefix != NULL ? job->route.prefix->data : NULL;

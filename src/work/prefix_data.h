@@ -7,10 +7,14 @@
 #ifndef ROCHEFORT_WORK_PREFIX_DATA_H
 #define ROCHEFORT_WORK_PREFIX_DATA_H
 
+#include "store/manifest.h"
 #include "work/job.h"
 
 /* How many buckets the job's prefix has; 0 if it is not open. */
 unsigned prefix_data_buckets(const struct job *job);
+
+/* How ids find their buckets; NULL if it is not open. */
+const struct manifest *prefix_data_manifest(const struct job *job);
 
 /*
  * A pointer of the caller's own, one for each open prefix, for example to what it has computed for

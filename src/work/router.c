@@ -97,11 +97,44 @@ static void job_completed(struct job *job)
     deliver(prefix->router, job);
 }
 
+/* All workers have a part in it, one after the other. */
+static void ends_completed(struct job *job)
+{
+    struct open_prefix *prefix = job->route.prefix;
+    struct pool *pool = prefix->router->pool;
+    unsigned next = job->route.worker + 1;
+    if (job->error == 0 && next < pool_workers(pool)) {
+        if (pool_admit(pool, next)) {
+            pool_release(pool, job->route.worker);
+            job->route.worker = next;
+            job->ends.next = 0;
+            pool_push(pool, job);
+            return;
+        }
+        job->error = JOB_TOO_MANY_IN_FLIGHT;
+    }
+    job_completed(job);
+}
+
+/* Which bucket a job is for, and so which worker. Of no meaning to a JOB_ENDS. */
+static bool find_bucket(const struct open_prefix *prefix, const struct job *job, unsigned *bucket)
+{
+    *bucket = manifest_bucket(&prefix->manifest, &job->id_hash);
+    if (job->kind == JOB_SCAN && job->scan.by_bucket)
+        *bucket = job->scan.bucket;
+    return *bucket < prefix->manifest.buckets;
+}
+
 void router_dispatch(struct open_prefix *prefix, struct job *job)
 {
     struct pool *pool = prefix->router->pool;
-    unsigned bucket = manifest_bucket(&prefix->manifest, &job->id_hash);
-    job->route.worker = open_prefix_owner(prefix, bucket, pool_workers(pool));
+    unsigned bucket;
+    if (!find_bucket(prefix, job, &bucket)) {
+        router_complete_later(prefix->router, job, STORE_NO_BUCKET);
+        return;
+    }
+    job->route.worker =
+        job->kind == JOB_ENDS ? 0 : open_prefix_owner(prefix, bucket, pool_workers(pool));
     if (!pool_admit(pool, job->route.worker)) {
         router_complete_later(prefix->router, job, JOB_TOO_MANY_IN_FLIGHT);
         return;
@@ -109,7 +142,7 @@ void router_dispatch(struct open_prefix *prefix, struct job *job)
     job->has_bucket = true;
     job->bucket = bucket;
     job->route.prefix = prefix;
-    job->route.completed = job_completed;
+    job->route.completed = job->kind == JOB_ENDS ? ends_completed : job_completed;
     prefix->in_flight++;
     prefix->appends += job_appends(job);
     prefix_table_use(&prefix->router->prefixes, prefix);
@@ -171,6 +204,11 @@ void router_check_values(struct router *router, struct job *job)
 void router_check_room(struct router *router, struct job *job)
 {
     submit_without_prefix(router, job, JOB_CHECK_ROOM);
+}
+
+void router_list(struct router *router, struct job *job)
+{
+    submit_without_prefix(router, job, JOB_LIST);
 }
 
 const char *router_sync_refused(const struct router *router)

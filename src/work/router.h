@@ -63,6 +63,12 @@ void router_check_values(struct router *router, struct job *job);
  */
 void router_check_room(struct router *router, struct job *job);
 
+/*
+ * Has a worker list prefixes into `job->prefixes`: then `done` will be called, never from inside
+ * this call. job->error is what prefix_list_step has returned, or JOB_TOO_MANY_IN_FLIGHT.
+ */
+void router_list(struct router *router, struct job *job);
+
 /* The name of a prefix that refuses appends because a sync has failed, until it is closed; NULL if
  * there is none. And whether a sync of the root has failed, which a restart alone ends. */
 const char *router_sync_refused(const struct router *router);

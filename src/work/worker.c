@@ -16,8 +16,10 @@
 #include "base/log.h"
 #include "store/bucket.h"
 #include "store/error.h"
+#include "store/prefix_list.h"
 #include "work/append_batches.h"
 #include "work/bucket_syncs.h"
+#include "work/ends.h"
 #include "work/file_cache.h"
 #include "work/job_list.h"
 #include "work/job_values.h"
@@ -25,6 +27,7 @@
 #include "work/reader.h"
 #include "work/resolver.h"
 #include "work/ring.h"
+#include "work/scanner.h"
 #include "work/single_client.h"
 #include "work/sync_schedule.h"
 #include "work/worker_counts.h"
@@ -120,6 +123,81 @@ static void check_room(struct worker *worker, struct job *job)
     complete_job(worker, job, error);
 }
 
+/* A scan of what is synced, of a file of which that is not known: it is synced, once. 0: that is
+ * waited for. */
+static int sync_for_scan(struct worker *worker, struct job *job, struct bucket_slot *slot)
+{
+    if (slot->sync_refused)
+        return STORE_SYNC_REFUSED;
+    if (job->scan.sync_tried && !slot->syncing)
+        return STORE_NOT_SYNCED;
+    job->scan.sync_tried = !slot->syncing;
+    int error = append_batches_start_sync(&worker->batches, slot);
+    if (error == 0)
+        job_list_add(&worker->waiting, job);
+    return error;
+}
+
+static void scan_job(struct worker *worker, struct job *job)
+{
+    struct open_prefix *prefix = job->route.prefix;
+    struct bucket_slot *slot = &prefix->slots[job->bucket];
+    int error = file_cache_open(&worker->cache, prefix, job->bucket, false);
+    if (error == FILE_CACHE_WAIT) {
+        job_list_add(&worker->waiting, job);
+        return;
+    }
+    if (error == STORE_NO_FILE)
+        error = file_cache_explain_missing(&worker->cache, prefix);
+    if (error == 0 && job->scan.synced && bucket_synced_end(slot->bucket) < 0) {
+        error = sync_for_scan(worker, job, slot);
+        if (error == 0)
+            return;
+    }
+    if (error != 0) {
+        job->more = false;
+        complete_job(worker, job, error);
+        return;
+    }
+    enum reader_result result = scanner_step(job, slot->bucket);
+    if (job->more)
+        slot->in_pieces = true;
+    if (result == READER_DONE)
+        complete_read(worker, job);
+    else
+        job_list_add(&worker->long_reads, job);
+}
+
+static void find_ends(struct worker *worker, struct job *job)
+{
+    const struct worker_options *options = &worker->options;
+    if (!ends_step(&worker->cache, job, options->index, options->workers))
+        job_list_add(&worker->long_reads, job);
+    else if (job->error == FILE_CACHE_WAIT)
+        job_list_add(&worker->waiting, job);
+    else
+        complete_job(worker, job, job->error);
+}
+
+/* Some hundred microseconds, if the root is in memory. */
+#define ENTRIES_IN_A_STEP 256
+
+static void list_prefixes(struct worker *worker, struct job *job)
+{
+    bool done;
+    do
+        job->error =
+            prefix_list_step(job->prefixes, worker->options.root, ENTRIES_IN_A_STEP, &done);
+    while (file_cache_free_descriptor(&worker->cache, job->error));
+    job->error = file_cache_wait_or(&worker->cache, job->error);
+    if (!done)
+        job_list_add(&worker->long_reads, job);
+    else if (job->error == FILE_CACHE_WAIT)
+        job_list_add(&worker->waiting, job);
+    else
+        complete_job(worker, job, job->error);
+}
+
 static void read_job(struct worker *worker, struct job *job, struct reader_quota *quota)
 {
     struct bucket_slot *slot = &job->route.prefix->slots[job->bucket];
@@ -149,7 +227,15 @@ static void read_job(struct worker *worker, struct job *job, struct reader_quota
 static void read_queued(struct worker *worker)
 {
     struct reader_quota quota = READER_QUOTA;
-    read_job(worker, job_list_pop(&worker->long_reads), &quota);
+    struct job *job = job_list_pop(&worker->long_reads);
+    if (job->kind == JOB_SCAN)
+        scan_job(worker, job);
+    else if (job->kind == JOB_ENDS)
+        find_ends(worker, job);
+    else if (job->kind == JOB_LIST)
+        list_prefixes(worker, job);
+    else
+        read_job(worker, job, &quota);
 }
 
 static void mark_reads(const struct job_list *list, const struct open_prefix *prefix)
@@ -263,6 +349,11 @@ static void handle_job(struct worker *worker, struct job *job, struct reader_quo
             job_list_add(&worker->long_reads, job);
         else
             read_job(worker, job, quota);
+        break;
+    case JOB_SCAN:
+    case JOB_ENDS:
+    case JOB_LIST:
+        job_list_add(&worker->long_reads, job);
         break;
     case JOB_CLOSE:
         close_slots(worker, job);

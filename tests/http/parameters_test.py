@@ -121,7 +121,7 @@ class Query(Raw):
                        "/a/../append?id=a", "/%61ppend?id=a", "/append;x?id=a", "/x%0d%0aY:z",
                        "//x/append?id=a", "/append//get", "/appen", "//appen/"):
             path = target.partition("?")[0]
-            self.assertEqual(("no such path: %s; there are /append, /appendMulti, /get, /getMulti, /close, /healthz, /readyz, /metrics and /stats\n"
+            self.assertEqual(("no such path: %s; there are /append, /appendMulti, /get, /getMulti, /scan, /ends, /prefixes, /close, /healthz, /readyz, /metrics and /stats\n"
                               % path).encode(), self.bad("POST", target, b"x", status=404))
         self.assertEqual([".rochefort.lock"], os.listdir(self.server.root))
 
@@ -139,7 +139,7 @@ class Query(Raw):
         self.assertEqual([".rochefort.lock"], os.listdir(self.server.root))
 
     def test_a_long_path_is_shown_in_part(self):
-        self.assertEqual(b"no such path: /%s; there are /append, /appendMulti, /get, /getMulti, /close, /healthz, /readyz, /metrics and /stats\n"
+        self.assertEqual(b"no such path: /%s; there are /append, /appendMulti, /get, /getMulti, /scan, /ends, /prefixes, /close, /healthz, /readyz, /metrics and /stats\n"
                          % (b"x" * 199), self.bad("GET", "/" + "x" * 10000, status=404))
 
     def test_methods(self):

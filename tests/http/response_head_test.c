@@ -182,7 +182,7 @@ static const struct {
       .keep_alive_s = 75},
      "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 5\r\nDate: " DATE "\r\n" NEVER
      "Vary: Origin\r\nAccess-Control-Allow-Origin: https://app.example\r\n"
-     "Access-Control-Expose-Headers: ETag, Content-Range, Rochefort-Tail\r\n"
+     "Access-Control-Expose-Headers: ETag, Content-Range, Rochefort-Tail, Rochefort-Next-Offset\r\n"
      "Keep-Alive: timeout=75\r\n\r\n"},
     {{.minor_version = 1,
       .status = 204,
@@ -196,7 +196,7 @@ static const struct {
       .headers = "Content-Type"},
      "HTTP/1.1 204 No Content\r\nDate: " DATE "\r\n" NEVER "Allow: GET, OPTIONS\r\n"
      "Vary: Origin\r\nAccess-Control-Allow-Origin: https://app.example\r\n"
-     "Access-Control-Expose-Headers: ETag, Content-Range, Rochefort-Tail\r\n"
+     "Access-Control-Expose-Headers: ETag, Content-Range, Rochefort-Tail, Rochefort-Next-Offset\r\n"
      "Access-Control-Allow-Methods: GET, OPTIONS\r\n"
      "Access-Control-Allow-Headers: Content-Type\r\n\r\n"},
 };

@@ -57,6 +57,10 @@ static void errors_become_statuses(void **state)
         /* not there */
         {STORE_NOT_FOUND, 404},
         {STORE_OTHER_END, 412},
+        {STORE_PAST_END, 416},
+        {STORE_OTHER_RECORD, 409},
+        {STORE_NO_BUCKET, 404},
+        {STORE_NOT_SYNCED, 500},
         {STORE_NO_PREFIX, 404},
         /* the disk failed, or its content is damaged */
         {STORE_TRUNCATED, 500},

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "store/one_tail.h"
 #include "store/gap.h"
+#include "store/one_tail.h"
 
 static void whole_files_stay(void **state)
 {
