@@ -1,4 +1,4 @@
-# The tests of the Java client: one JVM a class, with JUnit 5 as Debian packs it.
+# The tests of the Java client, with JUnit 5 as Debian packs it: one JVM for one class or a few.
 cmake_language(DEFER CALL give_slots)
 
 set(classpath ${JAR})
@@ -20,13 +20,14 @@ java_classes(test-classes src/test/java "${classpath}" all,-path ${JAR})
 add_custom_target(java_client_tests ALL
   DEPENDS ${CMAKE_CURRENT_BINARY_DIR}/test-classes.stamp)
 
-# java_test(<name> <class> [JVM option...])
-function(java_test name class)
+# java_test(<name> <class>...): runs them in one JVM.
+function(java_test name)
+  list(TRANSFORM ARGN PREPEND --select-class=nl.prymr.rochefort.)
   add_test(NAME client/java/${name}
-    COMMAND ${Java_JAVA_EXECUTABLE} -Xmx256m ${ARGN}
+    COMMAND ${Java_JAVA_EXECUTABLE} -Xmx256m
       -cp ${CMAKE_CURRENT_BINARY_DIR}/test-classes:${classpath}
       org.junit.platform.console.ConsoleLauncher --disable-banner --disable-ansi-colors
-      --details=tree --fail-if-no-tests --select-class nl.prymr.rochefort.${class})
+      --details=tree --fail-if-no-tests ${ARGN})
   set_tests_properties(client/java/${name} PROPERTIES TIMEOUT 300
     ENVIRONMENT "ROCHEFORT=$<TARGET_FILE:rochefort>;FAIL_DISK=$<TARGET_FILE:fail_disk>;\
 LC_ALL=C.UTF-8")
@@ -36,6 +37,7 @@ endfunction()
 java_test(round_trip RoundTripTest)
 java_test(many_values ManyValuesTest)
 java_test(refusal RefusalTest)
+java_test(endpoints EndpointsTest)
 java_test(example ExampleTest)
 
 # The other tests bring a server of their own, which is not built with a sanitizer, or preload a library
@@ -46,7 +48,7 @@ endif()
 
 java_test(sync SyncTest)
 java_test(json JsonTest)
-java_test(broken_reply BrokenReplyTest)
+java_test(broken_reply BrokenReplyTest WrongReplyTest)
 java_test(connect ConnectTest)
 java_test(dying_server DyingServerTest)
 java_test(many_threads ManyThreadsTest)

@@ -3,6 +3,7 @@ package nl.prymr.rochefort;
 import java.net.URL;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -51,11 +52,13 @@ import java.util.concurrent.CompletableFuture;
  * operation: a server that is stopped closes its connections, and a request on its way at that
  * moment gets no reply. Therefore an append is sent only on a connection that is open as far as can
  * be seen, and that the server will not close soon for being idle. Only if not one byte of it could
- * be sent on such a connection, it is sent on a new one. A read (get, getMulti) is sent a second
- * time, on a new connection, if the connection was lost before the first byte of the reply. No
- * other request is repeated.
+ * be sent on such a connection, it is sent on a new one. A read (get, getMulti, getRange, ends,
+ * prefixes) is sent a second time, on a new connection, if the connection was lost before the first
+ * byte of the reply. No other request is repeated.
  */
 public final class Client implements AutoCloseable {
+    private static final long ANYWHERE = -1;
+
     private final Endpoint endpoint;
     private final Transport transport;
     private final boolean syncAppends;
@@ -77,7 +80,7 @@ public final class Client implements AutoCloseable {
      * @param url the server's address
      */
     public Client(URL url) {
-        this(url.toString());
+        this(Objects.requireNonNull(url, "url").toString());
     }
 
     Client(ClientBuilder builder) {
@@ -118,7 +121,7 @@ public final class Client implements AutoCloseable {
      * @throws RochefortException if it was refused or not answered
      */
     public long append(String storagePrefix, String id, byte[] data) throws RochefortException {
-        return transport.call(appending(storagePrefix, id, data));
+        return transport.call(appending(storagePrefix, id, data, ANYWHERE));
     }
 
     /**
@@ -142,7 +145,129 @@ public final class Client implements AutoCloseable {
      * @return the offset, or a RochefortException
      */
     public CompletableFuture<Long> appendAsync(String storagePrefix, String id, byte[] data) {
-        return transport.start(appending(storagePrefix, id, data));
+        return transport.start(appending(storagePrefix, id, data, ANYWHERE));
+    }
+
+    /**
+     * Appends a value under the default prefix, if the file ends where it is expected to.
+     *
+     * @param id selects the file
+     * @param data the value, at least 1 byte
+     * @param expectedOffset where the file must end, in bytes, which is the offset of the value
+     * @return the offset of the value
+     * @throws UnexpectedEndException if the file ends elsewhere
+     * @throws RochefortException if it was refused or not answered
+     */
+    public long append(String id, byte[] data, long expectedOffset) throws RochefortException {
+        return append("", id, data, expectedOffset);
+    }
+
+    /**
+     * Appends a value, if the file ends where it is expected to. Of the appends that expect the
+     * same end at most one succeeds. So one of which {@link RochefortException#mayHaveHappened()}
+     * is true can be sent again with the same offset, and is not stored twice.
+     *
+     * @param storagePrefix the directory; the server makes it if it does not exist
+     * @param id selects the file
+     * @param data the value, at least 1 byte
+     * @param expectedOffset where the file must end, in bytes, which is the offset of the value; 0
+     *     for the first value of a file
+     * @return the offset of the value
+     * @throws UnexpectedEndException if the file ends elsewhere
+     * @throws RochefortException if it was refused or not answered
+     * @throws IllegalArgumentException if the offset is negative
+     */
+    public long append(String storagePrefix, String id, byte[] data, long expectedOffset)
+            throws RochefortException {
+        return transport.call(appending(storagePrefix, id, data, notNegative(expectedOffset)));
+    }
+
+    /**
+     * Appends a value under the default prefix, if the file ends where it is expected to,
+     * asynchronously.
+     *
+     * @param id selects the file
+     * @param data the value, at least 1 byte
+     * @param expectedOffset where the file must end, in bytes
+     * @return the offset, or an {@link UnexpectedEndException}, or another RochefortException
+     */
+    public CompletableFuture<Long> appendAsync(String id, byte[] data, long expectedOffset) {
+        return appendAsync("", id, data, expectedOffset);
+    }
+
+    /**
+     * Appends a value, if the file ends where it is expected to, asynchronously.
+     *
+     * @param storagePrefix the directory; the server makes it if it does not exist
+     * @param id selects the file
+     * @param data the value, at least 1 byte
+     * @param expectedOffset where the file must end, in bytes
+     * @return the offset, or an {@link UnexpectedEndException}, or another RochefortException
+     */
+    public CompletableFuture<Long> appendAsync(String storagePrefix, String id, byte[] data,
+            long expectedOffset) {
+        return transport.start(appending(storagePrefix, id, data, notNegative(expectedOffset)));
+    }
+
+    /**
+     * Appends many values under the default prefix, all or none.
+     *
+     * @param id selects the file
+     * @param values the values, at least 1 byte each
+     * @return the offset of each value, in their order
+     * @throws RochefortException if they were refused or not answered
+     */
+    public long[] appendMulti(String id, List<byte[]> values) throws RochefortException {
+        return appendMulti("", id, values);
+    }
+
+    /**
+     * Appends many values with one request, all or none; they follow each other in the file. The
+     * server takes 64 MiB together, with 4 bytes more for each value, unless its flag {@code
+     * -max-batch} says otherwise.
+     *
+     * @param storagePrefix the directory; the server makes it if it does not exist
+     * @param id selects the file
+     * @param values the values, at most 1,048,576, at least 1 byte each; no request is sent for an
+     *     empty list
+     * @return the offset of each value, in their order: what {@link #getMulti(String, String,
+     *     long[])} takes
+     * @throws RochefortException if they were refused or not answered
+     * @throws IllegalArgumentException if a value is empty, or they are too many
+     */
+    public long[] appendMulti(String storagePrefix, String id, List<byte[]> values)
+            throws RochefortException {
+        String target = endpoint.appendMultiTarget(storagePrefix, id, syncAppends);
+        ValueFrames frames = ValueFrames.of(values);
+        return frames.count() == 0 ? new long[0]
+                : transport.call(new AppendMultiExchange(endpoint, target, frames));
+    }
+
+    /**
+     * Appends many values under the default prefix, all or none, asynchronously.
+     *
+     * @param id selects the file
+     * @param values the values, at least 1 byte each
+     * @return the offset of each value, or a RochefortException
+     */
+    public CompletableFuture<long[]> appendMultiAsync(String id, List<byte[]> values) {
+        return appendMultiAsync("", id, values);
+    }
+
+    /**
+     * Appends many values with one request, all or none, asynchronously. The values are copied.
+     *
+     * @param storagePrefix the directory; the server makes it if it does not exist
+     * @param id selects the file
+     * @param values the values, at most 1,048,576, at least 1 byte each
+     * @return the offset of each value, or a RochefortException
+     */
+    public CompletableFuture<long[]> appendMultiAsync(String storagePrefix, String id,
+            List<byte[]> values) {
+        String target = endpoint.appendMultiTarget(storagePrefix, id, syncAppends);
+        ValueFrames frames = ValueFrames.of(values);
+        return frames.count() == 0 ? CompletableFuture.completedFuture(new long[0])
+                : transport.start(new AppendMultiExchange(endpoint, target, frames));
     }
 
     /**
@@ -191,6 +316,68 @@ public final class Client implements AutoCloseable {
      */
     public CompletableFuture<byte[]> getAsync(String storagePrefix, String id, long offset) {
         return transport.start(getting(storagePrefix, id, offset));
+    }
+
+    /**
+     * Reads a part of a value of the default prefix.
+     *
+     * @param id the id that was used for the append
+     * @param offset the offset of the value, in bytes
+     * @param from the first byte of the part, from 0
+     * @param length the length of the part, in bytes
+     * @return the part, shorter if the value ends before
+     * @throws RochefortException with status 416 if the value has no such byte
+     */
+    public byte[] getRange(String id, long offset, long from, int length)
+            throws RochefortException {
+        return getRange("", id, offset, from, length);
+    }
+
+    /**
+     * Reads a part of a value, so that a long value need not fit into memory.
+     *
+     * @param storagePrefix the prefix that was used for the append
+     * @param id the id that was used for the append
+     * @param offset the offset of the value, in bytes
+     * @param from the first byte of the part, from 0
+     * @param length the length of the part, in bytes, at least 1
+     * @return the part, shorter if the value ends before
+     * @throws RochefortException with status 404 if there is no value, and with status 416 if it
+     *     has no byte {@code from}
+     * @throws IllegalArgumentException if {@code from} is negative, or {@code length} less than 1
+     */
+    public byte[] getRange(String storagePrefix, String id, long offset, long from, int length)
+            throws RochefortException {
+        return transport.call(gettingRange(storagePrefix, id, offset, from, length));
+    }
+
+    /**
+     * Reads a part of a value of the default prefix, asynchronously.
+     *
+     * @param id the id that was used for the append
+     * @param offset the offset of the value, in bytes
+     * @param from the first byte of the part, from 0
+     * @param length the length of the part, in bytes
+     * @return the part, or a RochefortException
+     */
+    public CompletableFuture<byte[]> getRangeAsync(String id, long offset, long from,
+            int length) {
+        return getRangeAsync("", id, offset, from, length);
+    }
+
+    /**
+     * Reads a part of a value asynchronously.
+     *
+     * @param storagePrefix the prefix that was used for the append
+     * @param id the id that was used for the append
+     * @param offset the offset of the value, in bytes
+     * @param from the first byte of the part, from 0
+     * @param length the length of the part, in bytes, at least 1
+     * @return the part, shorter if the value ends before, or a RochefortException
+     */
+    public CompletableFuture<byte[]> getRangeAsync(String storagePrefix, String id, long offset,
+            long from, int length) {
+        return transport.start(gettingRange(storagePrefix, id, offset, from, length));
     }
 
     /**
@@ -305,6 +492,67 @@ public final class Client implements AutoCloseable {
     }
 
     /**
+     * Lists the storage prefixes, as {@code GET /prefixes} does, page by page. Of those that are
+     * made or deleted meanwhile, some may be in it.
+     *
+     * @return the names, in the order of their bytes. In a name that is not UTF-8, which no client
+     *     in Java can have made, U+FFFD stands for what cannot be decoded
+     * @throws RochefortException if it was refused or not answered
+     */
+    public List<String> prefixes() throws RochefortException {
+        return transport.call(new PrefixesCall(endpoint));
+    }
+
+    /**
+     * Lists the storage prefixes, asynchronously.
+     *
+     * @return the names, as {@link #prefixes()} returns them, or a RochefortException
+     */
+    public CompletableFuture<List<String>> prefixesAsync() {
+        return transport.start(new PrefixesCall(endpoint));
+    }
+
+    /**
+     * Finds out where each bucket of the default prefix ends.
+     *
+     * @return the buckets
+     * @throws RochefortException with status 404 if it does not exist
+     */
+    public PrefixInfo ends() throws RochefortException {
+        return ends("");
+    }
+
+    /**
+     * Finds out where each bucket of a prefix ends.
+     *
+     * @param storagePrefix the prefix
+     * @return its buckets
+     * @throws RochefortException with status 404 if it does not exist
+     */
+    public PrefixInfo ends(String storagePrefix) throws RochefortException {
+        return transport.call(findingEnds(storagePrefix));
+    }
+
+    /**
+     * Finds out where each bucket of the default prefix ends, asynchronously.
+     *
+     * @return the buckets, or a RochefortException
+     */
+    public CompletableFuture<PrefixInfo> endsAsync() {
+        return endsAsync("");
+    }
+
+    /**
+     * Finds out where each bucket of a prefix ends, asynchronously.
+     *
+     * @param storagePrefix the prefix
+     * @return its buckets, or a RochefortException
+     */
+    public CompletableFuture<PrefixInfo> endsAsync(String storagePrefix) {
+        return transport.start(findingEnds(storagePrefix));
+    }
+
+    /**
      * Makes the server close the files of a prefix, so that its directory can be moved or deleted.
      * Returns when all requests that the server accepted before on that prefix are done; replies
      * that have not ended after ten seconds are aborted. The next append opens the prefix again.
@@ -337,9 +585,35 @@ public final class Client implements AutoCloseable {
         transport.close();
     }
 
-    private Call<Long> appending(String storagePrefix, String id, byte[] data) {
-        return new SimpleExchange<>(endpoint.append(storagePrefix, id, data, syncAppends),
-                Exchange.JSON, Json::offset);
+    /** {@code expected}: where the file must end; negative for anywhere. */
+    private Call<Long> appending(String storagePrefix, String id, byte[] data, long expected) {
+        return new SimpleExchange<>(
+                endpoint.append(storagePrefix, id, data, syncAppends, expected), Exchange.JSON,
+                Json::offset);
+    }
+
+    private static long notNegative(long expectedOffset) {
+        if (expectedOffset < 0) {
+            throw new IllegalArgumentException("expectedOffset of " + expectedOffset);
+        }
+        return expectedOffset;
+    }
+
+    private Call<byte[]> gettingRange(String storagePrefix, String id, long offset, long from,
+            int length) {
+        if (from < 0) {
+            throw new IllegalArgumentException("from of " + from);
+        }
+        if (length < 1) {
+            throw new IllegalArgumentException("length of " + length);
+        }
+        long last = from > Long.MAX_VALUE - length ? Long.MAX_VALUE : from + length - 1;
+        return new GetRangeExchange(endpoint.getRange(storagePrefix, id, offset, from, last), from,
+                last);
+    }
+
+    private Call<PrefixInfo> findingEnds(String storagePrefix) {
+        return new SimpleExchange<>(endpoint.ends(storagePrefix), Exchange.JSON, Json::ends);
     }
 
     private Call<byte[]> getting(String storagePrefix, String id, long offset) {

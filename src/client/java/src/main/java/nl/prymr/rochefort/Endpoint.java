@@ -11,6 +11,7 @@ import java.util.Objects;
 /** The address of the server, and the target of each request. */
 final class Endpoint {
     private static final byte[] NO_BODY = {};
+    private static final String SYNC = "&sync=1";
     private static final int HTTP_PORT = 80;
     private static final int HTTPS_PORT = 443;
 
@@ -96,41 +97,81 @@ final class Endpoint {
         return headers;
     }
 
-    Request append(String storagePrefix, String id, byte[] data, boolean sync) {
-        StringBuilder target = target("/append?id=");
-        encode(target, Objects.requireNonNull(id, "id"));
-        prefix(target, "&storagePrefix=", storagePrefix);
+    /** {@code expected}: where the file must end; negative for anywhere. */
+    Request append(String storagePrefix, String id, byte[] data, boolean sync, long expected) {
+        StringBuilder target = fileTarget("/append?id=", storagePrefix, id);
         if (sync) {
-            target.append("&sync=1");
+            target.append(SYNC);
+        }
+        if (expected >= 0) {
+            target.append("&expect=").append(expected);
         }
         Objects.requireNonNull(data, "data");
         return Request.post(this, target.toString(), data, false);
     }
 
+    /** The target of an appendMulti, for {@link #appendMulti}. */
+    String appendMultiTarget(String storagePrefix, String id, boolean sync) {
+        StringBuilder target = fileTarget("/appendMulti?id=", storagePrefix, id);
+        return sync ? target.append(SYNC).toString() : target.toString();
+    }
+
+    Request appendMulti(String target, ValueFrames values) {
+        return Request.post(this, target, values.bytes(), values.length(), false);
+    }
+
     Request get(String storagePrefix, String id, long offset) {
+        return Request.get(this, getTarget(storagePrefix, id, offset));
+    }
+
+    /** The bytes {@code first} to {@code last} of a value. */
+    Request getRange(String storagePrefix, String id, long offset, long first, long last) {
+        return Request.get(this, getTarget(storagePrefix, id, offset),
+                "Range: bytes=" + first + "-" + last + "\r\n");
+    }
+
+    private String getTarget(String storagePrefix, String id, long offset) {
         StringBuilder target = target("/get?id=");
         encode(target, Objects.requireNonNull(id, "id"));
         target.append("&offset=").append(offset);
         prefix(target, "&storagePrefix=", storagePrefix);
-        return Request.get(this, target.toString());
+        return target.toString();
     }
 
     /** The target of a getMulti, for {@link #getMulti(String, byte[])}. */
     String getMultiTarget(String storagePrefix, String id) {
-        StringBuilder target = target("/getMulti?id=");
-        encode(target, Objects.requireNonNull(id, "id"));
-        prefix(target, "&storagePrefix=", storagePrefix);
-        return target.toString();
+        return fileTarget("/getMulti?id=", storagePrefix, id).toString();
     }
 
     Request getMulti(String target, byte[] encodedOffsets) {
         return Request.post(this, target, encodedOffsets, true);
     }
 
+    Request ends(String storagePrefix) {
+        StringBuilder target = target("/ends");
+        prefix(target, "?storagePrefix=", storagePrefix);
+        return Request.get(this, target.toString());
+    }
+
+    /** {@code after}: an encoded name; null for the first page. */
+    Request prefixes(String after) {
+        StringBuilder target = target("/prefixes");
+        return Request.get(this,
+                (after == null ? target : target.append("?after=").append(after)).toString());
+    }
+
     Request close(String storagePrefix) {
         StringBuilder target = target("/close");
         prefix(target, "?storagePrefix=", storagePrefix);
         return Request.post(this, target.toString(), NO_BODY, false);
+    }
+
+    /** {@code endpoint} ends with the name of the parameter id. */
+    private StringBuilder fileTarget(String endpoint, String storagePrefix, String id) {
+        StringBuilder target = target(endpoint);
+        encode(target, Objects.requireNonNull(id, "id"));
+        prefix(target, "&storagePrefix=", storagePrefix);
+        return target;
     }
 
     private StringBuilder target(String endpoint) {

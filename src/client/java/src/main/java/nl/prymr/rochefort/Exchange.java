@@ -9,8 +9,8 @@ import java.util.concurrent.atomic.AtomicReference;
  * One request and its result. Its owner, the thread that runs it, does all input and output. Any
  * thread may {@link #fail} it, which closes the connection, and the owner then gets the exception.
  *
- * <p>Replies with another status than 200 are handled here. A subclass sees only the body of a 200,
- * and returns its value from {@link #receive}.
+ * <p>Refusals are handled here. A subclass sees only the body of a reply whose status it {@link
+ * #accepts}, and returns its value from {@link #receive}.
  */
 abstract class Exchange<T> implements Call<T> {
     static final String VALUE = "application/octet-stream";
@@ -36,14 +36,14 @@ abstract class Exchange<T> implements Call<T> {
     private GrowableBuffer errorText;
     private boolean intact; // the reply was received as far as its framing goes
 
-    /** {@code mediaType}: the required type of a 200. */
+    /** {@code mediaType}: the required type of a reply that is no refusal. */
     Exchange(Request request, String mediaType) {
         this.request = request;
         this.mediaType = mediaType;
     }
 
     /**
-     * Reads the body of a 200 to its end and returns its value.
+     * Reads the body of a reply that is no refusal to its end and returns its value.
      *
      * @throws RochefortException if it is invalid
      */
@@ -55,6 +55,11 @@ abstract class Exchange<T> implements Call<T> {
      */
     boolean selfDelimiting() {
         return true;
+    }
+
+    /** Whether a reply of that status is no refusal. */
+    boolean accepts(int status) {
+        return status == 200;
     }
 
     /** Whether it continues only when the caller takes what was received. */
@@ -81,9 +86,9 @@ abstract class Exchange<T> implements Call<T> {
     }
 
     /**
-     * Sends the request and receives the head of a 200. If the connection is lost before any byte
-     * of the reply, the request is sent a second time, provided that the server may process it
-     * twice or has not received any of it.
+     * Sends the request and receives the head of a reply that is no refusal. If the connection is
+     * lost before any byte of the reply, the request is sent a second time, provided that the
+     * server may process it twice or has not received any of it.
      */
     final ReplyBody open(ConnectionPool pool) throws IOException {
         if (!sending()) {
@@ -103,7 +108,7 @@ abstract class Exchange<T> implements Call<T> {
             pool.discard(first);
             attempt(pool.connect(this));
         }
-        if (head.status() != 200) {
+        if (!accepts(head.status())) {
             throw refused();
         }
         body = head.body(connection);
@@ -151,6 +156,18 @@ abstract class Exchange<T> implements Call<T> {
         }
         if (body.untilClose() && !selfDelimiting()) {
             throw malformed("the reply does not say how long it is", null);
+        }
+    }
+
+    /** The head of the reply. */
+    final ReplyHead head() {
+        return head;
+    }
+
+    /** Call after the last byte that is expected of {@code body}. */
+    final void expectEnd(ReplyBody body) throws IOException {
+        if (body.readFully(new byte[1], 0, 1) != 0) {
+            throw malformed("the reply goes on behind its end", null);
         }
     }
 
@@ -275,7 +292,10 @@ abstract class Exchange<T> implements Call<T> {
 
     private RochefortException refusal(Throwable cause) {
         String text = new String(errorText.bytes(), StandardCharsets.UTF_8).stripTrailing();
-        return exception((head.status() + " " + text).strip(), text, !head.refuses(), cause);
+        RochefortException plain = exception((head.status() + " " + text).strip(), text,
+                !head.refuses(), cause);
+        return head.status() == 412 && head.tail() >= 0
+                ? new UnexpectedEndException(plain, head.tail()) : plain;
     }
 
     private RochefortException exception(String message, String text, boolean mayHaveHappened,

@@ -3,12 +3,19 @@ package nl.prymr.rochefort;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 
-/** Parses the two JSON texts that the server answers with, and nothing else. */
+/** Parses the JSON texts that the server answers with, and nothing else. */
 final class Json {
     private static final String OFFSET = "{\"offset\":";
     private static final String FILE = ",\"file\":\"";
     private static final String SUCCESS = "{\"success\":true}";
+    private static final String BUCKETS = "{\"buckets\":";
+    private static final String HASH = ",\"hash\":\"";
+    private static final String ENDS = ",\"ends\":[";
+    private static final String PREFIXES = "{\"prefixes\":[";
+    private static final String MORE = "],\"more\":";
 
     private final String text;
     private int at;
@@ -41,6 +48,47 @@ final class Json {
         return null;
     }
 
+    /** Returns what is in {@code {"buckets":2,"hash":"xxh3","ends":[0,25]}}. */
+    static PrefixInfo ends(byte[] reply) {
+        Json json = new Json(utf8(reply));
+        json.expect(BUCKETS);
+        long buckets = json.number();
+        json.expect(HASH);
+        int from = json.at;
+        json.skipString();
+        String hash = json.text.substring(from, json.at - 1);
+        json.check(hash.indexOf('\\') < 0, "no escape before here");
+        json.expect(ENDS);
+        List<Long> ends = new ArrayList<>();
+        do {
+            ends.add(json.number());
+        } while (json.skip(","));
+        json.check(ends.size() == buckets, "as many ends as buckets");
+        json.expect("]}");
+        json.expectEnd();
+        return new PrefixInfo(hash, ends.stream().mapToLong(Long::longValue).toArray());
+    }
+
+    /** Returns the names in {@code {"prefixes":["a","b"],"more":false}}. */
+    static PrefixPage prefixes(byte[] reply) {
+        Json json = new Json(utf8(reply));
+        json.expect(PREFIXES);
+        List<String> names = new ArrayList<>();
+        while (json.skip(names.isEmpty() ? "\"" : ",\"")) {
+            int from = json.at;
+            json.skipString();
+            names.add(json.text.substring(from, json.at - 1));
+        }
+        json.expect(MORE);
+        boolean more = json.skip("true");
+        if (!more) {
+            json.expect("false");
+        }
+        json.expect("}");
+        json.expectEnd();
+        return new PrefixPage(names, more);
+    }
+
     private static String utf8(byte[] reply) {
         try {
             return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(reply)).toString();
@@ -52,6 +100,13 @@ final class Json {
     private void expect(String part) {
         check(text.startsWith(part, at), part);
         at += part.length();
+    }
+
+    /** Moves past {@code part} if it is there. */
+    private boolean skip(String part) {
+        boolean there = text.startsWith(part, at);
+        at += there ? part.length() : 0;
+        return there;
     }
 
     private void expectEnd() {

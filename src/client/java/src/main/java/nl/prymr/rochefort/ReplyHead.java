@@ -28,6 +28,8 @@ final class ReplyHead {
     private boolean close;
     private boolean keepAlive;
     private long keepAliveSeconds = -1;
+    private String contentRange = "";
+    private long tail = -1;
 
     private ReplyHead(byte[] in) {
         this.in = in;
@@ -119,7 +121,7 @@ final class ReplyHead {
         }
         if (equals(from, colon, "content-length")) {
             lengths++;
-            contentLength = length(value, end);
+            contentLength = number("Content-Length", value, end);
         } else if (equals(from, colon, "content-type")) {
             mediaType = mediaType.isEmpty() ? mediaType(value, end) : mediaType;
         } else if (equals(from, colon, "transfer-encoding")) {
@@ -131,6 +133,10 @@ final class ReplyHead {
             keepAliveSeconds = timeout(string(value, end));
         } else if (equals(from, colon, "retry-after")) {
             retryAfter = true;
+        } else if (equals(from, colon, "content-range")) {
+            contentRange = string(value, end);
+        } else if (equals(from, colon, "rochefort-tail")) {
+            tail = number("Rochefort-Tail", value, end);
         }
     }
 
@@ -148,19 +154,19 @@ final class ReplyHead {
         return true;
     }
 
-    private long length(int from, int end) throws ProtocolException {
-        long length = 0;
+    private long number(String field, int from, int end) throws ProtocolException {
+        long number = 0;
         for (int i = from; i < end; i++) {
             int digit = in[i] - '0';
-            if (digit < 0 || digit > 9 || length > (Long.MAX_VALUE - digit) / 10) {
-                throw new ProtocolException("Content-Length: " + shown(from, end));
+            if (digit < 0 || digit > 9 || number > (Long.MAX_VALUE - digit) / 10) {
+                throw new ProtocolException(field + ": " + shown(from, end));
             }
-            length = 10 * length + digit;
+            number = 10 * number + digit;
         }
         if (from == end) {
-            throw new ProtocolException("Content-Length without a value");
+            throw new ProtocolException(field + " without a value");
         }
-        return length;
+        return number;
     }
 
     private String mediaType(int from, int end) {
@@ -219,6 +225,16 @@ final class ReplyHead {
     /** The seconds of {@code Keep-Alive: timeout}; -1 if there is none. */
     long keepAliveSeconds() {
         return keepAliveSeconds;
+    }
+
+    /** The value of Content-Range; empty if there is none. */
+    String contentRange() {
+        return contentRange;
+    }
+
+    /** The value of Rochefort-Tail, where a file ends; -1 if there is none. */
+    long tail() {
+        return tail;
     }
 
     /** Whether the connection stays open after the reply. */

@@ -2,7 +2,6 @@ package nl.prymr.rochefort;
 
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
-import java.util.Objects;
 
 /** One request, how it is written, and how much of it has been sent. */
 final class Request {
@@ -10,33 +9,48 @@ final class Request {
     private static final byte[] POST = latin1("POST ");
     private static final byte[] CONTENT_LENGTH = latin1("Content-Length: ");
     private static final byte[] END = latin1("\r\n\r\n");
-    private static final byte[] NO_BODY = {};
+    private static final byte[] NO_BYTES = {};
 
     private final Endpoint endpoint;
     private final byte[] method;
     private final String target;
+    private final byte[] fields; // of this request only
     private final byte[] body;
+    private final int bodyBytes;
     private final boolean repeatable;
     private boolean sent;
     private boolean whole;
 
-    private Request(Endpoint endpoint, byte[] method, String target, byte[] body,
-            boolean repeatable) {
+    private Request(Endpoint endpoint, byte[] method, String target, byte[] fields, byte[] body,
+            int bodyBytes, boolean repeatable) {
         this.endpoint = endpoint;
         this.method = method;
         this.target = target;
+        this.fields = fields;
         this.body = body;
+        this.bodyBytes = bodyBytes;
         this.repeatable = repeatable;
     }
 
     /** {@code target}: path and query, encoded. */
     static Request get(Endpoint endpoint, String target) {
-        return new Request(endpoint, GET, target, NO_BODY, true);
+        return new Request(endpoint, GET, target, NO_BYTES, NO_BYTES, 0, true);
+    }
+
+    /** {@code fields}: further lines of the head, each with its end. */
+    static Request get(Endpoint endpoint, String target, String fields) {
+        return new Request(endpoint, GET, target, latin1(fields), NO_BYTES, 0, true);
     }
 
     /** {@code body} is not copied. {@code repeatable}: it may be sent twice. */
     static Request post(Endpoint endpoint, String target, byte[] body, boolean repeatable) {
-        return new Request(endpoint, POST, target, Objects.requireNonNull(body), repeatable);
+        return post(endpoint, target, body, body.length, repeatable);
+    }
+
+    /** The body is the first {@code bodyBytes} of {@code body}. */
+    static Request post(Endpoint endpoint, String target, byte[] body, int bodyBytes,
+            boolean repeatable) {
+        return new Request(endpoint, POST, target, NO_BYTES, body, bodyBytes, repeatable);
     }
 
     private static byte[] latin1(String text) {
@@ -48,8 +62,13 @@ final class Request {
         return repeatable;
     }
 
+    /** The body is the first {@link #bodyBytes} of this array. */
     byte[] body() {
         return body;
+    }
+
+    int bodyBytes() {
+        return bodyBytes;
     }
 
     String method() {
@@ -61,13 +80,13 @@ final class Request {
     }
 
     int headBytes() {
-        int bytes = method.length + target.length() + endpoint.headers().length;
+        int bytes = method.length + target.length() + endpoint.headers().length + fields.length;
         return bytes + (method == GET ? 2 : CONTENT_LENGTH.length + digits() + END.length);
     }
 
     private int digits() {
         int digits = 1;
-        for (int rest = body.length; rest >= 10; rest /= 10) {
+        for (int rest = bodyBytes; rest >= 10; rest /= 10) {
             digits++;
         }
         return digits;
@@ -79,7 +98,7 @@ final class Request {
         for (int i = 0; i < target.length(); i++) {
             out[at++] = (byte) target.charAt(i);
         }
-        at = put(endpoint.headers(), out, at);
+        at = put(fields, out, put(endpoint.headers(), out, at));
         if (method == GET) {
             out[at++] = '\r';
             out[at] = '\n';
@@ -87,7 +106,7 @@ final class Request {
         }
         at = put(CONTENT_LENGTH, out, at);
         int digits = digits();
-        for (int i = digits - 1, rest = body.length; i >= 0; i--, rest /= 10) {
+        for (int i = digits - 1, rest = bodyBytes; i >= 0; i--, rest /= 10) {
             out[at + i] = (byte) ('0' + rest % 10);
         }
         put(END, out, at + digits);

@@ -46,22 +46,23 @@ final class RequestWriter {
     void write(Request request) throws IOException {
         int head = request.headBytes();
         byte[] body = request.body();
-        int first = Math.min(body.length, OUT_BYTES_MAX - head);
+        int length = request.bodyBytes();
+        int first = Math.min(length, OUT_BYTES_MAX - head);
         if (first < 0) {
             throw new ProtocolException("the head of the request is too long");
         }
         reserve(head + first);
         request.head(out);
         System.arraycopy(body, 0, out, head, first);
-        if (first == body.length) {
+        if (first == length) {
             request.completing();
             outBuffer.clear().limit(head + first);
             writeAll(request, outBuffer);
         } else if (tls != null) {
             writeAll(request, ByteBuffer.wrap(out, 0, head + first));
-            for (int sent = first; sent < body.length;) {
-                int slice = Math.min(SLICE_BYTES, body.length - sent);
-                if (sent + slice == body.length) {
+            for (int sent = first; sent < length;) {
+                int slice = Math.min(SLICE_BYTES, length - sent);
+                if (sent + slice == length) {
                     request.completing();
                 }
                 writeAll(request, ByteBuffer.wrap(body, sent, slice));
@@ -69,7 +70,7 @@ final class RequestWriter {
             }
         } else {
             sendLarge(request, ByteBuffer.wrap(out, 0, head + first),
-                    ByteBuffer.wrap(body, first, body.length - first));
+                    ByteBuffer.wrap(body, first, length - first));
         }
     }
 

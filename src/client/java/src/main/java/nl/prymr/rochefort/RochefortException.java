@@ -49,7 +49,19 @@ public class RochefortException extends IOException {
 
     RochefortException(String message, String method, URI uri, int status, String serverText,
             boolean mayHaveHappened, Throwable cause) {
-        super(method + " " + uri + ": " + message, cause);
+        this(method, uri, status, serverText, mayHaveHappened, method + " " + uri + ": " + message,
+                cause);
+    }
+
+    /** With all that {@code same} says. */
+    RochefortException(RochefortException same) {
+        this(same.method, same.uri, same.status, same.serverText, same.mayHaveHappened,
+                same.getMessage(), same.getCause());
+    }
+
+    private RochefortException(String method, URI uri, int status, String serverText,
+            boolean mayHaveHappened, String whole, Throwable cause) {
+        super(whole, cause);
         this.method = method;
         this.uri = uri;
         this.status = status;

@@ -27,7 +27,7 @@ class OutcomeTest {
     private static final Endpoint ANYWHERE = new Endpoint("http://127.0.0.1:1/");
 
     private static Request append() {
-        return ANYWHERE.append("p", "id", new byte[3], false);
+        return ANYWHERE.append("p", "id", new byte[3], false, -1);
     }
 
     private static SimpleExchange<Object> exchange(Request request) {
