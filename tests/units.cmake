@@ -95,6 +95,7 @@ unit_test(net/head_write net)
 unit_test(net/framing net)
 unit_test(net/framing_limits net)
 unit_test(net/framing_steps net)
+unit_test(net/framing_judge net)
 unit_test(net/framing_errors net)
 failing_calls(net/framing_errors evbuffer_new evbuffer_pullup evbuffer_add evbuffer_add_buffer
   evbuffer_remove_buffer evbuffer_drain evbuffer_ptr_set evbuffer_copyout_from)

@@ -429,6 +429,11 @@ bool connection_http_1_0(const struct connection *connection)
     return connection->framing.http_1_0;
 }
 
+struct framing_judgement connection_judgement(const struct connection *connection)
+{
+    return connection->framing.judgement;
+}
+
 bool connection_is_head(const struct connection *connection)
 {
     return connection->framing.is_head && connection->framing.state == FRAMING_HEAD;

@@ -117,6 +117,9 @@ bool connection_wants_close(const struct connection *connection);
 /* The request is of HTTP/1.0. */
 bool connection_http_1_0(const struct connection *connection);
 
+/* What its head was found to be; see framing_rules. */
+struct framing_judgement connection_judgement(const struct connection *connection);
+
 /* The last request is a HEAD and was framed to its end, so that its reply has no body. */
 bool connection_is_head(const struct connection *connection);
 

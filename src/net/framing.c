@@ -118,27 +118,33 @@ static bool take_head(struct framing *framing, const struct head *head, size_t h
                       struct framing_verdict *verdict)
 {
     char written[HEAD_WRITTEN_BYTES_MAX];
-    framing->limit = find_limit(framing->rules->limits, head->path);
-    if (head->content_length > framing->limit->body_bytes_max)
+    const struct framing_rules *rules = framing->rules;
+    bool has_body = head->chunked || head->content_length > 0;
+    framing->limit = find_limit(rules->limits, head->path);
+    framing->judgement = (struct framing_judgement){0};
+    if (rules->judge != NULL)
+        framing->judgement = rules->judge(rules->context, head);
+    bool unread = has_body && framing->judgement.refused != 0, chunked = head->chunked && !unread;
+    uint64_t length = unread ? 0 : head->content_length;
+    if (length > framing->limit->body_bytes_max)
         return refuse_request(verdict, 413, framing->limit->why);
     framing->http_1_0 = head->http_1_0;
     framing->is_head = head_method_is(head, "HEAD");
-    framing->wants_close = head->says_close || (head->http_1_0 && !head->says_keep_alive);
-    framing->chunked = head->chunked;
+    framing->wants_close = unread || head->says_close || (head->http_1_0 && !head->says_keep_alive);
+    framing->chunked = chunked;
     framing->body_allowed = head->body_allowed;
-    framing->body_bytes = framing->remaining_bytes = head->content_length;
+    framing->body_bytes = framing->remaining_bytes = length;
     /* a client that did not wait is not told to go on */
-    framing->owes_continue = head->expects_continue &&
-                             (head->chunked || head->content_length > 0) &&
-                             evbuffer_get_length(inbox) == head_bytes;
+    framing->owes_continue =
+        head->expects_continue && has_body && !unread && evbuffer_get_length(inbox) == head_bytes;
     size_t written_bytes = head_write(head, written); /* the head's spans end here */
     if (evbuffer_drain(inbox, head_bytes) != 0 ||
         evbuffer_add(output, written, written_bytes) != 0 ||
-        (!head->chunked && !end_head(output, head->content_length)))
+        (!chunked && !end_head(output, length)))
         return refuse_request(verdict, 503, OUT_OF_MEMORY);
-    if (head->chunked)
+    if (chunked)
         framing->state = FRAMING_CHUNK_SIZE;
-    else if (head->content_length > 0)
+    else if (length > 0)
         framing->state = FRAMING_BODY;
     else
         return end_request(framing, verdict);

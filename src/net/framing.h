@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 struct evbuffer;
+struct head;
 
 /* How large a body may be, by path. */
 struct framing_limit {
@@ -31,21 +32,35 @@ struct framing_limit {
     uint64_t (*memory_bytes)(uint64_t body_bytes);
 };
 
+/* What becomes of a request, by its head alone. */
+struct framing_judgement {
+    int refused;     /* 0: it is served; otherwise the status that its handler must answer with */
+    const char *why; /* one line for the client; a constant */
+};
+
 /* Constant, and outlives the framing. */
 struct framing_rules {
     const struct framing_limit *limits;
     const char *const *forwarded; /* names of header lines that evhttp is to see; ends with NULL */
+    /*
+     * Asked once for each well-formed head, before anything of the body is read; NULL: all requests
+     * are served. One that is not goes on to evhttp without its body, which is not read; if there
+     * is one the connection is to be closed after the reply.
+     */
+    struct framing_judgement (*judge)(void *context, const struct head *head);
+    void *context;
 };
 
 struct framing {
     enum { FRAMING_HEAD, FRAMING_BODY, FRAMING_CHUNK_SIZE, FRAMING_CHUNK, FRAMING_TRAILERS } state;
     const struct framing_rules *rules;
-    const struct framing_limit *limit; /* of the request at hand */
-    size_t searched_bytes;             /* of the inbox, for the end of a line */
-    size_t trailer_bytes;              /* so far */
-    uint64_t remaining_bytes;          /* of the body or the chunk */
-    uint64_t body_bytes;               /* of the whole body, or of all chunks so far */
-    struct evbuffer *chunks;           /* joined; NULL until there are some */
+    const struct framing_limit *limit;  /* of the request at hand */
+    size_t searched_bytes;              /* of the inbox, for the end of a line */
+    size_t trailer_bytes;               /* so far */
+    uint64_t remaining_bytes;           /* of the body or the chunk */
+    uint64_t body_bytes;                /* of the whole body, or of all chunks so far */
+    struct evbuffer *chunks;            /* joined; NULL until there are some */
+    struct framing_judgement judgement; /* of the request at hand */
     bool chunked, body_allowed;
     bool skipped_line;  /* an empty line before the request was skipped */
     bool http_1_0;      /* so is the request at hand */

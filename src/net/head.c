@@ -226,6 +226,15 @@ static bool parse_host(struct parse *parse, struct head_span value)
     return true;
 }
 
+/* Two of them would be two users, and a proxy may have looked at the other one. */
+static bool parse_authorization(struct parse *parse, struct head_span value)
+{
+    if (parse->head->authorization.at != NULL)
+        return refuse_head(parse, 400, "Authorization given twice");
+    parse->head->authorization = value;
+    return true;
+}
+
 /* Headers that say where the request ends. Some parsers, such as libevent without Debian's patches,
  * take a tab before their values for a part of them. */
 static bool frames(struct head_span name)
@@ -280,6 +289,8 @@ static bool parse_line(struct parse *parse, struct head_span line)
         return parse_expect(parse, value);
     if (same(name, "Host"))
         return parse_host(parse, value);
+    if (same(name, "Authorization"))
+        return parse_authorization(parse, value);
     if (same(name, "Connection"))
         parse_connection(parse, value);
     return keep_line(parse, name, value);

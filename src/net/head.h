@@ -28,10 +28,11 @@ struct head_span {
 
 struct head {
     struct head_span method;
-    struct head_span target;    /* what follows the authority: a path, maybe a query; or "*" */
-    struct head_span path;      /* of the target, before any '?' */
-    struct head_span authority; /* of the target, or what Host says */
-    uint64_t content_length;    /* 0 if there is none */
+    struct head_span target;        /* what follows the authority: a path, maybe a query; or "*" */
+    struct head_span path;          /* of the target, before any '?' */
+    struct head_span authority;     /* of the target, or what Host says */
+    struct head_span authorization; /* at NULL if there is none */
+    uint64_t content_length;        /* 0 if there is none */
     bool chunked;
     bool body_allowed; /* by the method */
     bool http_1_0;

@@ -27,7 +27,7 @@ static const struct framing_limit limits[] = {{"/append", 1000, "too large", NUL
                                               {"/getMulti", 4000, "too large", NULL},
                                               {NULL, 5000, "too large", NULL}};
 static const char *const forwarded[] = {"Range", "Origin", NULL};
-static const struct framing_rules rules = {limits, forwarded};
+static const struct framing_rules rules = {.limits = limits, .forwarded = forwarded};
 
 struct outcome {
     size_t count, ends[REQUESTS_MAX], output_ends[REQUESTS_MAX];

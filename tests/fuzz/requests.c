@@ -17,7 +17,7 @@ static const struct framing_limit limits[] = {
     {NULL, GET_MULTI_BODY_BYTES_MAX, "too large", NULL},
 };
 static const char *const forwarded[] = {"Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", NULL};
-const struct framing_rules requests_rules = {limits, forwarded};
+const struct framing_rules requests_rules = {.limits = limits, .forwarded = forwarded};
 
 /* Framing has found it well-formed, so only the size lines are of interest. */
 static void join_chunks(struct requests *requests, struct request *request, const uint8_t *at)

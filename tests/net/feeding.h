@@ -34,7 +34,7 @@
 
 static const struct framing_limit limits[] = {{NULL, BODY_MAX, "too large", NULL}};
 static const char *const forwarded[] = {"Range", NULL};
-static const struct framing_rules rules = {limits, forwarded};
+static const struct framing_rules rules = {.limits = limits, .forwarded = forwarded};
 
 /* What became of a stream of bytes. */
 struct outcome {

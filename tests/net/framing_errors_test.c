@@ -33,7 +33,7 @@ FAILING(evbuffer_copyout_from, ev_ssize_t, -1,
 
 static const struct framing_limit limits[] = {{NULL, 1000, "too large", NULL}};
 static const char *const forwarded[] = {NULL};
-static const struct framing_rules rules = {limits, forwarded};
+static const struct framing_rules rules = {.limits = limits, .forwarded = forwarded};
 
 #define HEAD "POST / HTTP/1.1\r\nHost: h\r\n"
 #define CHUNKED HEAD "Transfer-Encoding: chunked\r\n\r\n"

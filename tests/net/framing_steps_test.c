@@ -24,7 +24,7 @@ static const struct framing_limit limits[] = {{"/small", 10, "small is small", N
                                               {"/none", 0, "none at all", NULL},
                                               {NULL, 1000, "too large", NULL}};
 static const char *const forwarded[] = {NULL};
-static const struct framing_rules rules = {limits, forwarded};
+static const struct framing_rules rules = {.limits = limits, .forwarded = forwarded};
 
 struct fixture {
     struct framing framing;

@@ -220,6 +220,27 @@ static void client_that_waits_to_be_told_says_so(void **state)
     }
 }
 
+static void authorization_is_its_trimmed_value(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *value; /* NULL: there is none */
+    } table[] = {
+        {GET "\r\n", NULL},
+        {GET "X-Authorization: a\r\nProxy-Authorization: b\r\n\r\n", NULL},
+        {GET "Authorization:\r\n\r\n", ""},
+        {GET "authorization: \t Bearer  a, b \t\r\nX: y\r\n\r\n", "Bearer  a, b"},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct head head;
+        memset(&head, 0xff, sizeof(head));
+        assert_true(head_parse(table[i].text, strlen(table[i].text), nothing_forwarded, &head));
+        assert_int_equal(head.authorization.at != NULL, table[i].value != NULL);
+        if (table[i].value != NULL)
+            assert_span(head.authorization, table[i].value);
+    }
+}
+
 struct refused {
     const char *text;
     size_t bytes;
@@ -233,6 +254,8 @@ static const struct refused refused[] = {
     {TEXT("GET /\r\n\r\n"), 400}, /* HTTP/0.9 */
     {TEXT("GET / \r\nHost: h\r\n\r\n"), 400},
     {TEXT("GET / HTTP/1.1\r\nHost: h/x\r\n\r\n"), 400},
+    {TEXT(GET "Authorization: a\r\nAuthorization: a\r\n\r\n"), 400},
+    {TEXT(GET "authorization:\r\nX: y\r\nAuthorization:\r\n\r\n"), 400},
     {TEXT("GET / HTTP/1.1\r\nHost: user@h\r\n\r\n"), 400},
     {TEXT("GET / HTTP/1.1\r\nHost: h i\r\n\r\n"), 400},
     {TEXT("GET / HTTP/1.1\r\nHost: h\xc3\xa4\r\n\r\n"), 400},
@@ -523,6 +546,7 @@ int main(void)
         cmocka_unit_test(what_the_method_says_of_a_body),
         cmocka_unit_test(version_and_keep_alive),
         cmocka_unit_test(client_that_waits_to_be_told_says_so),
+        cmocka_unit_test(authorization_is_its_trimmed_value),
         cmocka_unit_test(everything_else_is_refused),
         cmocka_unit_test(every_byte_in_name_and_value),
         cmocka_unit_test(every_byte_in_a_host),

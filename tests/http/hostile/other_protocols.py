@@ -62,4 +62,13 @@ ROWS = [
     served("target in a header", get(b"X-Original-URL: /close", b"X-Rewrite-URL: /close"),
            "not listened to", READ),
     served("cookies and keys", get(b"Cookie: a=b", b"Authorization: Basic eDp5"), "not read", READ),
+    served("key of nothing", get(b"Authorization:"), "not read", READ),
+    served("key of any bytes", get(b"Authorization: \tBearer\t\xff\xfe \xe2\x80\xae, Bearer x=\"y\" \t"),
+           "not read", READ),
+    served("long key", get(b"Authorization: Bearer " + b"a" * 15000), "not read", READ),
+    served("key for a proxy", get(b"Proxy-Authorization: Bearer x"), "not read", READ),
+    refused("two keys", 400, get(b"Authorization: Bearer x", b"authorization: Bearer x"),
+            "whose request is it?"),
+    refused("key with a NUL", 400, get(b"Authorization: Bearer x\0"), "x as a C string"),
+    refused("folded key", 400, get(b"Authorization: Bearer\r\n x"), "no key to some"),
 ]
