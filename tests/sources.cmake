@@ -41,5 +41,5 @@ find_program(RUN_CLANG_TIDY run-clang-tidy)
 if(CLANG_TIDY AND RUN_CLANG_TIDY)
   add_test(NAME clang-tidy COMMAND ${RUN_CLANG_TIDY} -quiet -j 2 -clang-tidy-binary ${CLANG_TIDY}
     -p ${CMAKE_BINARY_DIR} -extra-arg=-Wno-ignored-optimization-argument) # gcc's
-  set_tests_properties(clang-tidy PROPERTIES TIMEOUT 1200 RUN_SERIAL TRUE)
+  set_tests_properties(clang-tidy PROPERTIES TIMEOUT 1200)
 endif()

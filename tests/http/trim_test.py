@@ -1,6 +1,7 @@
 """Memory goes back to the system after a burst, and stays while it is needed."""
 import os
 import select
+import socket
 import struct
 import tempfile
 import threading
@@ -62,11 +63,12 @@ class Bursts(unittest.TestCase):
                 left[sock.fileno()] = [sock, MIB]
             for sock, _ in left.values():
                 self.assertEqual(200, harness.receive_head(sock)[0])
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MIB)  # all have begun
                 poll.register(sock, select.EPOLLIN)
             while left:
                 for fd, _ in poll.poll(harness.TIMEOUT_SECONDS):
                     sock, bytes_left = left[fd]
-                    part = sock.recv(1 << 16)
+                    part = sock.recv(MIB)
                     self.assertTrue(part)
                     left[fd][1] = bytes_left - len(part)
                     if left[fd][1] == 0:
@@ -79,7 +81,7 @@ class Bursts(unittest.TestCase):
 
 @unittest.skipIf(harness.SANITIZE in ("address", "thread"), "sanitizers have a heap of their own")
 class Steady(unittest.TestCase):
-    SECONDS = 4  # several intervals of one second
+    SECONDS = 3  # several intervals of one second
 
     def setUp(self):
         file = self.enterContext(tempfile.NamedTemporaryFile(prefix="rochefort-trims-"))
