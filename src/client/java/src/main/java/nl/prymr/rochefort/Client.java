@@ -1,6 +1,7 @@
 package nl.prymr.rochefort;
 
 import java.net.URL;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -52,12 +53,13 @@ import java.util.concurrent.CompletableFuture;
  * operation: a server that is stopped closes its connections, and a request on its way at that
  * moment gets no reply. Therefore an append is sent only on a connection that is open as far as can
  * be seen, and that the server will not close soon for being idle. Only if not one byte of it could
- * be sent on such a connection, it is sent on a new one. A read (get, getMulti, getRange, ends,
- * prefixes) is sent a second time, on a new connection, if the connection was lost before the first
- * byte of the reply. No other request is repeated.
+ * be sent on such a connection, it is sent on a new one. Any other request but {@link
+ * #close(String)} reads: it is sent a second time, on a new connection, if the connection was lost
+ * before the first byte of the reply. Nothing else is repeated.
  */
 public final class Client implements AutoCloseable {
     private static final long ANYWHERE = -1;
+    private static final int BUCKETS_MAX = 65_536;
 
     private final Endpoint endpoint;
     private final Transport transport;
@@ -459,7 +461,66 @@ public final class Client implements AutoCloseable {
         Offsets view = new Offsets(offsets);
         String target = endpoint.getMultiTarget(storagePrefix, id);
         return view.count() == 0 ? CompletableFuture.completedFuture(new ArrayList<>())
-                : transport.start(new GetMultiCall(endpoint, target, view));
+                : transport.start(multiCall(target, view));
+    }
+
+    /**
+     * Reads many values of the default prefix, also if some of them cannot be read.
+     *
+     * @param id the id that was used for the appends
+     * @param offsets the offsets of the values, in bytes
+     * @return for each offset, in their order, the value or why there is none
+     * @throws RochefortException if the request as a whole was refused or not answered
+     */
+    public List<MultiResult> getMultiEach(String id, long[] offsets) throws RochefortException {
+        return getMultiEach("", id, offsets);
+    }
+
+    /**
+     * Reads many values, also if some of them cannot be read. Otherwise as {@link #getMulti(String,
+     * String, long[])}.
+     *
+     * @param storagePrefix the prefix that was used for the appends
+     * @param id the id that was used for the appends
+     * @param offsets the offsets of the values, in bytes, in any order; one offset may occur
+     *     several times
+     * @return for each offset, in their order, the value or why there is none; no request is sent
+     *     for an empty array
+     * @throws RochefortException if the request as a whole was refused or not answered
+     */
+    public List<MultiResult> getMultiEach(String storagePrefix, String id, long[] offsets)
+            throws RochefortException {
+        Offsets view = new Offsets(offsets);
+        String target = endpoint.getMultiEachTarget(storagePrefix, id);
+        return view.count() == 0 ? new ArrayList<>()
+                : transport.call(multiEachCall(target, view));
+    }
+
+    /**
+     * Reads many values of the default prefix, also if some of them cannot be read, asynchronously.
+     *
+     * @param id the id that was used for the appends
+     * @param offsets the offsets of the values, in bytes
+     * @return for each offset the value or why there is none, or a RochefortException
+     */
+    public CompletableFuture<List<MultiResult>> getMultiEachAsync(String id, long[] offsets) {
+        return getMultiEachAsync("", id, offsets);
+    }
+
+    /**
+     * Reads many values, also if some of them cannot be read, asynchronously.
+     *
+     * @param storagePrefix the prefix that was used for the appends
+     * @param id the id that was used for the appends
+     * @param offsets the offsets of the values, in bytes
+     * @return for each offset the value or why there is none, or a RochefortException
+     */
+    public CompletableFuture<List<MultiResult>> getMultiEachAsync(String storagePrefix, String id,
+            long[] offsets) {
+        Offsets view = new Offsets(offsets);
+        String target = endpoint.getMultiEachTarget(storagePrefix, id);
+        return view.count() == 0 ? CompletableFuture.completedFuture(new ArrayList<>())
+                : transport.start(multiEachCall(target, view));
     }
 
     /**
@@ -489,6 +550,45 @@ public final class Client implements AutoCloseable {
             throws RochefortException {
         return new ValueIterator(transport, endpoint, endpoint.getMultiTarget(storagePrefix, id),
                 new Offsets(offsets));
+    }
+
+    /**
+     * Reads the records of a bucket of the default prefix in their order.
+     *
+     * @param bucket the number of the bucket, from 0
+     * @param offset where to begin, in bytes
+     * @param wait how long to wait for more at the end of the bucket
+     * @return the records; to be closed
+     */
+    public Scan scan(int bucket, long offset, Duration wait) {
+        return scan("", bucket, offset, wait);
+    }
+
+    /**
+     * Reads the records of a bucket in their order, whatever their ids were, and follows it. Sends
+     * nothing before the first record is asked for.
+     *
+     * @param storagePrefix the prefix
+     * @param bucket the number of the bucket, from 0; {@link #ends(String)} tells how many there
+     *     are
+     * @param offset where to begin, in bytes: 0, or {@link ScanRecord#nextOffset()} of a record
+     * @param wait how long {@link Scan#hasNext()} waits at the end of the bucket for more, rounded
+     *     up to whole seconds; zero for not at all; more than 365 days means 365 days
+     * @return the records; to be closed
+     * @throws IllegalArgumentException if an argument is negative, or there can be no such bucket
+     */
+    public Scan scan(String storagePrefix, int bucket, long offset, Duration wait) {
+        if (bucket < 0 || bucket >= BUCKETS_MAX) {
+            throw new IllegalArgumentException("bucket of " + bucket);
+        }
+        if (offset < 0) {
+            throw new IllegalArgumentException("offset of " + offset);
+        }
+        if (Objects.requireNonNull(wait, "wait").isNegative()) {
+            throw new IllegalArgumentException("wait of " + wait);
+        }
+        return new Scan(transport, endpoint, endpoint.scanTarget(storagePrefix, bucket), offset,
+                wait.compareTo(ClientBuilder.TIMEOUT_MAX) < 0 ? wait : ClientBuilder.TIMEOUT_MAX);
     }
 
     /**
@@ -632,12 +732,23 @@ public final class Client implements AutoCloseable {
             return new ArrayList<>();
         }
         try {
-            return transport.call(new GetMultiCall(endpoint, target, offsets));
+            return transport.call(multiCall(target, offsets));
         } catch (GetMultiException e) {
             throw e;
         } catch (RochefortException e) {
             throw new AssertionError("described as something else", e);
         }
+    }
+
+    private Call<List<byte[]>> multiCall(String target, Offsets offsets) {
+        return new GetMultiCall<>(offsets.count(), (first, count, values) -> new GetMultiExchange(
+                endpoint, target, offsets, first, count, values));
+    }
+
+    private Call<List<MultiResult>> multiEachCall(String target, Offsets offsets) {
+        return new GetMultiCall<>(offsets.count(),
+                (first, count, results) -> new GetMultiEachExchange(endpoint, target, offsets,
+                        first, count, results));
     }
 
     private static byte[] notEmpty(byte[] value) {

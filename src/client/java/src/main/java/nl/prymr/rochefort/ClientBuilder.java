@@ -21,7 +21,7 @@ import javax.net.ssl.SSLContext;
  */
 public final class ClientBuilder {
     /** Long enough for any use, and no sum or count of nanoseconds overflows. */
-    private static final Duration TIMEOUT_MAX = Duration.ofDays(365);
+    static final Duration TIMEOUT_MAX = Duration.ofDays(365);
 
     private Endpoint endpoint;
     private Duration connectTimeout = Duration.ofSeconds(10);

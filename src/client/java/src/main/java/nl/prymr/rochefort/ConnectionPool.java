@@ -127,8 +127,7 @@ final class ConnectionPool {
     }
 
     /** Call at each tick of the clock: ends what is over its time. */
-    void tick() {
-        long tick = clock.advance();
+    void tick(long tick) {
         for (Connection connection : open) {
             if (connection.expire(tick)) {
                 Exchange<?> user = connection.user();

@@ -147,6 +147,31 @@ final class Endpoint {
         return Request.post(this, target, encodedOffsets, true);
     }
 
+    /** The target of a getMulti that goes on after an offset that cannot be read. */
+    String getMultiEachTarget(String storagePrefix, String id) {
+        return fileTarget("/getMulti?id=", storagePrefix, id).append("&errors=each").toString();
+    }
+
+    /** The target of a scan, for {@link #scan}. */
+    String scanTarget(String storagePrefix, int bucket) {
+        StringBuilder target = target("/scan?bucket=").append(bucket);
+        prefix(target, "&storagePrefix=", storagePrefix);
+        return target.append("&limit=").append(ScanExchange.LIMIT_BYTES).toString();
+    }
+
+    /** {@code last}: the record before; null for none. */
+    Request scan(String scanTarget, long offset, long waitSeconds, String last) {
+        StringBuilder target =
+                new StringBuilder(scanTarget).append("&offset=").append(offset);
+        if (waitSeconds > 0) {
+            target.append("&wait=").append(waitSeconds);
+        }
+        if (last != null) {
+            target.append("&last=").append(last);
+        }
+        return Request.get(this, target.toString());
+    }
+
     Request ends(String storagePrefix) {
         StringBuilder target = target("/ends");
         prefix(target, "?storagePrefix=", storagePrefix);

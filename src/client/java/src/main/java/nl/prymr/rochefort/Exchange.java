@@ -149,7 +149,7 @@ abstract class Exchange<T> implements Call<T> {
     }
 
     private void check() throws RochefortException {
-        if (!head.mediaType().equalsIgnoreCase(mediaType)) {
+        if (head.status() != 204 && !head.mediaType().equalsIgnoreCase(mediaType)) {
             throw malformed("the reply is "
                     + (head.mediaType().isEmpty() ? "of no type" : head.mediaType())
                     + ", not " + mediaType + ": is this a rochefort server?", null);

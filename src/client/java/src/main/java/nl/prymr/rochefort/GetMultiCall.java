@@ -4,29 +4,31 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** A getMulti that returns a list: as many exchanges as the offsets need. */
-final class GetMultiCall extends ExchangeSequence<Void, List<byte[]>> {
-    private final Endpoint endpoint;
-    private final String target;
-    private final Offsets offsets;
-    private final List<byte[]> values;
+final class GetMultiCall<V> extends ExchangeSequence<Void, List<V>> {
+    /** Makes the exchange of {@code count} offsets from index {@code first}. */
+    interface Maker<V> {
+        MultiExchange<V> make(int first, int count, List<V> values);
+    }
+
+    private final int count;
+    private final Maker<V> maker;
+    private final List<V> values;
     private int nextFirst;
 
-    /** There is at least one offset. */
-    GetMultiCall(Endpoint endpoint, String target, Offsets offsets) {
-        this.endpoint = endpoint;
-        this.target = target;
-        this.offsets = offsets;
-        this.values = new ArrayList<>(offsets.count());
+    /** For {@code count} offsets, at least one. */
+    GetMultiCall(int count, Maker<V> maker) {
+        this.count = count;
+        this.maker = maker;
+        this.values = new ArrayList<>(count);
         next();
     }
 
     @Override
     Exchange<Void> create() {
         int first = nextFirst;
-        int count = Math.min(Offsets.REQUEST_MAX, offsets.count() - first);
-        nextFirst += count;
-        return count == 0 ? null
-                : new GetMultiExchange(endpoint, target, offsets, first, count, values);
+        int part = Math.min(Offsets.REQUEST_MAX, count - first);
+        nextFirst += part;
+        return part == 0 ? null : maker.make(first, part, values);
     }
 
     @Override
@@ -35,7 +37,7 @@ final class GetMultiCall extends ExchangeSequence<Void, List<byte[]>> {
     }
 
     @Override
-    List<byte[]> result() {
+    List<V> result() {
         return values;
     }
 }

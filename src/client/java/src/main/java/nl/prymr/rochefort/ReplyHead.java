@@ -30,6 +30,7 @@ final class ReplyHead {
     private long keepAliveSeconds = -1;
     private String contentRange = "";
     private long tail = -1;
+    private long nextOffset = -1;
 
     private ReplyHead(byte[] in) {
         this.in = in;
@@ -137,6 +138,8 @@ final class ReplyHead {
             contentRange = string(value, end);
         } else if (equals(from, colon, "rochefort-tail")) {
             tail = number("Rochefort-Tail", value, end);
+        } else if (equals(from, colon, "rochefort-next-offset")) {
+            nextOffset = number("Rochefort-Next-Offset", value, end);
         }
     }
 
@@ -235,6 +238,11 @@ final class ReplyHead {
     /** The value of Rochefort-Tail, where a file ends; -1 if there is none. */
     long tail() {
         return tail;
+    }
+
+    /** The value of Rochefort-Next-Offset, where a scan goes on; -1 if there is none. */
+    long nextOffset() {
+        return nextOffset;
     }
 
     /** Whether the connection stays open after the reply. */

@@ -2,7 +2,9 @@ package nl.prymr.rochefort;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
@@ -26,7 +28,11 @@ final class Transport {
     private enum Phase { OPEN, CLOSING, CLOSED }
 
     private final ConnectionLimiter limiter;
+    private final Clock clock;
+    private final Connector connector;
+    private final Duration timeout;
     private final ConnectionPool pool;
+    private final Set<ConnectionPool> ownPools = ConcurrentHashMap.newKeySet(); // of scans
     private final Executor executor;
     private final ExecutorService workers; // null if the caller has an executor
     private final ScheduledExecutorService watch;
@@ -38,8 +44,9 @@ final class Transport {
     Transport(Endpoint endpoint, SSLContext tls, Duration connectTimeout, Duration timeout,
             int connectionsMax, Executor executor) {
         String name = "rochefort-client-" + CLIENTS.incrementAndGet();
-        Clock clock = new Clock(connectTimeout.compareTo(timeout) < 0 ? connectTimeout : timeout);
-        Connector connector = new Connector(endpoint, tls, connectTimeout, clock);
+        this.clock = new Clock(connectTimeout.compareTo(timeout) < 0 ? connectTimeout : timeout);
+        this.connector = new Connector(endpoint, tls, connectTimeout, clock);
+        this.timeout = timeout;
         this.limiter = new ConnectionLimiter(connectionsMax);
         this.pool = new ConnectionPool(connector, clock, timeout, connectionsMax);
         this.workers = executor != null ? null
@@ -61,7 +68,9 @@ final class Transport {
 
     private void tick() {
         try {
-            pool.tick();
+            long tick = clock.advance();
+            pool.tick(tick);
+            ownPools.forEach(own -> own.tick(tick));
         } catch (RuntimeException | Error e) {
             return; // at the next tick; if this were thrown, there would be no other
         }
@@ -69,6 +78,26 @@ final class Transport {
 
     ConnectionPool pool() {
         return pool;
+    }
+
+    /**
+     * Returns a pool of one connection beside the others; {@link #closePool} has to follow. The
+     * server may be silent for {@code longer} than otherwise.
+     */
+    ConnectionPool openPool(Duration longer) {
+        ConnectionPool own = new ConnectionPool(connector, clock, timeout.plus(longer), 1);
+        ownPools.add(own);
+        if (phase != Phase.OPEN) {
+            closePool(own, closed());
+        }
+        return own;
+    }
+
+    /** Ends what has a connection of the pool. Has no effect if the client was closed before. */
+    void closePool(ConnectionPool own, Throwable why) {
+        if (ownPools.remove(own)) {
+            own.close(why);
+        }
     }
 
     /** Runs the call in this thread. */
@@ -223,6 +252,7 @@ final class Transport {
     void close() {
         IOException why = new IOException("the client was closed");
         setPhase(Phase.CLOSING);
+        ownPools.forEach(own -> closePool(own, why));
         pool.fail(Exchange::waitsForCaller, why);
         try {
             synchronized (lock) {

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -135,6 +136,63 @@ class WrongReplyTest {
             assertEquals(RochefortException.class, malformed.getClass());
             assertTrue(malformed.getMessage().contains("Rochefort-Tail"), malformed.getMessage());
         }
+    }
+
+    private static String each(int status, String text) {
+        return new String(new byte[] {0, 0, 0, 0, (byte) status, (byte) (status >> 8),
+            (byte) text.length(), (byte) (text.length() >> 8)}, ISO_8859_1) + text;
+    }
+
+    private static List<MultiResult> threeEach(Client client) throws Exception {
+        return client.getMultiEach("id", new long[] {70, 71, 72});
+    }
+
+    @Test
+    void multiEach() throws Exception {
+        String ok = head("200 OK", VALUE);
+        String text = "no record starts there\n";
+        String body = each(404, text) + "\3\0\0\0abc" + each(200, "");
+        for (String reply : new String[] {sized(ok, body), chunked(ok, body),
+            ok + "\r\n" + body}) {
+            List<MultiResult> results = answered(WrongReplyTest::threeEach, reply);
+            assertEquals(3, results.size());
+            assertEquals(404, results.get(0).status());
+            assertEquals("no record starts there", results.get(0).text());
+            assertNull(results.get(0).value());
+            assertEquals(70, results.get(0).offset());
+            assertEquals("abc", new String(results.get(1).value(), ISO_8859_1));
+            assertEquals("", results.get(1).text());
+            assertEquals(71, results.get(1).offset());
+            assertEquals(200, results.get(2).status());
+            assertEquals(0, results.get(2).value().length);
+        }
+        for (int bytes = 0; bytes < body.length(); bytes++) {
+            String part = body.substring(0, bytes);
+            fails(WrongReplyTest::threeEach, sized(ok, part));
+            fails(WrongReplyTest::threeEach, chunked(ok, part));
+            fails(WrongReplyTest::threeEach, sized(ok, body).substring(0, ok.length() + bytes));
+        }
+        String longest = "x".repeat(65_535);
+        assertEquals(longest, answered(WrongReplyTest::threeEach, sized(ok, each(500, longest)
+                + each(500, "") + each(599, "y"))).get(0).text());
+    }
+
+    @Test
+    void multiEachThatMakesNoSense() {
+        String ok = head("200 OK", VALUE);
+        String value = "\1\0\0\0a";
+        for (String wrong : new String[] {each(0, ""), each(200, "text"), each(399, "x"),
+            each(600, "x"), each(65_535, ""), "\0\0\0\0no record starts there", // not told to go on
+            "\u00ff\u00ff\u00ff\u007fb", "\u00ff\u00ff\u00ff\u00ffb"}) {
+            RochefortException e = fails(WrongReplyTest::threeEach,
+                    chunked(ok, value + wrong + value));
+            assertEquals(200, e.status());
+            fails(WrongReplyTest::threeEach, sized(ok, value + wrong + value));
+        }
+        fails(WrongReplyTest::threeEach, sized(ok, value + value + value + value));
+        fails(WrongReplyTest::threeEach, sized(ok, value + value + value + each(404, "no")));
+        assertEquals(404, fails(WrongReplyTest::threeEach,
+                sized(head("404 No", "text/plain"), "no such prefix")).status());
     }
 
     private static byte[] part(Client client) throws Exception {
