@@ -102,6 +102,7 @@ static int serve(const struct options *options, void (*hangup)(int))
                      .bytes_per_s_min = (uint64_t)options->rate_bytes_a_second_min},
         .cache_control = options->cache_control,
         .origins = {.origins = options->allow_origin, .hosts = options->allow_host},
+        .token_file = options->token_file,
         .log_slower_ms = options->log_slower_ms,
         .stop_on_hangup = hangup != SIG_IGN && has_terminal(),
         .sync_after_ms = (int)options->sync_after_ms,

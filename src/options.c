@@ -78,6 +78,8 @@ static const struct flag {
     {"allow-host", "LIST", "any",
      "host names that requests may be for, with commas between; or any, none", TEXT,
      offsetof(struct options, allow_host), 0, 0},
+    {"tokens", "FILE", NULL, "who may do what; without it nobody is asked for a token", TEXT,
+     offsetof(struct options, token_file), 0, 0},
     {"write-behind", "BYTES", NULL, "ignored; accepted from old command lines", IGNORED, 0, 0,
      INT64_MAX},
     {"sync", "WHEN", "never", "when appends are synced to disk: never, interval:MS or always", SYNC,
@@ -228,7 +230,8 @@ static bool set_flag(const struct flag *flag, const char *text, struct options *
         *(const char **)field = text;
         if (!good)
             printable_print(stderr, "rochefort: -%s: \"%s\" is not of the form %s\n", flag->name,
-                            text, flag->kind == TEXT ? "DIR" : "host:port, :port or [v6]:port");
+                            text,
+                            flag->kind == TEXT ? flag->value : "host:port, :port or [v6]:port");
         return good;
     }
     if (flag->kind == SYNC) {

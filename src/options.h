@@ -11,6 +11,7 @@
 
 struct options {
     const char *bind, *root, *allow_origin, *allow_host, *cache_control;
+    const char *token_file; /* NULL: none */
     int64_t buckets, workers, max_value_bytes, max_batch_bytes, max_connections, max_in_flight,
         log_slower_ms;
     int64_t max_open_prefixes, max_prefixes;

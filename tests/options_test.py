@@ -104,7 +104,7 @@ class Flags(unittest.TestCase):
             checked.add(name)
         others = set(self.flags) - checked
         self.assertEqual({"bind", "root", "cache-control", "allow-origin", "allow-host",
-                          "write-behind", "version", "help"}, others)
+                          "tokens", "write-behind", "version", "help"}, others)
 
     def test_defaults_are_those_of_the_server(self):
         directory = self.enterContext(tempfile.TemporaryDirectory(prefix="rochefort-test-"))

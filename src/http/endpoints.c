@@ -8,6 +8,7 @@
 
 #include "http/response.h"
 #include "http/service.h"
+#include "net/connection.h"
 
 #define PATH_BYTES_SHOWN 200
 /* `curl -T` sends a PUT, which proxies may send twice: each would be a record. */
@@ -17,22 +18,24 @@ static const struct endpoint {
     const char *path;
     int methods; /* evhttp's bits */
     const char *allow;
+    enum right right; /* that a token must have */
     void (*handle)(struct exchange *exchange);
     bool while_stopping; /* it is called then too */
 } endpoints[] = {
-    {"/append", EVHTTP_REQ_POST, "POST", append_handle, false},
-    {"/appendMulti", EVHTTP_REQ_POST, "POST", append_multi_handle, false},
-    {"/get", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", get_handle, false},
-    {"/getMulti", EVHTTP_REQ_POST, "POST", get_multi_handle, false},
-    {"/scan", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", scan_handle, false},
-    {"/ends", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", ends_handle, false},
-    {"/prefixes", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", prefixes_handle, false},
-    {"/close", EVHTTP_REQ_GET | EVHTTP_REQ_POST, "GET, POST", close_handle, false},
-    {"/healthz", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", healthz_handle, true},
-    {"/readyz", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", readyz_handle, true},
-    {"/metrics", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", metrics_handle, false},
-    {"/stats", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", stats_handle, false},
-    {"/", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", page_handle, false},
+    {"/append", EVHTTP_REQ_POST, "POST", RIGHT_WRITE, append_handle, false},
+    {"/appendMulti", EVHTTP_REQ_POST, "POST", RIGHT_WRITE, append_multi_handle, false},
+    {"/get", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_READ, get_handle, false},
+    {"/getMulti", EVHTTP_REQ_POST, "POST", RIGHT_READ, get_multi_handle, false},
+    {"/scan", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_READ, scan_handle, false},
+    {"/ends", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_READ, ends_handle, false},
+    {"/prefixes", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_ADMIN, prefixes_handle,
+     false},
+    {"/close", EVHTTP_REQ_GET | EVHTTP_REQ_POST, "GET, POST", RIGHT_WRITE, close_handle, false},
+    {"/healthz", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_OPEN, healthz_handle, true},
+    {"/readyz", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_OPEN, readyz_handle, true},
+    {"/metrics", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_ADMIN, metrics_handle, false},
+    {"/stats", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_ADMIN, stats_handle, false},
+    {"/", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_OPEN, page_handle, false},
 };
 
 #define ENDPOINTS (sizeof(endpoints) / sizeof(endpoints[0]))
@@ -59,6 +62,12 @@ static const struct endpoint *find_endpoint(const char *path, size_t bytes,
         if (strlen(endpoints[i].path) == bytes && compare(endpoints[i].path, path, bytes) == 0)
             return &endpoints[i];
     return NULL;
+}
+
+enum right endpoints_right(const char *path, size_t bytes)
+{
+    const struct endpoint *endpoint = find_endpoint(path, bytes, strncmp);
+    return endpoint != NULL ? endpoint->right : RIGHT_ANY;
 }
 
 /* One that differs in its slashes at both ends or in case. */
@@ -126,6 +135,11 @@ void endpoints_dispatch(struct exchange *exchange)
         exchange->endpoint = (unsigned)(endpoint - endpoints);
     if (!check_origin(exchange, target))
         return;
+    struct framing_judgement judgement = connection_judgement(exchange->connection);
+    if (judgement.refused != 0) { /* and there is no body */
+        response_text(exchange, judgement.refused, "%s", judgement.why);
+        return;
+    }
     if (method == EVHTTP_REQ_OPTIONS && strcmp(target, "*") == 0) {
         response_options(exchange, RESPONSE_METHODS);
         return;

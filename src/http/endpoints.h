@@ -9,7 +9,10 @@
 #ifndef ROCHEFORT_HTTP_ENDPOINTS_H
 #define ROCHEFORT_HTTP_ENDPOINTS_H
 
+#include <stddef.h>
+
 #include "http/exchange.h"
+#include "http/right.h"
 
 #define GET_MULTI_BODY_BYTES_MAX (JOB_OFFSETS_MAX * JOB_OFFSET_BYTES)
 
@@ -24,6 +27,10 @@
 
 /* The label of an endpoint in the metrics, by exchange->endpoint; NULL if there is none. */
 const char *endpoints_label(unsigned endpoint);
+
+/* What is asked of the token of a request for that path, which is not NUL-terminated; RIGHT_ANY if
+ * there is no such path. */
+enum right endpoints_right(const char *path, size_t bytes);
 
 /* The query is not parsed yet. Ends in a reply, now or later. */
 void endpoints_dispatch(struct exchange *exchange);

@@ -18,6 +18,13 @@ void healthz_handle(struct exchange *exchange)
     response_text(exchange, READY_STATUS, "ok");
 }
 
+/* Where tokens are asked for not everybody may know of prefixes and paths, and everybody may ask
+ * this. */
+static bool tells_where(const struct exchange *exchange)
+{
+    return exchange->service->tokens == NULL;
+}
+
 /* False if the request was answered: a sync has failed, and what it failed for is not closed. */
 static bool check_syncs(struct exchange *exchange)
 {
@@ -31,6 +38,10 @@ static bool check_syncs(struct exchange *exchange)
     const char *prefix = router_sync_refused(router);
     if (prefix == NULL)
         return true;
+    if (!tells_where(exchange)) {
+        response_text(exchange, NOT_READY_STATUS, "a sync failed; the log says where");
+        return false;
+    }
     int length = snprintf(text, sizeof(text),
                           "a sync failed: storagePrefix %s; it takes no more appends that are to "
                           "be synced until it is closed",
@@ -42,7 +53,7 @@ static bool check_syncs(struct exchange *exchange)
 
 static void answer_for_room(struct exchange *exchange, int error)
 {
-    const char *root = exchange->service->root;
+    const char *root = tells_where(exchange) ? exchange->service->root : "the root";
     switch (error) {
     case 0:
         response_text(exchange, READY_STATUS, "ready");

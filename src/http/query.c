@@ -87,15 +87,20 @@ static bool take_number(const struct decoded *value, int64_t *number)
     return value->bytes > 0;
 }
 
-static const char *take_prefix(const struct decoded *value, struct query *query)
+static void set_default_prefix(char prefix[PREFIX_NAME_BYTES_MAX + 1])
+{
+    memcpy(prefix, QUERY_DEFAULT_PREFIX, sizeof(QUERY_DEFAULT_PREFIX));
+}
+
+static const char *take_prefix(const struct decoded *value, char prefix[PREFIX_NAME_BYTES_MAX + 1])
 {
     if (value->bytes == 0)
         return NULL; /* the default prefix */
     if (!prefix_name_valid(value->text, value->bytes))
         return "storagePrefix must be 1 to 255 bytes, without / and control characters, not "
                "starting with a dot";
-    memcpy(query->prefix, value->text, value->bytes);
-    query->prefix[value->bytes] = '\0';
+    memcpy(prefix, value->text, value->bytes);
+    prefix[value->bytes] = '\0';
     return NULL;
 }
 
@@ -183,7 +188,7 @@ static const char *take(enum parameter parameter, const struct decoded *value, s
         query->has_offset = take_number(value, &query->offset);
         return query->has_offset ? NULL : "offset must be " WHOLE_NUMBER;
     case STORAGE_PREFIX:
-        return take_prefix(value, query);
+        return take_prefix(value, query->prefix);
     case SYNC:
         return take_switch(value, &query->sync) ? NULL : "sync must be 0 or 1";
     case EXPECT:
@@ -240,7 +245,7 @@ const char *query_parse(const char *text, struct query *query)
     query->has_bucket = query->has_last = query->synced = false;
     query->limit = query->wait_s = 0;
     query->after[0] = '\0';
-    memcpy(query->prefix, QUERY_DEFAULT_PREFIX, sizeof(QUERY_DEFAULT_PREFIX));
+    set_default_prefix(query->prefix);
     while (text != NULL && *text != '\0') {
         const char *end = strchrnul(text, '&');
         const char *equals = memchr(text, '=', (size_t)(end - text));
@@ -261,4 +266,13 @@ const char *query_parse(const char *text, struct query *query)
         text = *end == '&' ? end + 1 : end;
     }
     return NULL;
+}
+
+const char *query_decode_prefix(const char *text, size_t bytes,
+                                char prefix[PREFIX_NAME_BYTES_MAX + 1])
+{
+    struct decoded decoded;
+    const char *wrong = decode(text, text + bytes, &decoded);
+    set_default_prefix(prefix);
+    return wrong != NULL ? wrong : take_prefix(&decoded, prefix);
 }

@@ -58,4 +58,9 @@ struct query {
  */
 const char *query_parse(const char *text, struct query *query);
 
+/* Decodes the value of storagePrefix as query_parse does; that of no bytes is the default one. NULL
+ * if all is well, otherwise what is wrong. */
+const char *query_decode_prefix(const char *text, size_t bytes,
+                                char prefix[PREFIX_NAME_BYTES_MAX + 1]);
+
 #endif

@@ -25,7 +25,8 @@
 #define RETRY_AFTER_S 1
 #define ALLOW_BYTES_MAX 64
 /* What an allowed foreign page may send beside what every page may. */
-#define PREFLIGHT_HEADERS "Content-Type, Range, If-Range, If-None-Match, If-Modified-Since"
+#define PREFLIGHT_HEADERS                                                                          \
+    "Authorization, Content-Type, Range, If-Range, If-None-Match, If-Modified-Since"
 #define CACHE_NEVER "no-store"
 #define CONTENT_RANGE_BYTES 48
 /* Up to here head and body are copied into one buffer and added at once. */
@@ -122,6 +123,7 @@ static struct response_head head_of(struct exchange *exchange, int status, const
                                   .date = date_now(exchange->service),
                                   .length = length,
                                   .cache_control = CACHE_NEVER,
+                                  .wants_token = status == 401,
                                   .origin = exchange->origin,
                                   .varies = exchange->service->origins_are_allowed,
                                   .retry_after_s = status == 503 ? RETRY_AFTER_S : 0,

@@ -63,6 +63,8 @@ size_t response_head_write(const struct response_head *head, char out[RESPONSE_H
         at = put_line(at, "Content-Range: ", head->content_range);
     if (head->allow != NULL)
         at = put_line(at, "Allow: ", head->allow);
+    if (head->wants_token)
+        at = put(at, "WWW-Authenticate: Bearer realm=\"rochefort\"\r\n");
     if (head->has_next)
         at = put(put_number(put(at, "Rochefort-Next-Offset: "), head->next), "\r\n");
     if (head->has_tail)

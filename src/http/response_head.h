@@ -38,6 +38,7 @@ struct response_head {
     bool is_page;                                 /* with what a browser may do with it */
     const char *content_range;                    /* Content-Range; NULL: no such line */
     const char *allow;                            /* Allow; NULL: no such line */
+    bool wants_token;                             /* WWW-Authenticate; false: no such line */
     bool has_tail;                                /* Rochefort-Tail; false: no such line */
     uint64_t tail;
     bool has_next; /* Rochefort-Next-Offset; the same */

@@ -14,10 +14,12 @@
 #include "base/clock.h"
 #include "base/heap.h"
 #include "base/log.h"
+#include "http/access.h"
 #include "http/endpoints.h"
 #include "http/json.h"
 #include "http/response.h"
 #include "http/service.h"
+#include "http/token_file.h"
 #include "http/trim_schedule.h"
 #include "net/connections.h"
 #include "net/framing.h"
@@ -184,11 +186,33 @@ static void on_signal(evutil_socket_t signal_number, short what, void *argument)
     begin_stop(server);
 }
 
+/* False if there is a file for them, and it is not well-formed; the log says why. Then those that
+ * there are stay as they are. */
+static bool read_tokens(struct server *server)
+{
+    char why[TOKEN_FILE_WHY_BYTES];
+    const char *path = server->options.token_file;
+    if (path == NULL)
+        return true;
+    struct tokens *tokens = token_file_read(path, why);
+    if (tokens == NULL) {
+        log_line("%s%s", why,
+                 server->service.tokens != NULL ? "; the tokens stay as they were" : "");
+        return false;
+    }
+    tokens_free(server->service.tokens);
+    server->service.tokens = tokens;
+    log_line("read %u tokens from %s", tokens_count(tokens), path);
+    return true;
+}
+
 /* The shell and the kernel may both report that a terminal is gone, so it is no second signal. */
 static void on_hangup(evutil_socket_t signal_number, short what, void *argument)
 {
     struct server *server = argument;
-    if (server->options.stop_on_hangup && !server->service.stopping)
+    if (!server->options.stop_on_hangup)
+        (void)read_tokens(server);
+    else if (!server->service.stopping)
         on_signal(signal_number, what, argument);
 }
 
@@ -273,7 +297,12 @@ static void set_limits(struct server *server)
                        server->limits[i].body_bytes_max);
         server->limits[i].why = server->limit_texts[i];
     }
-    server->rules = (struct framing_rules){.limits = server->limits, .forwarded = forwarded};
+    server->rules = (struct framing_rules){
+        .limits = server->limits,
+        .forwarded = forwarded,
+        .judge = server->service.tokens != NULL ? access_judge : NULL,
+        .context = &server->service,
+    };
 }
 
 static int make_http(struct server *server)
@@ -398,6 +427,10 @@ int server_start(const struct server_options *options, struct server **out)
     server->service.buffered_bytes_max = options->max_buffered_bytes;
     server->service.metrics.started_ns = clock_realtime_ns();
     event_set_log_callback(on_libevent_log);
+    if (!read_tokens(server)) {
+        free(server);
+        return -EINVAL;
+    }
     int error = make_all(server, &step);
     if (error != 0) {
         log_line("%s %s: %s", step, options->bind, strerror(-error));
@@ -504,6 +537,7 @@ int server_stop(struct server *server)
     libevent_global_shutdown();
     exchange_list_clear(&server->service.free_exchanges);
     free(server->root_json);
+    tokens_free(server->service.tokens);
     free(server);
     return error;
 }

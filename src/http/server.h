@@ -25,8 +25,9 @@ struct server_options {
     int64_t log_slower_ms;     /* -1: no request is logged */
     const char *cache_control; /* of values */
     struct origin_rules origins;
+    const char *token_file; /* NULL: nobody is asked for a token */
     unsigned sync_threads;
-    bool stop_on_hangup; /* SIGHUP is ignored otherwise */
+    bool stop_on_hangup; /* SIGHUP does not read the tokens again, but ends the server */
     int sync_after_ms;   /* an append is on the disk by then; 0: before its reply, -1: never */
 };
 

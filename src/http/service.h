@@ -17,6 +17,7 @@
 
 struct connections;
 struct router;
+struct tokens;
 
 struct service {
     struct router *router;
@@ -28,7 +29,8 @@ struct service {
     const char *cache_control; /* Cache-Control of a value */
     struct origin_rules origins;
     bool origins_are_allowed;
-    bool stopping; /* no new requests are served */
+    struct tokens *tokens; /* NULL: nobody is asked for one */
+    bool stopping;         /* no new requests are served */
     struct metrics metrics;
     struct event_log failures; /* responses of status 500 and above */
     struct event_log limits;   /* that were reached */

@@ -172,27 +172,11 @@ class FullDisk(unittest.TestCase):
             self.assertEqual(READY, ask(server))
 
 
-class CheckingHAProxy(proxies.HAProxy):
-    """Looks at /readyz five times a second, and believes each answer."""
-
-    checks = """
-    option httpchk GET /readyz
-    default-server check inter 200ms fall 1 rise 1
-"""
-
-    def command(self):
-        command = super().command()
-        with open(command[-1]) as file:
-            text = file.read()
-        self.write("haproxy.cfg", text.replace("\nbackend server\n", "\nbackend server" + self.checks))
-        return command
-
-
 @proxies.needs(proxies.HAProxy)
 @needs_mounts
 class Proxy(unittest.TestCase):
     def test_takes_a_server_out_while_its_disk_is_full(self):
-        with tmpfs.Server("32m") as server, CheckingHAProxy(server.port) as proxy:
+        with tmpfs.Server("32m") as server, proxies.CheckingHAProxy(server.port) as proxy:
             client = self.enterContext(harness.Client(proxy.port))
             offset = client.append("a", b"value")
 

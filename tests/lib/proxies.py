@@ -157,6 +157,7 @@ frontend clients
     http-request deny deny_status 403 if { url -m sub %(forbidden)s }
     default_backend server
 backend server
+    %(checks)s
     server server 127.0.0.1:%(backend)d
 """
 
@@ -164,12 +165,21 @@ backend server
 class HAProxy(Proxy):
     program = "haproxy"
     one_port = False
+    checks = ""
 
     def command(self):
         configuration = self.write("haproxy.cfg", HAPROXY % {
             "backend": self.backend, "port": self.port, "http2_port": self.http2_port,
-            "forbidden": FORBIDDEN})
+            "forbidden": FORBIDDEN, "checks": self.checks})
         return [find("haproxy"), "-db", "-f", configuration]
+
+
+class CheckingHAProxy(HAProxy):
+    """Looks at /readyz five times a second, and believes each answer."""
+
+    checks = """
+    option httpchk GET /readyz
+    default-server check inter 200ms fall 1 rise 1"""
 
 
 VARNISH = """

@@ -1,0 +1,556 @@
+"""-tokens: every endpoint, right and spelling of a prefix; what is refused is not read; files that are
+no good; SIGHUP. What the file may say is tested line by line in tokens_test.c."""
+import os
+import re
+import signal
+import subprocess
+import threading
+import unittest
+import urllib.parse
+
+import curl
+import harness
+import proxies
+import records
+import suite
+from capabilities import needs_root
+
+READ, WRITE, ADMIN, ANY, OPEN = "read", "write", "admin", "any", "open"
+ENDPOINTS = {"/append": (WRITE, ("POST",)), "/appendMulti": (WRITE, ("POST",)),
+             "/close": (WRITE, ("GET", "POST")), "/get": (READ, ("GET", "HEAD")),
+             "/getMulti": (READ, ("POST",)), "/scan": (READ, ("GET", "HEAD")),
+             "/ends": (READ, ("GET", "HEAD")), "/prefixes": (ADMIN, ("GET", "HEAD")),
+             "/metrics": (ADMIN, ("GET", "HEAD")), "/stats": (ADMIN, ("GET", "HEAD")),
+             "/healthz": (OPEN, ("GET", "HEAD")), "/readyz": (OPEN, ("GET", "HEAD")),
+             "/": (OPEN, ("GET", "HEAD"))}
+OTHER_PATHS = ("/none", "//", "/get/", "/GET", "/%67et", "//get", "/get%3f", "/healthz/", "/.", "/*")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def token_of(name):
+    return "token-of-" + name.ljust(12, "-")
+
+
+# name: (rights, the only prefix or None)
+TOKENS = {"reader": ({READ}, None), "writer": ({WRITE}, None), "admin": ({ADMIN}, None),
+          "all": ({READ, WRITE, ADMIN}, None), "reads-mine": ({READ}, "mine"),
+          "both-mine": ({READ, WRITE}, "mine"), "writes-odd": ({WRITE}, "a b+ä/"[:-1]),
+          "default": ({READ, WRITE}, "default")}
+# a query: the prefix that it is about, or None if it gets a 400
+QUERIES = {"": "default", "storagePrefix=": "default", "storagePrefix": "default",
+           "offset=1": "default", "x=storagePrefix=mine": "default", "storagePrefix=default": "default",
+           "storagePrefix=mine": "mine", "storagePrefix=%6d%69%6E%65": "mine",
+           "%73toragePrefix=mine": "mine", "x=mine&storagePrefix=mine&y": "mine",
+           "&&storagePrefix=mine&": "mine", "storagePrefix=a+b%2b%C3%A4": "a b+ä",
+           "storagePrefix=a%20b%2B\xc3\xa4": "a b+ä", "storagePrefix=mine;": "mine;",
+           "storagePrefix=Mine": "Mine", "storagePrefix=mine+": "mine ",
+           "storagePrefix=+mine": " mine", "storagePrefix=min": "min", "storagePrefix=mines": "mines",
+           "storagePrefix=mine,default": "mine,default", "storagePrefix=mine%26x": "mine&x",
+           "storagePrefix=other&x=mine": "other", "storagePrefix==mine": "=mine",
+           "storagePrefix[]=mine": "default", "prefix=mine": "default", "x;storagePrefix=mine": "default",
+           "?storagePrefix=mine": "default",
+           "storagePrefix=mine&storagePrefix=mine": None, "storagePrefix=mine&storagePrefix=other": None,
+           "storagePrefix=other&storagePrefix=mine": None, "storagePrefix=&storagePrefix=mine": None,
+           "storageprefix=mine": None, "storagePrefix=other&storageprefix=mine": None,
+           "storagePrefix=mine&STORAGEPREFIX=other": None, "storagePrefix=mine%00": None,
+           "storagePrefix=mine%00other": None, "storagePrefix=mine/../other": None,
+           "storagePrefix=mine%2f..%2fother": None, "storagePrefix=./mine": None,
+           "storagePrefix=mine/": None, "storagePrefix=%6": None, "storagePrefix=mine%zz": None}
+# what is no token, or not one of ours
+ABSURD = ["", "Bearer", "Bearer ", "Bearer  ", "Bearer\t" + token_of("all"), token_of("all"),
+          "bearer" + token_of("all"), "Bearer=" + token_of("all"), "Bearer:" + token_of("all"),
+          "Bearer, " + token_of("all"), "Basic " + token_of("all"), "Token " + token_of("all"),
+          "Bearer Bearer " + token_of("all"), "Bearers " + token_of("all"),
+          "Basic x, Bearer " + token_of("all"), "Bearer " + token_of("all") + ", Basic x",
+          "Bearer " + token_of("all") + " x", "Bearer x " + token_of("all"),
+          "Bearer " + token_of("all")[:-1], "Bearer " + token_of("all") + "-",
+          "Bearer " + token_of("all").upper(), "Bearer \"" + token_of("all") + "\"",
+          "Bearer token=" + token_of("all"), "Bearer " + token_of("all") + "=",
+          "Bearer #" + token_of("all"), "Bearer *", "Bearer " + "a" * 128, "Bearer " + "a" * 129,
+          "Bearer " + "a" * 15000, "Bearer " + "=" * 64, "Bearer \xff\xfe\x80", "Bearer %00",
+          "Bearer read", "Bearer " + token_of("all") + " read,write,admin", "\xa0Bearer x",
+          "Digest username=\"a\", realm=\"rochefort\", nonce=\"\", uri=\"/\", response=\"\"",
+          "Negotiate " + "A" * 8000, "Bearer " + token_of("all").replace("t", "\xd1\x82")]
+
+
+def line_of(name, token=None):
+    rights, prefix = TOKENS[name]
+    return "%s %s %s" % (token or token_of(name), ",".join(sorted(rights)),
+                         urllib.parse.quote(prefix or ""))
+
+
+def write_file(path, text, mode=0o600):
+    """As it should be done: whole, then renamed."""
+    with open(path + ".new", "wb") as file:
+        file.write(text if isinstance(text, bytes) else text.encode())
+    os.chmod(path + ".new", mode)
+    os.rename(path + ".new", path)
+
+
+class Server(harness.Server):
+    """Asks for tokens, at first for TOKENS."""
+
+    def __init__(self, *flags, text=None, **options):
+        self.text = text or "".join(line_of(name) + "\n" for name in TOKENS)
+        super().__init__(*flags, **options)
+
+    def start(self):
+        self.tokens = os.path.join(self.directory, "tokens")
+        if "-tokens" not in self.flags:
+            self.flags += ["-tokens", self.tokens]
+            write_file(self.tokens, self.text)
+        super().start()
+
+    def read_again(self, line):
+        """Sends SIGHUP, and waits for one line more of those that have this in them."""
+        before = self.log().count(line)
+        self.process.send_signal(signal.SIGHUP)
+        harness.wait_for(lambda: self.log().count(line) == before + 1, line)
+
+
+def bearer(name):
+    return ("Authorization: Bearer " + token_of(name),) if name else ()
+
+
+def right_of(method, path):
+    if method == "OPTIONS":
+        return OPEN
+    right, methods = ENDPOINTS.get(path, (ANY, ()))
+    return right if right != OPEN or method in methods else ANY
+
+
+def expected(method, path, name, query):
+    """401, 403, 400, or 0 for what is not for the tokens to say."""
+    right = right_of(method, path)
+    if right == OPEN:
+        return 0
+    if name not in TOKENS:
+        return 401
+    rights, only = TOKENS[name]
+    if right == ANY:
+        return 0
+    if right not in rights:
+        return 403
+    if only is not None and QUERIES[query] != only:
+        return 403 if QUERIES[query] is not None else 400
+    return 0
+
+
+class Table(unittest.TestCase):
+    def setUp(self):
+        self.server = self.enterContext(Server("-buckets", "1"))
+
+    def ask_all(self, asked):
+        """Sends (method, path, token's name, query) in a row on one connection: none has a body, so
+        it stays open. The statuses."""
+        with self.server.connect() as sock:
+            statuses, size = [], 200
+            for begin in range(0, len(asked), size):
+                part = asked[begin:begin + size]
+                sock.sendall(b"".join(
+                    harness.request_bytes(method, path + "?" * bool(query) + query, None, bearer(name))
+                    for method, path, name, query in part))
+                for method, path, _, _ in part:
+                    status, headers = harness.receive_head(sock)
+                    if method != "HEAD":
+                        harness.receive_body(sock, int(headers.get("content-length", 0)))
+                    self.assertNotEqual("close", headers.get("connection"), (method, path))
+                    self.assertEqual('Bearer realm="rochefort"' if status == 401 else None,
+                                     headers.get("www-authenticate"))
+                    statuses.append(status)
+            return statuses
+
+    def check_all(self, asked):
+        for what, status in zip(asked, self.ask_all(asked), strict=True):
+            wanted = expected(*what)
+            if wanted:
+                self.assertEqual(wanted, status, what)
+            else:
+                self.assertNotIn(status, (401, 403), what)
+
+    def test_the_table_has_all_endpoints(self):
+        with self.server.send("GET", "/none", None, bearer("all")) as sock:
+            text = harness.receive_reply(sock)[2].decode()
+        self.assertEqual(set(ENDPOINTS) - {"/"}, set(re.findall(r"/\w+", text)) - {"/none"})
+
+    def test_every_endpoint_method_and_token(self):
+        self.check_all([(method, path, name, "") for path in (*ENDPOINTS, *OTHER_PATHS)
+                        for method in METHODS for name in (None, "wrong", *TOKENS)])
+
+    def test_every_spelling_of_a_prefix(self):
+        self.check_all([(method, path, name, query) for path in ENDPOINTS
+                        for method in ENDPOINTS[path][1] for name in TOKENS if TOKENS[name][1]
+                        for query in QUERIES])
+
+    def test_it_is_the_prefix_that_is_used(self):
+        """What a token of one prefix has appended is there, and nowhere else."""
+        for name, wanted in (("both-mine", "mine"), ("writes-odd", "a b+ä"), ("default", "default")):
+            for query, prefix in QUERIES.items():
+                with self.server.send("POST", "/append?id=a&" + query, b"of " + name.encode(),
+                                      bearer(name)) as sock:
+                    status = harness.receive_reply(sock)[0]
+                self.assertEqual(200 if prefix == wanted else 400 if prefix is None else 403, status,
+                                 (name, query))
+            stored = records.decode_file(self.server.bucket(wanted)).values()
+            self.assertEqual({b"of " + name.encode()}, {value for _, value in stored})
+            self.assertEqual(list(QUERIES.values()).count(wanted), len(stored))
+        self.assertEqual({"mine", "a b+ä", "default"},
+                         {entry.name for entry in os.scandir(self.server.root) if entry.is_dir()})
+
+    def test_other_forms_of_the_target(self):
+        for target, name, wanted in (
+                ("http://x/get?id=a&offset=0&storagePrefix=mine", "reads-mine", 404),
+                ("http://x/get?id=a&offset=0", "reads-mine", 403),
+                ("http://mine/get?id=a&offset=0", None, 401),
+                ("http://x?storagePrefix=mine", None, 200), ("http://x", None, 200),
+                ("http://x/stats", "reader", 403), ("http://x/stats", None, 401),
+                ("http://x//stats", None, 401), ("//x/stats", None, 401), ("//x/stats", "reader", 404),
+                ("/stats?", "writer", 403), ("/stats?/healthz", None, 401), ("/?/stats", None, 200),
+                ("/healthz?x=/stats", None, 200), ("/readyz?for=both", None, 400)):
+            with self.subTest(target), self.server.send("GET", target, None, bearer(name)) as sock:
+                self.assertEqual(wanted, harness.receive_reply(sock)[0])
+        with self.server.send("OPTIONS", "*") as sock:
+            self.assertEqual(204, harness.receive_reply(sock)[0])
+
+    def test_absurd_headers(self):
+        good = harness.request_bytes("GET", "/stats", None, bearer("all"))
+        for value in ABSURD:
+            with self.subTest(value), self.server.connect() as sock:
+                for method in ("GET", "POST"):  # neither has a body
+                    sock.sendall(harness.request_bytes(method, "/append?id=a", None,
+                                                       ("Authorization: " + value,)) + good)
+                    status, headers, body = harness.receive_reply(sock)
+                    self.assertEqual(401, status, body)
+                    self.assertNotIn(b"token-of", body)
+                    self.assertEqual(200, harness.receive_reply(sock)[0])
+        for value in ("bearer ", "BEARER  ", "\t Bearer     "):
+            with self.server.send("GET", "/stats", None, ("authorization:" + value + token_of("all")
+                                                          + " \t",)) as sock:
+                self.assertEqual(200, harness.receive_reply(sock)[0])
+        with self.server.send("GET", "/stats", None, bearer("all") * 2) as sock:
+            self.assertEqual((400, b"Authorization given twice\n"), harness.receive_reply(sock)[::2])
+        for target in ("/stats?access_token=" + token_of("all"), "/stats?token=" + token_of("all")):
+            with self.server.send("GET", target) as sock:
+                self.assertEqual(401, harness.receive_reply(sock)[0])
+        # a trailer comes too late
+        with self.server.connect() as sock:
+            sock.sendall(("GET /stats HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+                          "Authorization: Bearer %s\r\n\r\n" % token_of("all")).encode())
+            self.assertEqual(401, harness.receive_reply(sock)[0])
+
+
+class Bodies(unittest.TestCase):
+    SIZE = 64 << 20
+
+    def heads(self):
+        for name, query, wanted in ((None, "", 401), ("wrong", "", 401), ("reader", "", 403),
+                                    ("both-mine", "&storagePrefix=other", 403),
+                                    ("both-mine", "&storagePrefix=%zz", 400)):
+            for path in ("/append", "/appendMulti"):
+                yield path + "?id=a" + query, bearer(name), wanted
+        yield "/healthz", (), 401
+        yield "/none", (), 401
+
+    def check_refused(self, sock, wanted):
+        status, headers, body = harness.receive_reply(sock)
+        self.assertEqual((wanted, "close"), (status, headers["connection"]), body)
+        self.assertEqual(wanted == 401, "www-authenticate" in headers)
+
+    def test_nothing_of_it_is_waited_for(self):
+        with Server() as server:
+            for target, headers, wanted in self.heads():
+                for how in ("Content-Length: %d" % self.SIZE, "Content-Length: 999999999999999999",
+                            "Transfer-Encoding: chunked"):
+                    for more in ((), ("Expect: 100-continue",)):
+                        with self.subTest(target, how=how, more=more), server.send(
+                                "POST", target, None, (*headers, how, *more)) as sock:
+                            self.check_refused(sock, wanted)
+                            sock.shutdown(1)
+                            self.assertEqual(b"", harness.receive_all(sock))
+
+    def test_a_client_that_sends_all_of_it_first_gets_its_reply(self):
+        block = bytes(1 << 20)
+        with Server("-max-buffered", "1MiB") as server:
+            before = server.memory_bytes("VmHWM")
+            for target, headers, wanted in list(self.heads())[:3]:
+                with server.send("POST", target, None,
+                                 (*headers, "Content-Length: %d" % self.SIZE)) as sock:
+                    for _ in range(self.SIZE // len(block)):
+                        sock.sendall(block)
+                    self.check_refused(sock, wanted)
+            self.assertEqual([".rochefort.lock"], os.listdir(server.root))
+            self.assertLess(server.memory_bytes("VmHWM") - before, self.SIZE // 4)
+
+    def test_it_is_not_taken_for_a_request(self):
+        hidden = harness.request_bytes("POST", "/append?id=a&storagePrefix=hidden", b"x", bearer("all"))
+        with Server() as server:
+            for target, headers, wanted in self.heads():
+                with server.send("POST", target, hidden, headers) as sock:
+                    sock.sendall(hidden)
+                    self.check_refused(sock, wanted)
+                    sock.shutdown(1)
+                    self.assertEqual(b"", harness.receive_all(sock))
+            self.assertEqual([".rochefort.lock"], os.listdir(server.root))
+
+    def test_pipelined_requests_are_judged_one_by_one(self):
+        with Server("-buckets", "1") as server, server.connect() as sock:
+            asked = [("writer", b"1", 200), (None, None, 401), ("reader", None, 403),
+                     ("writer", b"2", 200), ("writer", None, 400), (None, b"3", 401),
+                     ("writer", b"never", None)]
+            sock.sendall(b"".join(harness.request_bytes("POST", "/append?id=a", body, bearer(name))
+                                  for name, body, _ in asked))
+            for _, _, wanted in asked[:-1]:
+                self.assertEqual(wanted, harness.receive_reply(sock)[0])
+            self.assertEqual(b"", harness.receive_all(sock))
+            self.assertEqual([b"1", b"2"], [value for _, value in records.decode_file(
+                server.bucket()).values()])
+
+
+def refusal(*flags):
+    """What a server says that does not start: one line."""
+    done = subprocess.run([harness.BINARY, "-bind", "127.0.0.1:0", *flags], capture_output=True,
+                          text=True, timeout=harness.TIMEOUT_SECONDS)
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+class Files(unittest.TestCase):
+    GOOD = line_of("all") + "\n"
+
+    def setUp(self):
+        self.server = self.enterContext(Server())
+        self.path = os.path.join(self.server.directory, "file")
+        self.root = os.path.join(self.server.directory, "other root")
+
+    def refusal(self):
+        line = refusal("-root", self.root, "-tokens", self.path)
+        self.assertIn(self.path, line)
+        self.assertNotIn("token-of", line)
+        return line
+
+    def test_a_start_names_the_line(self):
+        for text, number, why in (
+                ("", 1, "no token"), ("# nothing\n\n", 3, "no token"),
+                (self.GOOD + "\n" + line_of("reader").replace("read ", "reed ") + "\n", 3, "read, write"),
+                (self.GOOD + self.GOOD, 2, "the same token as in line 1"),
+                (self.GOOD + "short read\n", 2, "16 to 128"), (self.GOOD.strip(), 1, "no end"),
+                (self.GOOD.replace("\n", " mine\n"), 1, "no storagePrefix"),
+                (b"\0" * 100, 1, "no end"), (self.GOOD.replace("\n", "\r\n"), 1, "carriage return")):
+            with self.subTest(text):
+                write_file(self.path, text)
+                self.assertRegex(self.refusal(), re.escape(self.path) + ":%d: .*%s" % (number, why))
+
+    def test_others_may_not_read_or_write_it(self):
+        for mode in (0o644, 0o604, 0o602, 0o620, 0o660, 0o666):
+            with self.subTest("%04o" % mode):
+                write_file(self.path, self.GOOD, mode)
+                self.assertIn("others can read or write it; chmod 0600", self.refusal())
+        for mode in (0o600, 0o400, 0o640, 0o440, 0o711):
+            with self.subTest("%04o" % mode):
+                write_file(self.server.tokens, self.GOOD, mode)
+                self.server.read_again("read 1 tokens from")
+
+    def test_what_is_no_file_for_tokens(self):
+        self.assertIn("No such file", self.refusal())
+        os.mkdir(self.path, 0o700)
+        self.assertIn("not a regular file", self.refusal())
+        os.rmdir(self.path)
+        os.mkfifo(self.path, 0o600)
+        self.assertIn("not a regular file", self.refusal())  # and nobody waits for its other end
+        os.unlink(self.path)
+        os.symlink("/dev/null", self.path)
+        self.assertIn("not a regular file", self.refusal())
+        os.unlink(self.path)
+        write_file(self.path, self.GOOD + "#" * (512 * 1024 - len(self.GOOD)) + "\n")
+        self.assertIn("over 512 KiB", self.refusal())
+        write_file(self.path, "".join("token-%010d read\n" % number for number in range(1025)))
+        self.assertIn(":1025: more than 1024", self.refusal())
+
+    @needs_root
+    def test_it_belongs_to_the_server_or_to_root(self):
+        write_file(self.path, self.GOOD)
+        os.chown(self.path, 12345, 0)
+        self.assertIn("belongs to another user", self.refusal())
+
+    def test_a_symbolic_link_to_one_will_do(self):
+        """As Kubernetes and systemd mount secrets."""
+        target = os.path.join(self.server.directory, "elsewhere")
+        write_file(target, self.GOOD)
+        os.unlink(self.server.tokens)
+        os.symlink(target, self.server.tokens)
+        self.server.read_again("read 1 tokens from")
+
+
+class Again(unittest.TestCase):
+    """SIGHUP."""
+
+    def status(self, server, name, target="/stats"):
+        with server.send("GET", target, None, bearer(name)) as sock:
+            return harness.receive_reply(sock)[0]
+
+    def test_the_file_counts_as_it_is_then(self):
+        with Server() as server:
+            write_file(server.tokens, "%s admin\n" % token_of("new"))
+            self.assertEqual((200, 401), (self.status(server, "all"), self.status(server, "new")))
+            server.read_again("read 1 tokens from " + server.tokens)
+            self.assertEqual((401, 200), (self.status(server, "all"), self.status(server, "new")))
+            self.assertNotIn("token-of", server.log())
+
+    def test_a_bad_one_changes_nothing(self):
+        with Server() as server:
+            for text, why in (("", ":1: there is no token"), (line_of("all"), ":1: the line has no end"),
+                              ("%s admin\n%s nothing\n" % (token_of("new"), token_of("x")), ":2: ")):
+                write_file(server.tokens, text)
+                server.read_again(server.tokens + why)
+                self.assertEqual((200, 401), (self.status(server, "all"), self.status(server, "new")))
+            os.chmod(server.tokens, 0o644)
+            server.read_again(server.tokens + ": others can read or write it")
+            os.unlink(server.tokens)
+            server.read_again(server.tokens + ": No such file")
+            self.assertEqual((200, 401), (self.status(server, "all"), self.status(server, "new")))
+            self.assertEqual(5, server.log().count("; the tokens stay as they were\n"))
+            self.assertNotIn("token-of", server.log())
+
+    def test_without_the_flag_it_does_nothing(self):
+        with harness.Server() as server:
+            server.process.send_signal(signal.SIGHUP)
+            self.assertEqual(200, self.status(server, None))
+            self.assertNotIn("token", server.log())
+
+    def test_under_load_no_request_is_answered_by_half_a_file(self):
+        """One token is in all files; the others are in every other one, a thousand lines apart."""
+        many = ["token-%010d read" % number for number in range(1000)]
+        texts = ["\n".join([line_of("all"), line_of(name), *many, line_of("reader"), ""])
+                 for name in ("writer", "admin")]
+        bad = texts[0] + line_of("all") + "\n"
+        with Server("-buckets", "1", text=texts[0]) as server:
+            done, failures = threading.Event(), []
+            counts = {"writer": {200: 0, 401: 0}, "admin": {200: 0, 401: 0}}
+
+            def use(other, target):
+                try:
+                    with server.connect() as sock:
+                        one = harness.request_bytes("GET", "/prefixes", None, bearer("all"))
+                        last = harness.request_bytes("GET", "/ends", None, bearer("reader"))
+                        odd = harness.request_bytes("GET", target, None, bearer(other))
+                        while not done.is_set():
+                            sock.sendall(one + odd + last)
+                            for number in range(3):
+                                status = harness.receive_reply(sock)[0]
+                                if number == 1:
+                                    counts[other][status] += 1
+                                else:
+                                    assert status == (200, None, 404)[number], (number, status)
+                except Exception as failure:
+                    failures.append(repr(failure))
+            threads = [threading.Thread(target=use, args=arguments) for arguments in
+                       (("writer", "/close"), ("admin", "/stats"))]
+            for thread in threads:
+                thread.start()
+            try:
+                for number in range(20):
+                    if number % 3 == 2:
+                        write_file(server.tokens, bad)
+                        server.read_again("the same token as in line 1; the tokens stay")
+                    before = {name: dict(counted) for name, counted in counts.items()}
+                    write_file(server.tokens, texts[number % 2])
+                    server.read_again("read 1003 tokens")
+                    # each file is used before the next one comes
+                    harness.wait_for(lambda: failures or all(
+                        sum(counts[name].values()) > sum(before[name].values()) + 1
+                        for name in counts), "requests")
+            finally:
+                done.set()
+                for thread in threads:
+                    thread.join()
+            self.assertEqual([], failures)
+            for name in counts:
+                self.assertGreater(min(counts[name].values()), 0, counts)
+
+
+class Around(curl.TestCase):
+    """What else there is to see of tokens."""
+
+    def start(self):
+        return self.enterContext(Server("-buckets", "10", "-log-slower-than", "0", "-allow-origin",
+                                        "https://app.example"))
+
+    def test_curl(self):
+        def oauth(name):
+            return "--oauth2-bearer", token_of(name)
+        self.expect(401, curl.TEXT, "/append?id=a", "-d", "value")
+        self.expect(403, curl.TEXT, "/append?id=a", "-d", "value", *oauth("reader"))
+        self.expect(200, curl.JSON, "/append?id=a", "-d", "value", *oauth("writer"))
+        self.expect(403, curl.TEXT, "/get?id=a&offset=0", *oauth("writer"))
+        self.assertEqual(b"value", self.expect(200, curl.BYTES, "/get?id=a&offset=0",
+                                               *oauth("reader")))
+        self.expect(403, curl.TEXT, "/prefixes", *oauth("reader"))
+        self.expect(200, curl.JSON, "/prefixes", *oauth("admin"))
+        large = self.write("large", bytes(20 << 20))
+        for more in ((), ("-H", "Expect:")):
+            self.expect(401, curl.TEXT, "/append?id=a", "--data-binary", "@" + large, *more)
+        self.expect(200, curl.JSON, "/append?id=a", "--data-binary", "@" + large, *oauth("all"))
+        self.assertNotIn("token-of", self.server.log())
+        self.assertRegex(self.server.log(), r" 401 /append\?id=a\n")
+
+    def test_counted_by_endpoint(self):
+        for name, _ in (("reader", 403), (None, 401), (None, 401)):
+            with self.server.send("GET", "/metrics", None, bearer(name)) as sock:
+                harness.receive_reply(sock)
+        text = self.curl("/metrics", "--oauth2-bearer", token_of("admin")).decode()
+        self.assertIn('rochefort_http_requests_total{endpoint="metrics",code="401"} 2\n', text)
+        self.assertIn('rochefort_http_requests_total{endpoint="metrics",code="403"} 1\n', text)
+
+    def test_a_page_of_an_allowed_origin_may_send_one_and_sees_why_not(self):
+        origin = ("Origin: https://app.example",)
+        with self.server.send("OPTIONS", "/append", None, origin + (
+                "Access-Control-Request-Method: POST",
+                "Access-Control-Request-Headers: authorization")) as sock:
+            status, headers, _ = harness.receive_reply(sock)
+        self.assertEqual(204, status)
+        self.assertIn("Authorization", headers["access-control-allow-headers"].split(", "))
+        for name, wanted in ((None, 401), ("reader", 403), ("writer", 200)):
+            with self.server.send("POST", "/append?id=a", b"x", origin + bearer(name)) as sock:
+                status, headers, _ = harness.receive_reply(sock)
+            self.assertEqual((wanted, origin[0][8:]), (status, headers["access-control-allow-origin"]))
+        with self.server.send("POST", "/append?id=a", b"x", ("Origin: http://evil.example",)
+                              + bearer("all")) as sock:
+            self.assertEqual(403, harness.receive_reply(sock)[0])
+
+    def test_the_file_is_closed(self):
+        for fd in os.listdir("/proc/%d/fd" % self.server.process.pid):
+            path = "/proc/%d/fd/%s" % (self.server.process.pid, fd)
+            try:
+                self.assertNotEqual(self.server.tokens, os.readlink(path))
+            except FileNotFoundError:
+                continue
+
+
+@proxies.needs(proxies.HAProxy)
+class Proxy(unittest.TestCase):
+    def test_checks_need_no_token_and_requests_do(self):
+        with Server("-buckets", "1") as server, proxies.CheckingHAProxy(server.port) as proxy:
+            def status(name, method="POST", target="/append?id=a", body=b"value"):
+                with proxy.connect() as sock:
+                    sock.sendall(harness.request_bytes(method, target, body, bearer(name)))
+                    return harness.receive_reply(sock)[0]
+            self.assertEqual([401, 403, 200], [status(name) for name in (None, "reader", "writer")])
+            large = bytes(4 << 20)
+            self.assertEqual(401, status(None, body=large))
+            self.assertEqual(200, status("writer", body=large))
+            write_file(server.tokens, "%s admin\n" % token_of("new"))
+            server.read_again("read 1 tokens")
+            checks = 'endpoint="readyz",code="200"} '
+
+            def checked():
+                with server.send("GET", "/metrics", None, bearer("new")) as sock:
+                    text = harness.receive_reply(sock)[2].decode()
+                return int(text.partition(checks)[2].split("\n")[0] or 0)
+            before = checked()
+            harness.wait_for(lambda: checked() > before, "another check")
+            self.assertEqual(401, status("writer"))  # which the server has said, not HAProxy: 503
+
+
+if __name__ == "__main__":
+    suite.main()
