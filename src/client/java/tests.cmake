@@ -37,7 +37,7 @@ endfunction()
 java_test(round_trip RoundTripTest)
 java_test(many_values ManyValuesTest)
 java_test(refusal RefusalTest)
-java_test(endpoints EndpointsTest ScanTest)
+java_test(endpoints EndpointsTest ScanTest AppenderTest)
 java_test(example ExampleTest)
 
 # The other tests bring a server of their own, which is not built with a sanitizer, or preload a library

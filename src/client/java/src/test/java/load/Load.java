@@ -10,10 +10,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
+import nl.prymr.rochefort.Appender;
 import nl.prymr.rochefort.Client;
 
 /**
@@ -30,17 +32,20 @@ import nl.prymr.rochefort.Client;
 public final class Load {
     private static final int[] CALLERS = {1, 8, 64};
     private static final int MULTI_VALUES = 1000;
+    private static final int WINDOW_VALUES = 1000;
     private static final byte[] VALUE = "0123456789".repeat(10).getBytes(StandardCharsets.UTF_8);
     private static final ThreadMXBean THREADS =
             (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
     private final Client client;
+    private final Appender appender;
     private final double seconds;
     private final long[] offsets = new long[MULTI_VALUES];
     private final AtomicInteger next = new AtomicInteger();
 
-    private Load(Client client, double seconds) throws IOException {
+    private Load(Client client, Appender appender, double seconds) throws IOException {
         this.client = client;
+        this.appender = appender;
         this.seconds = seconds;
         for (int i = 0; i < offsets.length; i++) {
             offsets[i] = client.append("load", VALUE);
@@ -143,6 +148,17 @@ public final class Load {
                 (after.allocated - before.allocated) / requests, failed.get());
     }
 
+    /** Values that are sent in batches with those of the other callers. */
+    private void appendMany() throws Exception {
+        CompletableFuture<?>[] futures = new CompletableFuture<?>[WINDOW_VALUES];
+        for (int i = 0; i < futures.length; i++) {
+            futures[i] = appender.append("load", VALUE);
+        }
+        for (CompletableFuture<?> future : futures) {
+            future.get();
+        }
+    }
+
     private static void work(Call call, long end, AtomicLong count, AtomicLong failed) {
         long done = 0;
         while (System.nanoTime() < end) {
@@ -170,13 +186,14 @@ public final class Load {
         double seconds = args.length > 1 ? Double.parseDouble(args[1]) : 5;
         System.out.printf(Locale.ROOT, "%-12s %3s %12s %10s %10s %10s %8s%n", "", "at", "values/s",
                 "us cpu", "switches", "bytes", "failed");
-        try (Client client = new Client(args[0])) {
-            Load load = new Load(client, seconds);
+        try (Client client = new Client(args[0]); Appender appender = client.appender().build()) {
+            Load load = new Load(client, appender, seconds);
             for (int callers : CALLERS) {
                 load.measure("append", callers, () -> client.append("load", VALUE), 1);
                 load.measure("get", callers, () -> client.get("load", load.someOffset()), 1);
                 load.measure("getMulti", callers, () -> client.getMulti("load", load.offsets),
                         MULTI_VALUES);
+                load.measure("appender", callers, load::appendMany, WINDOW_VALUES);
                 load.measure("appendAsync", callers,
                         () -> client.appendAsync("load", VALUE).get(), 1);
                 load.measure("getAsync", callers,

@@ -226,7 +226,7 @@ public final class Client implements AutoCloseable {
     /**
      * Appends many values with one request, all or none; they follow each other in the file. The
      * server takes 64 MiB together, with 4 bytes more for each value, unless its flag {@code
-     * -max-batch} says otherwise.
+     * -max-batch} says otherwise. An {@link Appender} batches what many threads append.
      *
      * @param storagePrefix the directory; the server makes it if it does not exist
      * @param id selects the file
@@ -270,6 +270,15 @@ public final class Client implements AutoCloseable {
         ValueFrames frames = ValueFrames.of(values);
         return frames.count() == 0 ? CompletableFuture.completedFuture(new long[0])
                 : transport.start(new AppendMultiExchange(endpoint, target, frames));
+    }
+
+    /**
+     * Starts to build an {@link Appender}, which batches what many threads append.
+     *
+     * @return a builder with the default limits
+     */
+    public AppenderBuilder appender() {
+        return new AppenderBuilder(transport, endpoint, syncAppends);
     }
 
     /**

@@ -62,14 +62,19 @@ final class ValueFrames {
         at = ByteBuffer.wrap(buffer).order(ByteOrder.LITTLE_ENDIAN).position(length);
     }
 
-    /** Adds a copy of {@code value}. All together must be shorter than an array can be. */
-    void add(byte[] value) {
-        int needed = LENGTH_BYTES + value.length;
+    /** Makes room for another value, so that {@link #add} allocates nothing. */
+    void reserve(int valueBytes) {
+        int needed = LENGTH_BYTES + valueBytes;
         if (at.remaining() < needed) {
             int length = at.position();
             long twice = Math.min(GrowableBuffer.BYTES_MAX, 2L * bytes.length);
             use(Arrays.copyOf(bytes, (int) Math.max(twice, length + needed)), length);
         }
+    }
+
+    /** Adds a copy of {@code value}. All together must be shorter than an array can be. */
+    void add(byte[] value) {
+        reserve(value.length);
         at.putInt(value.length).put(value);
         count++;
     }

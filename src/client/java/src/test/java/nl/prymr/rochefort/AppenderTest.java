@@ -1,0 +1,496 @@
+package nl.prymr.rochefort;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** Batches: what is in them, their order, their limits, and what fails with them. */
+class AppenderTest {
+    private static final long HOUR_MILLIS = 3_600_000;
+    private static final int HEADER_BYTES = 16;
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(UTF_8);
+    }
+
+    /** A server that answers a request when the test lets it, in the way that the test says. */
+    private static final class Batches implements AutoCloseable {
+        final Semaphore gate = new Semaphore(0);
+        final List<List<String>> batches = Collections.synchronizedList(new ArrayList<>());
+        final RogueServer rogue;
+        private final AtomicInteger end = new AtomicInteger();
+        volatile RogueServer.Script other = connection -> { };
+        volatile int answeredOtherwise = -1; // the index of a batch
+
+        Batches() throws IOException {
+            rogue = new RogueServer(connection -> {
+                for (RogueServer.Request request = connection.read(); request != null;
+                        request = connection.read()) {
+                    answer(connection, request);
+                }
+            });
+        }
+
+        private void answer(RogueServer.Connection connection, RogueServer.Request request)
+                throws Exception {
+            List<String> values = new ArrayList<>();
+            ByteBuffer body = ByteBuffer.wrap(request.body).order(ByteOrder.LITTLE_ENDIAN);
+            ByteBuffer offsets = ByteBuffer.allocate(request.body.length * 2)
+                    .order(ByteOrder.LITTLE_ENDIAN);
+            while (body.hasRemaining()) {
+                byte[] value = new byte[body.getInt()];
+                body.get(value);
+                values.add(new String(value, UTF_8));
+                offsets.putLong(end.getAndAdd(HEADER_BYTES + value.length));
+            }
+            batches.add(values);
+            int index = batches.size() - 1;
+            gate.acquire();
+            if (index == answeredOtherwise) {
+                other.run(connection);
+            } else {
+                connection.reply("200 OK", "application/octet-stream",
+                        new String(offsets.array(), 0, offsets.position(), ISO_8859_1));
+            }
+        }
+
+        void awaitSent(int count) {
+            Await.until(count + " batches", () -> batches.size() >= count);
+        }
+
+        @Override
+        public void close() throws IOException {
+            rogue.close();
+        }
+    }
+
+    private static RochefortException failure(CompletableFuture<?> future) {
+        return (RochefortException) assertThrows(ExecutionException.class,
+                () -> future.get(30, TimeUnit.SECONDS)).getCause();
+    }
+
+    private static List<CompletableFuture<Long>> append(Appender appender, int from, int to) {
+        List<CompletableFuture<Long>> futures = new ArrayList<>();
+        for (int i = from; i < to; i++) {
+            futures.add(appender.append("p", "id", bytes("value " + i)));
+        }
+        return futures;
+    }
+
+    private static List<String> values(int from, int to) {
+        List<String> values = new ArrayList<>();
+        for (int i = from; i < to; i++) {
+            values.add("value " + i);
+        }
+        return values;
+    }
+
+    @Test
+    @Tag("server")
+    void manyThreads() throws Exception {
+        int threads = 16;
+        int each = 600;
+        String[] ids = {"a", "b", "c"};
+        try (RealServer server = new RealServer("-buckets", "2");
+                Client client = new Client(server.url());
+                Appender appender = client.appender().maxBatchBytes(5000).maxPendingBytes(100_000)
+                        .build()) {
+            List<long[]> offsets = new ArrayList<>();
+            List<Thread> running = new ArrayList<>();
+            List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
+            for (int t = 0; t < threads; t++) {
+                int number = t;
+                long[] mine = new long[each];
+                offsets.add(mine);
+                Thread thread = new Thread(() -> {
+                    try {
+                        List<CompletableFuture<Long>> futures = new ArrayList<>();
+                        for (int i = 0; i < each; i++) {
+                            futures.add(appender.append(i % 2 == 0 ? "p" : null, ids[i % 3],
+                                    bytes(number + " " + i)));
+                        }
+                        for (int i = 0; i < each; i++) {
+                            mine[i] = futures.get(i).get();
+                        }
+                    } catch (Exception e) {
+                        failures.add(e);
+                    }
+                });
+                running.add(thread);
+                thread.start();
+            }
+            for (Thread thread : running) {
+                thread.join();
+            }
+            assertEquals(List.of(), failures);
+            for (int t = 0; t < threads; t++) {
+                long[] mine = offsets.get(t);
+                for (int i = 0; i < each; i++) {
+                    if (i >= 6) { // the same prefix and id
+                        assertTrue(mine[i] > mine[i - 6], "in order");
+                    }
+                    if (i % 20 == 0) {
+                        assertEquals(t + " " + i, new String(
+                                client.get(i % 2 == 0 ? "p" : "", ids[i % 3], mine[i]), UTF_8));
+                    }
+                }
+            }
+            assertEquals(mine(offsets, 0, each), mine(offsets, 0, each).stream().distinct()
+                    .collect(Collectors.toList()), "each has its own offset");
+            Await.until("nothing is kept of the ids", () -> appender.activeIds() == 0);
+            long alone = appender.append("last", bytes("alone")).get();
+            assertEquals("alone", new String(client.get("last", alone), UTF_8));
+        }
+    }
+
+    /** The offsets of one prefix and id. */
+    private static List<Long> mine(List<long[]> offsets, int first, int each) {
+        List<Long> found = new ArrayList<>();
+        for (long[] mine : offsets) {
+            for (int i = first; i < each; i += 6) {
+                found.add(mine[i]);
+            }
+        }
+        return found;
+    }
+
+    @Test
+    void whatComesDuringARequestIsTheNextBatch() throws Exception {
+        try (Batches server = new Batches(); Client client = new Client(server.rogue.url());
+                Appender appender = client.appender().build()) {
+            byte[] reused = bytes("value 0");
+            List<CompletableFuture<Long>> futures = new ArrayList<>();
+            futures.add(appender.append("p", "id", reused));
+            reused[6] = 'x'; // it was copied
+            server.awaitSent(1);
+            futures.addAll(append(appender, 1, 100));
+            CompletableFuture<Long> other = appender.append("p", "other id", bytes("value 0"));
+            server.awaitSent(2); // does not wait for the first id
+            server.gate.release(3);
+            long end = other.get() + HEADER_BYTES + 7;
+            assertEquals(0, futures.get(0).get());
+            for (int i = 1; i < 100; i++) {
+                assertEquals(end, futures.get(i).get());
+                end += HEADER_BYTES + ("value " + i).length();
+            }
+            assertEquals(List.of(values(0, 1), values(0, 1), values(1, 100)), server.batches);
+            assertTrue(server.rogue.requests.get(0).line()
+                    .startsWith("POST /appendMulti?id=id&storagePrefix=p HTTP"));
+        }
+    }
+
+    @Test
+    void batchesAreLimited() throws Exception {
+        try (Batches server = new Batches(); Client client = new Client(server.rogue.url());
+                Appender appender = client.appender().maxBatchBytes(34).syncAppends(true)
+                        .build()) {
+            List<CompletableFuture<Long>> futures = append(appender, 0, 9); // 11 bytes each
+            String longer = "x".repeat(50);
+            futures.add(appender.append("p", "id", bytes(longer)));
+            futures.addAll(append(appender, 9, 10));
+            server.gate.release(100);
+            for (CompletableFuture<Long> future : futures) {
+                future.get();
+            }
+            assertEquals(List.of(values(0, 1), values(1, 4), values(4, 7), values(7, 9),
+                    List.of(longer), values(9, 10)), server.batches);
+            assertTrue(server.rogue.requests.get(0).line().contains("&sync=1"));
+        }
+    }
+
+    @Test
+    void lingers() throws Exception {
+        try (Batches server = new Batches(); Client client = new Client(server.rogue.url());
+                Appender sooner = client.appender().lingerMillis(1).build()) {
+            Appender appender = client.appender().lingerMillis(HOUR_MILLIS).maxBatchBytes(33)
+                    .build();
+            server.gate.release(100);
+            sooner.append("p", "id", bytes("x")).get(30, TimeUnit.SECONDS);
+            List<CompletableFuture<Long>> full = append(appender, 0, 3);
+            for (CompletableFuture<Long> future : full) {
+                future.get(30, TimeUnit.SECONDS); // does not wait for the hour
+            }
+            List<CompletableFuture<Long>> rest = append(appender, 3, 5);
+            assertEquals(List.of(List.of("x"), values(0, 3)), server.batches);
+            appender.flush();
+            assertTrue(rest.get(0).isDone() && rest.get(1).isDone());
+            assertEquals(values(3, 5), server.batches.get(2));
+            rest = append(appender, 5, 6);
+            appender.close();
+            assertTrue(rest.get(0).isDone());
+            assertEquals(values(5, 6), server.batches.get(3));
+        }
+    }
+
+    @Test
+    void flushWaitsForAllBatches() throws Exception {
+        try (Batches server = new Batches(); Client client = new Client(server.rogue.url());
+                Appender appender = client.appender().maxBatchBytes(22).build()) {
+            List<CompletableFuture<Long>> futures = append(appender, 0, 7);
+            AtomicInteger done = new AtomicInteger(-1);
+            Thread flushing = new Thread(() -> {
+                try {
+                    appender.flush();
+                    done.set((int) futures.stream().filter(CompletableFuture::isDone).count());
+                } catch (InterruptedException e) {
+                    done.set(-2);
+                }
+            });
+            flushing.start();
+            Await.until("it waits", () -> flushing.getState() == Thread.State.WAITING);
+            server.gate.release(3);
+            server.awaitSent(4);
+            assertEquals(-1, done.get());
+            server.gate.release();
+            flushing.join();
+            assertEquals(7, done.get());
+            appender.flush(); // nothing to do
+            Thread.currentThread().interrupt();
+            append(appender, 7, 8);
+            assertThrows(InterruptedException.class, appender::flush);
+            server.gate.release();
+        }
+    }
+
+    @Test
+    void pendingBytesAreLimited() throws Exception {
+        try (Batches server = new Batches(); Client client = new Client(server.rogue.url());
+                Appender appender = client.appender().maxPendingBytes(1080).build()) {
+            List<CompletableFuture<Long>> futures = append(appender, 0, 10); // 107 bytes each
+            List<CompletableFuture<Long>> more = Collections.synchronizedList(new ArrayList<>());
+            Thread waiting = new Thread(() -> {
+                more.addAll(append(appender, 10, 11));
+                more.addAll(append(appender, 11, 12));
+            });
+            waiting.start();
+            Await.until("it waits", () -> waiting.getState() == Thread.State.WAITING);
+            assertEquals(List.of(), more);
+            server.gate.release(1); // one value of ten: more than half is left
+            server.awaitSent(2);
+            assertEquals(Thread.State.WAITING, waiting.getState());
+            server.gate.release(100);
+            waiting.join();
+            futures.addAll(more);
+            for (CompletableFuture<Long> future : futures) {
+                future.get();
+            }
+            assertEquals(values(1, 10), server.batches.get(1));
+        }
+    }
+
+    @Test
+    void interruptedWhileItWaits() throws Exception {
+        try (Batches server = new Batches(); Client client = new Client(server.rogue.url());
+                Appender appender = client.appender().maxPendingBytes(250).build()) {
+            List<CompletableFuture<Long>> first = append(appender, 0, 2); // 107 bytes each
+            AtomicReference<CompletableFuture<Long>> third = new AtomicReference<>();
+            AtomicReference<Boolean> flag = new AtomicReference<>();
+            Thread waiting = new Thread(() -> {
+                third.set(append(appender, 2, 3).get(0));
+                flag.set(Thread.currentThread().isInterrupted());
+            });
+            waiting.start();
+            Await.until("it waits", () -> waiting.getState() == Thread.State.WAITING);
+            waiting.interrupt();
+            waiting.join();
+            assertTrue(flag.get());
+            RochefortException e = failure(third.get());
+            assertFalse(e.mayHaveHappened());
+            assertTrue(e.getCause() instanceof InterruptedException, e.toString());
+            server.gate.release(100);
+            appender.flush();
+            append(appender, 3, 5); // all that was acquired is free again
+            appender.flush();
+            assertTrue(first.get(1).isDone());
+            List<String> sent = new ArrayList<>();
+            server.batches.forEach(sent::addAll);
+            assertEquals(List.of("value 0", "value 1", "value 3", "value 4"), sent);
+        }
+    }
+
+    /** What lingers for an hour is all that is pending. */
+    @Test
+    void lingeringGivesRoom() throws Exception {
+        try (Batches server = new Batches(); Client client = new Client(server.rogue.url());
+                Appender appender = client.appender().lingerMillis(HOUR_MILLIS)
+                        .maxPendingBytes(250).build()) {
+            server.gate.release(100);
+            List<CompletableFuture<Long>> futures = append(appender, 0, 7);
+            futures.get(0).get(30, TimeUnit.SECONDS);
+            byte[] large = new byte[10_000]; // more than there may be
+            CompletableFuture<Long> last = appender.append("p", "id", large);
+            appender.flush();
+            assertTrue(last.isDone());
+        }
+    }
+
+    private static void oneBatchFails(RogueServer.Script answer, boolean mayHaveHappened)
+            throws Exception {
+        try (Batches server = new Batches(); Client client = new Client(server.rogue.url());
+                Appender appender = client.appender().maxBatchBytes(33).build()) {
+            server.answeredOtherwise = 1;
+            server.other = answer;
+            List<CompletableFuture<Long>> futures = append(appender, 0, 7);
+            futures.get(5).cancel(true); // is sent all the same
+            server.gate.release(100);
+            appender.flush();
+            assertEquals(List.of(values(0, 1), values(1, 4), values(4, 7)), server.batches,
+                    "each is sent once");
+            RochefortException why = failure(futures.get(1));
+            assertEquals(mayHaveHappened, why.mayHaveHappened());
+            for (int i = 0; i < 7; i++) {
+                if (i >= 1 && i < 4) {
+                    assertSame(why, failure(futures.get(i)));
+                } else if (i != 5) {
+                    assertTrue(futures.get(i).get() >= 0);
+                }
+            }
+        }
+    }
+
+    @Test
+    void failureOfABatch() throws Exception {
+        oneBatchFails(connection -> connection.reply("507 Full", "text/plain", "disk full"),
+                false);
+        oneBatchFails(connection -> connection.reply("502 Bad Gateway", "text/html", ""), true);
+        oneBatchFails(RogueServer.Connection::close, true);
+        oneBatchFails(connection -> connection.reply("200 OK", "application/octet-stream",
+                "01234567".repeat(2)), true); // offsets of two values
+    }
+
+    @Test
+    void afterTheEnd() throws Exception {
+        try (Batches server = new Batches()) {
+            Client client = new Client(server.rogue.url());
+            Appender appender = client.appender().build();
+            server.gate.release(100);
+            append(appender, 0, 1).get(0).get();
+            appender.close();
+            appender.close();
+            RochefortException e = failure(append(appender, 1, 2).get(0));
+            assertFalse(e.mayHaveHappened());
+            assertTrue(e.getMessage().endsWith("the appender is closed"), e.getMessage());
+            Appender other = client.appender().build();
+            client.close();
+            e = failure(append(other, 1, 2).get(0));
+            assertFalse(e.mayHaveHappened());
+            assertTrue(e.getMessage().endsWith("the client is closed"), e.getMessage());
+            other.close();
+            assertEquals(1, server.batches.size());
+        }
+    }
+
+    @Test
+    void interruptedCloseEndsEverything() throws Exception {
+        try (Batches server = new Batches(); Client client = new Client(server.rogue.url())) {
+            Appender appender = client.appender().maxBatchBytes(22).build();
+            List<CompletableFuture<Long>> futures = append(appender, 0, 6);
+            server.awaitSent(1);
+            Thread.currentThread().interrupt();
+            appender.close();
+            assertTrue(Thread.interrupted());
+            for (int i = 0; i < 6; i++) {
+                assertEquals(i == 0, failure(futures.get(i)).mayHaveHappened(), "value " + i);
+            }
+            assertEquals(1, server.batches.size());
+        }
+    }
+
+    /** An executor that runs tasks in the calling thread does not nest all batches. */
+    @Test
+    void executorOfTheCaller() throws Exception {
+        int count = 5000;
+        try (Batches server = new Batches(); Client client = Client.builder(server.rogue.url())
+                .executor(Runnable::run).build();
+                Appender appender = client.appender().maxBatchBytes(1).build()) {
+            Thread sending = new Thread(() -> append(appender, 0, 1));
+            sending.start();
+            server.awaitSent(1);
+            List<CompletableFuture<Long>> futures = append(appender, 1, count);
+            server.gate.release(count);
+            for (CompletableFuture<Long> future : futures) {
+                future.get(30, TimeUnit.SECONDS);
+            }
+            sending.join();
+            assertEquals(count, server.batches.size());
+        }
+    }
+
+    @Test
+    void callbacksMayAppendAndFlush() throws Exception {
+        try (Batches server = new Batches(); Client client = new Client(server.rogue.url());
+                Appender appender = client.appender().build()) {
+            CountDownLatch called = new CountDownLatch(1);
+            AtomicReference<CompletableFuture<Long>> second = new AtomicReference<>();
+            CompletableFuture<Long> first = append(appender, 0, 1).get(0);
+            CompletableFuture<Boolean> flushed = first.thenApply(offset -> {
+                second.set(append(appender, 1, 2).get(0));
+                called.countDown();
+                try {
+                    appender.flush();
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+                return second.get().isDone();
+            });
+            server.gate.release(1);
+            called.await();
+            server.gate.release(1);
+            assertTrue(flushed.get(30, TimeUnit.SECONDS));
+        }
+    }
+
+    @Test
+    void arguments() {
+        try (Client client = new Client("http://localhost:1");
+                Appender appender = client.appender().build()) {
+            assertEquals("id", assertThrows(NullPointerException.class,
+                    () -> appender.append("p", null, new byte[1])).getMessage());
+            assertEquals("value", assertThrows(NullPointerException.class,
+                    () -> appender.append("id", null)).getMessage());
+            assertThrows(IllegalArgumentException.class, () -> appender.append("id", new byte[0]));
+            assertThrows(IllegalArgumentException.class,
+                    () -> appender.append("\ud800", new byte[1]));
+            AppenderBuilder builder = client.appender();
+            assertThrows(IllegalArgumentException.class, () -> builder.lingerMillis(-1));
+            assertThrows(IllegalArgumentException.class,
+                    () -> builder.lingerMillis(HOUR_MILLIS + 1));
+            assertThrows(IllegalArgumentException.class, () -> builder.maxBatchBytes(0));
+            assertThrows(IllegalArgumentException.class, () -> builder.maxPendingBytes(0));
+            assertEquals(0, appender.activeIds());
+        }
+    }
+
+    @Test
+    void valuesArriveAsTheyAre() {
+        ValueFrames frames = new ValueFrames(new byte[0]);
+        frames.add(bytes("one"));
+        frames.add(bytes("three"));
+        assertEquals(2, frames.count());
+        assertArrayEquals("\3\0\0\0one\5\0\0\0three".getBytes(ISO_8859_1),
+                Arrays.copyOf(frames.bytes(), frames.length()));
+    }
+}
