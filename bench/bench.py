@@ -128,9 +128,11 @@ def store(results, directory, plots):
 
 
 def publish(results, out, plots):
-    """What is kept with the source; nothing of a run before this one stays."""
-    shutil.rmtree(PUBLISHED, ignore_errors=True)
-    os.makedirs(PUBLISHED)
+    """What is kept with the source; no plot of a run before this one stays."""
+    os.makedirs(PUBLISHED, exist_ok=True)
+    for name in PUBLISHED_PLOTS:
+        if os.path.exists(os.path.join(PUBLISHED, name)):
+            os.unlink(os.path.join(PUBLISHED, name))
     kept = [name for name in PUBLISHED_PLOTS if name in plots]
     for name in kept:
         shutil.copy(os.path.join(out, name), PUBLISHED)

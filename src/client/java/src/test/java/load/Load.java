@@ -19,13 +19,14 @@ import nl.prymr.rochefort.Appender;
 import nl.prymr.rochefort.Client;
 
 /**
- * Measures one client with 1, 8 and 64 callers: requests per second, and for each request the
- * processor time, the context switches and the bytes that were allocated. Values have 100 bytes; a
- * getMulti reads 1000 of them. Takes two minutes, or the seconds for each line that are given; the
- * server keeps the values, under the id "load". With the client's jar built in .build/gcc-release:
+ * Measures one client with 1, 8 and 64 callers: values per second, and for each request the
+ * processor time, the context switches and the bytes that were allocated. Values have 100 bytes. A
+ * getMulti reads 1000 of them; a caller of the appender appends 1000 and waits for them, which
+ * counts as one request. Takes two minutes, or the seconds for each line that are given; the server
+ * keeps the values, under the id "load". With the client's jar built in .build/release:
  *
  * <pre>
- * java -cp .build/gcc-release/src/client/java/rochefort-client.jar \
+ * java -cp .build/release/src/client/java/rochefort-client.jar \
  *     src/client/java/src/test/java/load/Load.java http://127.0.0.1:8001
  * </pre>
  */
@@ -175,20 +176,22 @@ public final class Load {
     /**
      * The program.
      *
-     * @param args the server's URL, and optionally the seconds for each line
+     * @param args the server's URL, and optionally the seconds for each line, and how many callers
      * @throws Exception if the server cannot be used
      */
     public static void main(String[] args) throws Exception {
-        if (args.length < 1 || args.length > 2) {
-            System.err.println("usage: Load http://127.0.0.1:8001 [seconds]");
+        if (args.length < 1) {
+            System.err.println("usage: Load http://127.0.0.1:8001 [seconds [callers...]]");
             System.exit(2);
         }
         double seconds = args.length > 1 ? Double.parseDouble(args[1]) : 5;
+        int[] counts = args.length <= 2 ? CALLERS
+                : Stream.of(args).skip(2).mapToInt(Integer::parseInt).toArray();
         System.out.printf(Locale.ROOT, "%-12s %3s %12s %10s %10s %10s %8s%n", "", "at", "values/s",
                 "us cpu", "switches", "bytes", "failed");
         try (Client client = new Client(args[0]); Appender appender = client.appender().build()) {
             Load load = new Load(client, appender, seconds);
-            for (int callers : CALLERS) {
+            for (int callers : counts) {
                 load.measure("append", callers, () -> client.append("load", VALUE), 1);
                 load.measure("get", callers, () -> client.get("load", load.someOffset()), 1);
                 load.measure("getMulti", callers, () -> client.getMulti("load", load.offsets),
