@@ -202,7 +202,7 @@ static bool read_tokens(struct server *server)
     }
     tokens_free(server->service.tokens);
     server->service.tokens = tokens;
-    log_line("read %u tokens from %s", tokens_count(tokens), path);
+    log_line("tokens read from %s: %u", path, tokens_count(tokens));
     return true;
 }
 

@@ -2,6 +2,7 @@
 import errno
 import os
 import signal
+import tempfile
 import unittest
 
 import faults
@@ -101,6 +102,18 @@ class FailedSync(unittest.TestCase):
         self.assertEqual(READY, ask(server))
         self.assertEqual(200, self.append(server, "b\u00e4d"))
 
+    def test_where_is_not_told_to_everybody_if_tokens_are_asked_for(self):
+        path = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "tokens")
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+            file.write("token-of-this-test write\n")
+        server = self.enterContext(faults.Server("-buckets", "1", "-tokens", path))
+        server.fail("fdatasync", errno.EIO)
+        with server.send("POST", "/append?id=a&sync=1&storagePrefix=private", b"x", (
+                "Authorization: Bearer token-of-this-test",)) as sock:
+            self.assertEqual(500, harness.receive_reply(sock)[0])
+        self.assertEqual((503, b"a sync failed; the log says where\n"), ask(server))
+        harness.wait_for(lambda: "private/append.0.raw" in server.log(), "the line in the log")
+
     def test_of_the_root_until_a_restart(self):
         server = self.start()
         server.fail("fsync", errno.EIO, nth=4)  # the file's, MANIFEST's, the directory's, the root's
@@ -124,6 +137,14 @@ class UnknownRoom(unittest.TestCase):
             line = "cannot look at the free space: Input/output error: %s\n" % server.root
             self.assertEqual((503, line.encode()), ask(server))
             self.assertEqual(READY, ask(server, "/readyz?for=get"))
+            path = os.path.join(server.directory, "tokens")
+            with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+                file.write("token-of-this-test write\n")
+            server.stop()
+            server.flags += ["-tokens", path]
+            server.start()
+            line = b"cannot look at the free space: Input/output error: the root\n"
+            self.assertEqual((503, line), ask(server))
 
 
 @needs_mounts

@@ -1,5 +1,8 @@
 """The page at /: what it is served with, and in a browser that it shows what the server does."""
+import os
 import re
+import signal
+import tempfile
 import unittest
 
 import browser
@@ -63,6 +66,56 @@ class Shown(unittest.TestCase):
             page.open("http://127.0.0.1:%d/" % server.port)
             page.wait_until(STATE + " === 'ready'")
             self.assertEqual(360, page.evaluate("document.documentElement.scrollWidth"))
+
+
+@unittest.skipUnless(browser.CHROMIUM, "needs chromium")
+class Token(unittest.TestCase):
+    """Where one is asked for."""
+
+    ASKED = "!document.getElementById('ask').hidden"
+    NAME = "rochefort-of-the-page"
+
+    def enter(self, page, token):
+        page.wait_until(self.ASKED)
+        page.evaluate("document.getElementById('token').value = %r" % token)
+        page.evaluate("document.querySelector('#ask button').click()")
+
+    def start(self):
+        self.path = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "tokens")
+        self.write("admin", "may-only-read-here read\n")
+        return self.enterContext(harness.Server("-buckets", "1", "-tokens", self.path))
+
+    def write(self, right, more=""):
+        with open(os.open(self.path + ".new", os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+            file.write("%s %s\n%s" % (self.NAME, right, more))
+        os.rename(self.path + ".new", self.path)
+
+    def test_it_is_asked_for_and_kept_in_the_tab(self):
+        server = self.start()
+        with browser.Browser() as page:
+            page.open("http://127.0.0.1:%d/" % server.port)
+            page.wait_until(STATE + " === 'a token that may admin is needed to show figures'")
+            self.enter(page, "too short")  # the browser says so, nothing is sent
+            self.assertTrue(page.evaluate(self.ASKED))
+            self.enter(page, "not-known-to-this-server")
+            page.wait_until(STATE + " === 'the token is not known'")
+            self.enter(page, "may-only-read-here")
+            page.wait_until(STATE + " === 'this is for tokens that may admin'")
+            self.enter(page, self.NAME)
+            page.wait_until(STATE + " === 'ready'")
+            page.wait_until(LABEL % ("Now", 0) + " > 0")
+            self.assertFalse(page.evaluate(self.ASKED))
+            page.open("http://127.0.0.1:%d/?again" % server.port)
+            page.wait_until("location.search === '?again' && %s === 'ready'" % STATE)
+            self.assertEqual("/", page.evaluate("location.pathname"))
+            # the browser itself logs each reply of such a status
+            self.assertEqual([], [error for error in page.errors if "status of 401" not in error
+                                  and "status of 403" not in error])
+            self.write("write")
+            server.process.send_signal(signal.SIGHUP)
+            page.wait_until(self.ASKED)
+            page.wait_until(STATE + " === 'this is for tokens that may admin'")
+        self.assertNotIn(self.NAME, server.log())
 
 
 if __name__ == "__main__":

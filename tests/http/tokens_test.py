@@ -1,21 +1,17 @@
-"""-tokens: every endpoint, right and spelling of a prefix; what is refused is not read; files that are
-no good; SIGHUP. What the file may say is tested line by line in tokens_test.c."""
+"""-tokens: every endpoint, right and spelling of a prefix; what is refused is not read; proxies.
+The file is tested in token_files_test.py, and line by line in tokens_test.c."""
 import os
 import re
-import signal
-import subprocess
-import threading
 import unittest
-import urllib.parse
 
 import curl
 import harness
 import proxies
 import records
 import suite
-from capabilities import needs_root
+from tokens import ADMIN, READ, TOKENS, WRITE, Server, bearer, token_of, write_file
 
-READ, WRITE, ADMIN, ANY, OPEN = "read", "write", "admin", "any", "open"
+ANY, OPEN = "any", "open"
 ENDPOINTS = {"/append": (WRITE, ("POST",)), "/appendMulti": (WRITE, ("POST",)),
              "/close": (WRITE, ("GET", "POST")), "/get": (READ, ("GET", "HEAD")),
              "/getMulti": (READ, ("POST",)), "/scan": (READ, ("GET", "HEAD")),
@@ -23,34 +19,31 @@ ENDPOINTS = {"/append": (WRITE, ("POST",)), "/appendMulti": (WRITE, ("POST",)),
              "/metrics": (ADMIN, ("GET", "HEAD")), "/stats": (ADMIN, ("GET", "HEAD")),
              "/healthz": (OPEN, ("GET", "HEAD")), "/readyz": (OPEN, ("GET", "HEAD")),
              "/": (OPEN, ("GET", "HEAD"))}
-OTHER_PATHS = ("/none", "//", "/get/", "/GET", "/%67et", "//get", "/get%3f", "/healthz/", "/.", "/*")
+OTHER_PATHS = ("/none", "//", "/get/", "/GET", "/%67et", "//get", "/get%3f", "/healthz/", "/.",
+               "/*")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-def token_of(name):
-    return "token-of-" + name.ljust(12, "-")
-
-
-# name: (rights, the only prefix or None)
-TOKENS = {"reader": ({READ}, None), "writer": ({WRITE}, None), "admin": ({ADMIN}, None),
-          "all": ({READ, WRITE, ADMIN}, None), "reads-mine": ({READ}, "mine"),
-          "both-mine": ({READ, WRITE}, "mine"), "writes-odd": ({WRITE}, "a b+ä/"[:-1]),
-          "default": ({READ, WRITE}, "default")}
 # a query: the prefix that it is about, or None if it gets a 400
 QUERIES = {"": "default", "storagePrefix=": "default", "storagePrefix": "default",
-           "offset=1": "default", "x=storagePrefix=mine": "default", "storagePrefix=default": "default",
+           "offset=1": "default", "x=storagePrefix=mine": "default",
+           "storagePrefix=default": "default",
            "storagePrefix=mine": "mine", "storagePrefix=%6d%69%6E%65": "mine",
            "%73toragePrefix=mine": "mine", "x=mine&storagePrefix=mine&y": "mine",
            "&&storagePrefix=mine&": "mine", "storagePrefix=a+b%2b%C3%A4": "a b+ä",
            "storagePrefix=a%20b%2B\xc3\xa4": "a b+ä", "storagePrefix=mine;": "mine;",
            "storagePrefix=Mine": "Mine", "storagePrefix=mine+": "mine ",
-           "storagePrefix=+mine": " mine", "storagePrefix=min": "min", "storagePrefix=mines": "mines",
+           "storagePrefix=+mine": " mine", "storagePrefix=min": "min",
+           "storagePrefix=mines": "mines",
            "storagePrefix=mine,default": "mine,default", "storagePrefix=mine%26x": "mine&x",
            "storagePrefix=other&x=mine": "other", "storagePrefix==mine": "=mine",
-           "storagePrefix[]=mine": "default", "prefix=mine": "default", "x;storagePrefix=mine": "default",
+           "storagePrefix[]=mine": "default", "prefix=mine": "default",
+           "x;storagePrefix=mine": "default",
            "?storagePrefix=mine": "default",
-           "storagePrefix=mine&storagePrefix=mine": None, "storagePrefix=mine&storagePrefix=other": None,
-           "storagePrefix=other&storagePrefix=mine": None, "storagePrefix=&storagePrefix=mine": None,
+           "storagePrefix=mine&storagePrefix=mine": None,
+           "storagePrefix=mine&storagePrefix=other": None,
+           "storagePrefix=other&storagePrefix=mine": None,
+           "storagePrefix=&storagePrefix=mine": None,
            "storageprefix=mine": None, "storagePrefix=other&storageprefix=mine": None,
            "storagePrefix=mine&STORAGEPREFIX=other": None, "storagePrefix=mine%00": None,
            "storagePrefix=mine%00other": None, "storagePrefix=mine/../other": None,
@@ -71,45 +64,6 @@ ABSURD = ["", "Bearer", "Bearer ", "Bearer  ", "Bearer\t" + token_of("all"), tok
           "Bearer read", "Bearer " + token_of("all") + " read,write,admin", "\xa0Bearer x",
           "Digest username=\"a\", realm=\"rochefort\", nonce=\"\", uri=\"/\", response=\"\"",
           "Negotiate " + "A" * 8000, "Bearer " + token_of("all").replace("t", "\xd1\x82")]
-
-
-def line_of(name, token=None):
-    rights, prefix = TOKENS[name]
-    return "%s %s %s" % (token or token_of(name), ",".join(sorted(rights)),
-                         urllib.parse.quote(prefix or ""))
-
-
-def write_file(path, text, mode=0o600):
-    """As it should be done: whole, then renamed."""
-    with open(path + ".new", "wb") as file:
-        file.write(text if isinstance(text, bytes) else text.encode())
-    os.chmod(path + ".new", mode)
-    os.rename(path + ".new", path)
-
-
-class Server(harness.Server):
-    """Asks for tokens, at first for TOKENS."""
-
-    def __init__(self, *flags, text=None, **options):
-        self.text = text or "".join(line_of(name) + "\n" for name in TOKENS)
-        super().__init__(*flags, **options)
-
-    def start(self):
-        self.tokens = os.path.join(self.directory, "tokens")
-        if "-tokens" not in self.flags:
-            self.flags += ["-tokens", self.tokens]
-            write_file(self.tokens, self.text)
-        super().start()
-
-    def read_again(self, line):
-        """Sends SIGHUP, and waits for one line more of those that have this in them."""
-        before = self.log().count(line)
-        self.process.send_signal(signal.SIGHUP)
-        harness.wait_for(lambda: self.log().count(line) == before + 1, line)
-
-
-def bearer(name):
-    return ("Authorization: Bearer " + token_of(name),) if name else ()
 
 
 def right_of(method, path):
@@ -148,7 +102,8 @@ class Table(unittest.TestCase):
             for begin in range(0, len(asked), size):
                 part = asked[begin:begin + size]
                 sock.sendall(b"".join(
-                    harness.request_bytes(method, path + "?" * bool(query) + query, None, bearer(name))
+                    harness.request_bytes(method, "%s?%s" % (path, query) if query else path, None,
+                                          bearer(name))
                     for method, path, name, query in part))
                 for method, path, _, _ in part:
                     status, headers = harness.receive_head(sock)
@@ -184,13 +139,14 @@ class Table(unittest.TestCase):
 
     def test_it_is_the_prefix_that_is_used(self):
         """What a token of one prefix has appended is there, and nowhere else."""
-        for name, wanted in (("both-mine", "mine"), ("writes-odd", "a b+ä"), ("default", "default")):
+        for name in ("both-mine", "writes-odd", "default"):
+            wanted = TOKENS[name][1]
             for query, prefix in QUERIES.items():
                 with self.server.send("POST", "/append?id=a&" + query, b"of " + name.encode(),
                                       bearer(name)) as sock:
                     status = harness.receive_reply(sock)[0]
-                self.assertEqual(200 if prefix == wanted else 400 if prefix is None else 403, status,
-                                 (name, query))
+                self.assertEqual(200 if prefix == wanted else 400 if prefix is None else 403,
+                                 status, (name, query))
             stored = records.decode_file(self.server.bucket(wanted)).values()
             self.assertEqual({b"of " + name.encode()}, {value for _, value in stored})
             self.assertEqual(list(QUERIES.values()).count(wanted), len(stored))
@@ -204,7 +160,8 @@ class Table(unittest.TestCase):
                 ("http://mine/get?id=a&offset=0", None, 401),
                 ("http://x?storagePrefix=mine", None, 200), ("http://x", None, 200),
                 ("http://x/stats", "reader", 403), ("http://x/stats", None, 401),
-                ("http://x//stats", None, 401), ("//x/stats", None, 401), ("//x/stats", "reader", 404),
+                ("http://x//stats", None, 401), ("//x/stats", None, 401),
+                ("//x/stats", "reader", 404),
                 ("/stats?", "writer", 403), ("/stats?/healthz", None, 401), ("/?/stats", None, 200),
                 ("/healthz?x=/stats", None, 200), ("/readyz?for=both", None, 400)):
             with self.subTest(target), self.server.send("GET", target, None, bearer(name)) as sock:
@@ -228,13 +185,15 @@ class Table(unittest.TestCase):
                                                           + " \t",)) as sock:
                 self.assertEqual(200, harness.receive_reply(sock)[0])
         with self.server.send("GET", "/stats", None, bearer("all") * 2) as sock:
-            self.assertEqual((400, b"Authorization given twice\n"), harness.receive_reply(sock)[::2])
+            self.assertEqual((400, b"Authorization given twice\n"),
+                             harness.receive_reply(sock)[::2])
         for target in ("/stats?access_token=" + token_of("all"), "/stats?token=" + token_of("all")):
             with self.server.send("GET", target) as sock:
                 self.assertEqual(401, harness.receive_reply(sock)[0])
         # a trailer comes too late
         with self.server.connect() as sock:
-            sock.sendall(("GET /stats HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+            sock.sendall(("GET /stats HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                          "0\r\n"
                           "Authorization: Bearer %s\r\n\r\n" % token_of("all")).encode())
             self.assertEqual(401, harness.receive_reply(sock)[0])
 
@@ -282,7 +241,8 @@ class Bodies(unittest.TestCase):
             self.assertLess(server.memory_bytes("VmHWM") - before, self.SIZE // 4)
 
     def test_it_is_not_taken_for_a_request(self):
-        hidden = harness.request_bytes("POST", "/append?id=a&storagePrefix=hidden", b"x", bearer("all"))
+        hidden = harness.request_bytes("POST", "/append?id=a&storagePrefix=hidden", b"x",
+                                       bearer("all"))
         with Server() as server:
             for target, headers, wanted in self.heads():
                 with server.send("POST", target, hidden, headers) as sock:
@@ -304,169 +264,6 @@ class Bodies(unittest.TestCase):
             self.assertEqual(b"", harness.receive_all(sock))
             self.assertEqual([b"1", b"2"], [value for _, value in records.decode_file(
                 server.bucket()).values()])
-
-
-def refusal(*flags):
-    """What a server says that does not start: one line."""
-    done = subprocess.run([harness.BINARY, "-bind", "127.0.0.1:0", *flags], capture_output=True,
-                          text=True, timeout=harness.TIMEOUT_SECONDS)
-    assert (done.returncode, done.stdout) == (1, ""), done
-    assert done.stderr.count("\n") == 1, done.stderr
-    return done.stderr
-
-
-class Files(unittest.TestCase):
-    GOOD = line_of("all") + "\n"
-
-    def setUp(self):
-        self.server = self.enterContext(Server())
-        self.path = os.path.join(self.server.directory, "file")
-        self.root = os.path.join(self.server.directory, "other root")
-
-    def refusal(self):
-        line = refusal("-root", self.root, "-tokens", self.path)
-        self.assertIn(self.path, line)
-        self.assertNotIn("token-of", line)
-        return line
-
-    def test_a_start_names_the_line(self):
-        for text, number, why in (
-                ("", 1, "no token"), ("# nothing\n\n", 3, "no token"),
-                (self.GOOD + "\n" + line_of("reader").replace("read ", "reed ") + "\n", 3, "read, write"),
-                (self.GOOD + self.GOOD, 2, "the same token as in line 1"),
-                (self.GOOD + "short read\n", 2, "16 to 128"), (self.GOOD.strip(), 1, "no end"),
-                (self.GOOD.replace("\n", " mine\n"), 1, "no storagePrefix"),
-                (b"\0" * 100, 1, "no end"), (self.GOOD.replace("\n", "\r\n"), 1, "carriage return")):
-            with self.subTest(text):
-                write_file(self.path, text)
-                self.assertRegex(self.refusal(), re.escape(self.path) + ":%d: .*%s" % (number, why))
-
-    def test_others_may_not_read_or_write_it(self):
-        for mode in (0o644, 0o604, 0o602, 0o620, 0o660, 0o666):
-            with self.subTest("%04o" % mode):
-                write_file(self.path, self.GOOD, mode)
-                self.assertIn("others can read or write it; chmod 0600", self.refusal())
-        for mode in (0o600, 0o400, 0o640, 0o440, 0o711):
-            with self.subTest("%04o" % mode):
-                write_file(self.server.tokens, self.GOOD, mode)
-                self.server.read_again("read 1 tokens from")
-
-    def test_what_is_no_file_for_tokens(self):
-        self.assertIn("No such file", self.refusal())
-        os.mkdir(self.path, 0o700)
-        self.assertIn("not a regular file", self.refusal())
-        os.rmdir(self.path)
-        os.mkfifo(self.path, 0o600)
-        self.assertIn("not a regular file", self.refusal())  # and nobody waits for its other end
-        os.unlink(self.path)
-        os.symlink("/dev/null", self.path)
-        self.assertIn("not a regular file", self.refusal())
-        os.unlink(self.path)
-        write_file(self.path, self.GOOD + "#" * (512 * 1024 - len(self.GOOD)) + "\n")
-        self.assertIn("over 512 KiB", self.refusal())
-        write_file(self.path, "".join("token-%010d read\n" % number for number in range(1025)))
-        self.assertIn(":1025: more than 1024", self.refusal())
-
-    @needs_root
-    def test_it_belongs_to_the_server_or_to_root(self):
-        write_file(self.path, self.GOOD)
-        os.chown(self.path, 12345, 0)
-        self.assertIn("belongs to another user", self.refusal())
-
-    def test_a_symbolic_link_to_one_will_do(self):
-        """As Kubernetes and systemd mount secrets."""
-        target = os.path.join(self.server.directory, "elsewhere")
-        write_file(target, self.GOOD)
-        os.unlink(self.server.tokens)
-        os.symlink(target, self.server.tokens)
-        self.server.read_again("read 1 tokens from")
-
-
-class Again(unittest.TestCase):
-    """SIGHUP."""
-
-    def status(self, server, name, target="/stats"):
-        with server.send("GET", target, None, bearer(name)) as sock:
-            return harness.receive_reply(sock)[0]
-
-    def test_the_file_counts_as_it_is_then(self):
-        with Server() as server:
-            write_file(server.tokens, "%s admin\n" % token_of("new"))
-            self.assertEqual((200, 401), (self.status(server, "all"), self.status(server, "new")))
-            server.read_again("read 1 tokens from " + server.tokens)
-            self.assertEqual((401, 200), (self.status(server, "all"), self.status(server, "new")))
-            self.assertNotIn("token-of", server.log())
-
-    def test_a_bad_one_changes_nothing(self):
-        with Server() as server:
-            for text, why in (("", ":1: there is no token"), (line_of("all"), ":1: the line has no end"),
-                              ("%s admin\n%s nothing\n" % (token_of("new"), token_of("x")), ":2: ")):
-                write_file(server.tokens, text)
-                server.read_again(server.tokens + why)
-                self.assertEqual((200, 401), (self.status(server, "all"), self.status(server, "new")))
-            os.chmod(server.tokens, 0o644)
-            server.read_again(server.tokens + ": others can read or write it")
-            os.unlink(server.tokens)
-            server.read_again(server.tokens + ": No such file")
-            self.assertEqual((200, 401), (self.status(server, "all"), self.status(server, "new")))
-            self.assertEqual(5, server.log().count("; the tokens stay as they were\n"))
-            self.assertNotIn("token-of", server.log())
-
-    def test_without_the_flag_it_does_nothing(self):
-        with harness.Server() as server:
-            server.process.send_signal(signal.SIGHUP)
-            self.assertEqual(200, self.status(server, None))
-            self.assertNotIn("token", server.log())
-
-    def test_under_load_no_request_is_answered_by_half_a_file(self):
-        """One token is in all files; the others are in every other one, a thousand lines apart."""
-        many = ["token-%010d read" % number for number in range(1000)]
-        texts = ["\n".join([line_of("all"), line_of(name), *many, line_of("reader"), ""])
-                 for name in ("writer", "admin")]
-        bad = texts[0] + line_of("all") + "\n"
-        with Server("-buckets", "1", text=texts[0]) as server:
-            done, failures = threading.Event(), []
-            counts = {"writer": {200: 0, 401: 0}, "admin": {200: 0, 401: 0}}
-
-            def use(other, target):
-                try:
-                    with server.connect() as sock:
-                        one = harness.request_bytes("GET", "/prefixes", None, bearer("all"))
-                        last = harness.request_bytes("GET", "/ends", None, bearer("reader"))
-                        odd = harness.request_bytes("GET", target, None, bearer(other))
-                        while not done.is_set():
-                            sock.sendall(one + odd + last)
-                            for number in range(3):
-                                status = harness.receive_reply(sock)[0]
-                                if number == 1:
-                                    counts[other][status] += 1
-                                else:
-                                    assert status == (200, None, 404)[number], (number, status)
-                except Exception as failure:
-                    failures.append(repr(failure))
-            threads = [threading.Thread(target=use, args=arguments) for arguments in
-                       (("writer", "/close"), ("admin", "/stats"))]
-            for thread in threads:
-                thread.start()
-            try:
-                for number in range(20):
-                    if number % 3 == 2:
-                        write_file(server.tokens, bad)
-                        server.read_again("the same token as in line 1; the tokens stay")
-                    before = {name: dict(counted) for name, counted in counts.items()}
-                    write_file(server.tokens, texts[number % 2])
-                    server.read_again("read 1003 tokens")
-                    # each file is used before the next one comes
-                    harness.wait_for(lambda: failures or all(
-                        sum(counts[name].values()) > sum(before[name].values()) + 1
-                        for name in counts), "requests")
-            finally:
-                done.set()
-                for thread in threads:
-                    thread.join()
-            self.assertEqual([], failures)
-            for name in counts:
-                self.assertGreater(min(counts[name].values()), 0, counts)
 
 
 class Around(curl.TestCase):
@@ -491,8 +288,8 @@ class Around(curl.TestCase):
         for more in ((), ("-H", "Expect:")):
             self.expect(401, curl.TEXT, "/append?id=a", "--data-binary", "@" + large, *more)
         self.expect(200, curl.JSON, "/append?id=a", "--data-binary", "@" + large, *oauth("all"))
+        harness.wait_for(lambda: " 401 /append?id=a\n" in self.server.log(), "the log")
         self.assertNotIn("token-of", self.server.log())
-        self.assertRegex(self.server.log(), r" 401 /append\?id=a\n")
 
     def test_counted_by_endpoint(self):
         for name, _ in (("reader", 403), (None, 401), (None, 401)):
@@ -513,7 +310,8 @@ class Around(curl.TestCase):
         for name, wanted in ((None, 401), ("reader", 403), ("writer", 200)):
             with self.server.send("POST", "/append?id=a", b"x", origin + bearer(name)) as sock:
                 status, headers, _ = harness.receive_reply(sock)
-            self.assertEqual((wanted, origin[0][8:]), (status, headers["access-control-allow-origin"]))
+            self.assertEqual((wanted, "https://app.example"),
+                             (status, headers["access-control-allow-origin"]))
         with self.server.send("POST", "/append?id=a", b"x", ("Origin: http://evil.example",)
                               + bearer("all")) as sock:
             self.assertEqual(403, harness.receive_reply(sock)[0])
@@ -540,7 +338,7 @@ class Proxy(unittest.TestCase):
             self.assertEqual(401, status(None, body=large))
             self.assertEqual(200, status("writer", body=large))
             write_file(server.tokens, "%s admin\n" % token_of("new"))
-            server.read_again("read 1 tokens")
+            server.read_again(": 1\n")
             checks = 'endpoint="readyz",code="200"} '
 
             def checked():
