@@ -438,6 +438,9 @@ int server_start(const struct server_options *options, struct server **out)
         return error;
     }
     log_line("starting http server on %s", listener_name(server->listener));
+    if (server->service.tokens == NULL && !listener_is_local(server->listener))
+        log_line("without -tokens everybody who reaches %s may read and write everything",
+                 listener_name(server->listener));
     *out = server;
     return 0;
 }

@@ -277,3 +277,24 @@ const char *listener_name(const struct listener *listener)
 {
     return listener->name;
 }
+
+static bool is_loopback(const struct sockaddr_storage *address)
+{
+    const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)address;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)address;
+    if (address->ss_family == AF_INET)
+        return ntohl(four->sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+    return address->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+}
+
+bool listener_is_local(const struct listener *listener)
+{
+    for (size_t i = 0; i < listener->count; i++) {
+        struct sockaddr_storage address = {0};
+        socklen_t bytes = sizeof(address);
+        int fd = evhttp_bound_socket_get_fd(listener->sockets[i]);
+        if (getsockname(fd, (struct sockaddr *)&address, &bytes) != 0 || !is_loopback(&address))
+            return false;
+    }
+    return true;
+}

@@ -33,6 +33,9 @@ void listener_close(struct listener *listener);
 /* Whether there is room for more connections. */
 void listener_allow(struct listener *listener, bool room);
 
+/* Whether only this machine can connect: each address is one of the loopback. */
+bool listener_is_local(const struct listener *listener);
+
 /* The address as it was asked for, with the real port. */
 const char *listener_name(const struct listener *listener);
 

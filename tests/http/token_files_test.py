@@ -9,8 +9,35 @@ import unittest
 
 import harness
 import suite
-from capabilities import needs_root
+from capabilities import needs_ipv6, needs_localhost, needs_root
 from tokens import Server, bearer, line_of, token_of, write_file
+
+
+class WithoutOne(unittest.TestCase):
+    LINE = "without -tokens everybody who reaches %s may read and write everything\n"
+
+    def check(self, bind, warned, kind=harness.Server):
+        with self.subTest(bind), kind("-bind", bind) as server:
+            server.stop()  # its log is complete
+            name = "%s:%d" % (bind.removesuffix(":0"), server.port)
+            self.assertEqual(warned, server.log().count(self.LINE % name), server.log())
+            self.assertEqual(warned, server.log().count("without -tokens"))
+
+    def test_a_server_that_others_can_reach_says_so(self):
+        for bind in (":0", "0.0.0.0:0"):
+            self.check(bind, 1)
+            self.check(bind, 0, kind=Server)
+        for bind in ("127.0.0.1:0", "127.9.9.9:0"):
+            self.check(bind, 0)
+
+    @needs_localhost
+    def test_by_name(self):
+        self.check("localhost:0", 0)
+
+    @needs_ipv6
+    def test_of_ipv6(self):
+        self.check("[::1]:0", 0)
+        self.check("[::]:0", 1)
 
 
 def refusal(*flags):

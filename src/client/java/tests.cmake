@@ -36,7 +36,7 @@ endfunction()
 # Against the real server
 java_test(round_trip RoundTripTest)
 java_test(many_values ManyValuesTest)
-java_test(refusal RefusalTest)
+java_test(refusal RefusalTest BearerTokenTest)
 java_test(endpoints EndpointsTest ScanTest AppenderTest)
 java_test(example ExampleTest)
 
