@@ -159,9 +159,14 @@ class Java(unittest.TestCase):
     """What the client's own tests compile and run is what the documents show."""
 
     PROGRAM = read("src/client/java/src/test/java/example/Example.java")
+    FURTHER = read("src/client/java/src/test/java/example/Further.java")
 
-    def test_program_of_the_clients_readme(self):
-        self.assertEqual([self.PROGRAM], readme.blocks(read("src/client/java/README.md"), "java"))
+    def test_programs_of_the_clients_readme(self):
+        first, *others = readme.blocks(read("src/client/java/README.md"), "java")
+        self.assertEqual(self.PROGRAM, first)
+        self.assertGreaterEqual(len(others), 5)
+        for lines in others:
+            self.assertIn("\n" + textwrap.indent(lines, " " * 4), self.FURTHER)
 
     def test_ten_lines_of_the_readme_are_its_body(self):
         (lines,) = readme.blocks(read("README.md"), "java")

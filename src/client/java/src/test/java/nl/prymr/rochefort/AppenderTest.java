@@ -31,6 +31,7 @@ import org.junit.jupiter.api.Test;
 class AppenderTest {
     private static final long HOUR_MILLIS = 3_600_000;
     private static final int HEADER_BYTES = 16;
+    private static final long STACK_BYTES = 256 * 1024; // less than a thousand nested calls take
 
     private static byte[] bytes(String text) {
         return text.getBytes(UTF_8);
@@ -422,11 +423,12 @@ class AppenderTest {
     /** An executor that runs tasks in the calling thread does not nest all batches. */
     @Test
     void executorOfTheCaller() throws Exception {
-        int count = 5000;
+        int count = 1000;
         try (Batches server = new Batches(); Client client = Client.builder(server.rogue.url())
                 .executor(Runnable::run).build();
                 Appender appender = client.appender().maxBatchBytes(1).build()) {
-            Thread sending = new Thread(() -> append(appender, 0, 1));
+            Thread sending = new Thread(null, () -> append(appender, 0, 1), "small stack",
+                    STACK_BYTES);
             sending.start();
             server.awaitSent(1);
             List<CompletableFuture<Long>> futures = append(appender, 1, count);
