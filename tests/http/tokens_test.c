@@ -25,6 +25,15 @@ FAILING(calloc, void *, NULL, (size_t count, size_t bytes), (count, bytes))
 FAILING(reallocarray, void *, NULL, (void *memory, size_t count, size_t bytes),
         (memory, count, bytes))
 
+/* A sanitizer takes steps of its own, which depend on what was done before. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED 1
+#elif defined(__has_feature)
+#define IS_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define IS_SANITIZED 0
+#endif
+
 #define A16 "aaaaaaaaaaaaaaaa"
 #define B16 "bbbbbbbbbbbbbbbb"
 #define A64 A16 A16 A16 A16
@@ -305,6 +314,10 @@ static void looking_takes_the_same_steps_whichever_it_is(void **state)
         parse(A64 A64 " read\n" A64 B64 " write\n" A16 " read\n" B64 A64 " read\n");
     unsigned long first = 0;
     (void)state;
+    if (IS_SANITIZED) {
+        tokens_free(tokens);
+        skip();
+    }
     for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
         memcpy(token, there[i], sizeof(token));
         unsigned long steps = count_steps(tokens, token, sizeof(token));
