@@ -7,6 +7,7 @@ import filecmp
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -195,6 +196,17 @@ class Installed(unittest.TestCase):
                                   text=True, check=True)
             self.assertIn("append values to files", page.stdout)
             self.assertEqual("", page.stderr)
+
+    @unittest.skipUnless(shutil.which("man"), "needs man")
+    def test_man_shows_the_page_without_a_warning(self):
+        for width in ("80", "200"):
+            page = subprocess.run(["man", "--warnings=w", "-E", "UTF-8", "-l",
+                                   os.path.join(SOURCE, "src/rochefort.1")], capture_output=True,
+                                  text=True, check=True,
+                                  env=dict(os.environ, MANWIDTH=width, LC_ALL="C.UTF-8"))
+            self.assertEqual("", page.stderr)
+            for section in ("TOOLS", "EXAMPLES", "EXIT STATUS"):
+                self.assertIn("\n%s\n" % section, page.stdout)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ EXAMPLES = {
     "README.md": 7,
     "src/http/PROTOCOL.md": 34,
     "src/store/FORMAT.md": 5,
-    "src/tools/README.md": 18,
+    "src/tools/README.md": 20,
 }
 
 

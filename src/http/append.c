@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/decimal.h"
+#include "base/json.h"
 #include "http/append_request.h"
-#include "http/json.h"
 #include "http/response.h"
 #include "http/service.h"
 #include "work/prefix_data.h"

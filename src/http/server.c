@@ -13,10 +13,10 @@
 
 #include "base/clock.h"
 #include "base/heap.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "http/access.h"
 #include "http/endpoints.h"
-#include "http/json.h"
 #include "http/response.h"
 #include "http/service.h"
 #include "http/token_file.h"

@@ -133,6 +133,8 @@ static int parse_flags(int count, char *const arguments[], struct adoption *adop
             return at + 1;
         if (strcmp(flag, "-missing") == 0 || strcmp(flag, "--missing") == 0) {
             adoption->make_missing = true;
+        } else if (tools_is_json(flag)) {
+            adoption->json = true;
         } else if ((value = flag_value(flag, "hash", count, arguments, &at)) != NULL) {
             adoption->has_hash = manifest_parse_hash(value, &adoption->hash);
             if (!adoption->has_hash) {
@@ -152,9 +154,9 @@ static int parse_flags(int count, char *const arguments[], struct adoption *adop
     return at;
 }
 
-int adopt_run(int count, char *const arguments[])
+int adopt_run(int count, char *const arguments[], bool json)
 {
-    struct adoption adoption = {0};
+    struct adoption adoption = {.json = json};
     int first = parse_flags(count, arguments, &adoption), result = TOOLS_WHOLE;
     if (first < 0)
         return TOOLS_USAGE;

@@ -13,6 +13,7 @@
 #include "base/printable.h"
 #include "store/error.h"
 #include "store/inventory.h"
+#include "tools/json_line.h"
 #include "tools/report.h"
 #include "tools/scan.h"
 #include "tools/tools.h"
@@ -21,6 +22,7 @@
 
 struct directory {
     const char *path;
+    bool json;
     int fd;
     struct stat status;
     struct inventory inventory;
@@ -44,15 +46,36 @@ static int count_adopted_part(void *context, const struct scan_part *part)
     return 0;
 }
 
+/* The line about one that was not adopted. */
+static void print_reason(const struct directory *directory, const char *state, const char *why)
+{
+    if (!directory->json)
+        return;
+    json_line_begin("prefix");
+    json_line_text("prefix", directory->path);
+    json_line_text("state", state);
+    json_line_text("reason", why);
+    json_line_end();
+}
+
 static int refuse(const struct directory *directory, const char *why)
 {
+    print_reason(directory, "refused", why);
     report_line("%s: not adopted: %s", directory->path, why);
     return TOOLS_DAMAGED;
 }
 
 static int fail(const struct directory *directory, const char *file, int error)
 {
+    print_reason(directory, "failed", store_error_text(error));
     report_line("%s/%s: %s", directory->path, file, store_error_text(error));
+    return TOOLS_USAGE;
+}
+
+static int fail_directory(const struct directory *directory, int error)
+{
+    print_reason(directory, "failed", store_error_text(error));
+    report_line("%s: %s", directory->path, store_error_text(error));
     return TOOLS_USAGE;
 }
 
@@ -246,6 +269,26 @@ static int decide(const struct adoption *adoption, struct directory *directory)
     return TOOLS_WHOLE;
 }
 
+static void print_json(const struct directory *directory, bool had_manifest)
+{
+    const struct manifest *manifest = &directory->manifest;
+    json_line_begin("prefix");
+    json_line_text("prefix", directory->path);
+    json_line_text("state", had_manifest ? "has a MANIFEST" : "adopted");
+    json_line_number("buckets", manifest->buckets);
+    json_line_text("hash", manifest_hash_name(manifest->hash));
+    if (manifest->slots != 0) {
+        json_line_number("first_slot", manifest->first_slot);
+        json_line_number("last_slot", manifest->last_slot);
+        json_line_number("slots", manifest->slots);
+    }
+    json_line_number("files_made", directory->made);
+    json_line_number("records", directory->records);
+    json_line_number("empty_records", directory->empty);
+    json_line_number("damaged_ranges", directory->ranges);
+    json_line_end();
+}
+
 static void print_done(const struct directory *directory, bool had_manifest)
 {
     const struct manifest *manifest = &directory->manifest;
@@ -281,7 +324,10 @@ static int adopt(const struct adoption *adoption, struct directory *directory)
         result = write_manifest(directory);
     if (result != TOOLS_WHOLE)
         return result;
-    print_done(directory, had_manifest);
+    if (directory->json)
+        print_json(directory, had_manifest);
+    else
+        print_done(directory, had_manifest);
     return directory->ranges > 0 ? TOOLS_DAMAGED : TOOLS_WHOLE;
 }
 
@@ -290,6 +336,7 @@ int adoption_run(const struct adoption *adoption, const char *path)
     static struct directory directory;
     memset(&directory, 0, sizeof(directory));
     directory.path = path;
+    directory.json = adoption->json;
     directory.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int error = directory.fd < 0 || fstat(directory.fd, &directory.status) != 0 ? -errno : 0;
     if (error == 0)
@@ -298,7 +345,7 @@ int adoption_run(const struct adoption *adoption, const char *path)
     if (error == 0)
         result = adopt(adoption, &directory);
     else
-        report_line("%s: %s", path, store_error_text(error));
+        result = fail_directory(&directory, error);
     if (directory.fd >= 0)
         (void)close(directory.fd);
     return result;

@@ -21,11 +21,12 @@ struct adoption {
     enum manifest_hash hash;
     bool make_missing;     /* makes lost files anew, empty */
     struct manifest slots; /* its slots; none if `slots.slots` is 0 */
+    bool json;             /* prints lines of JSON */
 };
 
 /*
- * Adopts the directory and prints what was done; what is refused goes to standard error.
- *   TOOLS_WHOLE    it has a MANIFEST that says what was wanted
+ * Adopts the directory and prints what was done; what is refused goes to standard error, and as
+ * JSON to standard output too. TOOLS_WHOLE    it has a MANIFEST that says what was wanted
  *   TOOLS_DAMAGED  it was refused; or it was adopted, and damaged ranges are in its files
  *   TOOLS_USAGE    it could not be read or written
  */

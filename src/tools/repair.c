@@ -24,6 +24,7 @@
 #include "store/error.h"
 #include "store/gap.h"
 #include "tools/in_use.h"
+#include "tools/json_line.h"
 #include "tools/output.h"
 #include "tools/report.h"
 #include "tools/scan.h"
@@ -37,6 +38,7 @@
 
 struct repair {
     const char *path;
+    bool json;
     int fd;
     struct output output;
     uint8_t *buffer;
@@ -119,11 +121,46 @@ static int lengthen_last_gap(struct repair *repair)
     return make_gap(repair, RECORD_HEADER_BYTES);
 }
 
-static int drop_part(struct repair *repair, const struct scan_part *part, const char *what)
+static void print_dropped(const struct repair *repair, const struct scan_part *part,
+                          const char *what)
 {
+    if (repair->json) {
+        json_line_begin("dropped");
+        json_line_text("file", repair->path);
+        json_line_text("what", what);
+        json_line_number("offset", (uint64_t)part->offset);
+        json_line_number("bytes", (uint64_t)part->bytes);
+        json_line_end();
+        return;
+    }
     report_progress_end();
     printable_print(stdout, "%s: offset %" PRId64 ": dropped: %s, %" PRId64 " bytes\n",
                     repair->path, part->offset, what, part->bytes);
+}
+
+static void print_copied(const struct repair *repair, const char *out)
+{
+    if (repair->json) {
+        json_line_begin("copy");
+        json_line_text("file", repair->path);
+        json_line_text("copy", out);
+        json_line_number("records", repair->records);
+        json_line_number("record_bytes", repair->record_bytes);
+        json_line_number("dropped_ranges", repair->ranges);
+        json_line_number("dropped_bytes", repair->range_bytes);
+        json_line_end();
+        return;
+    }
+    printable_print(stdout,
+                    "%s: kept %" PRIu64 " records of %" PRIu64 " bytes, dropped %" PRIu64
+                    " ranges of %" PRIu64 " bytes; all offsets are as before\n",
+                    out, repair->records, repair->record_bytes, repair->ranges,
+                    repair->range_bytes);
+}
+
+static int drop_part(struct repair *repair, const struct scan_part *part, const char *what)
+{
+    print_dropped(repair, part, what);
     repair->ranges++;
     repair->range_bytes += (uint64_t)part->bytes;
     return make_gap(repair, part->bytes);
@@ -207,13 +244,13 @@ static bool names_directory(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-int repair_run(int count, char *const arguments[])
+int repair_run(int count, char *const arguments[], bool json)
 {
     const char *path = arguments[0];
     char *out = NULL;
     int made =
         count == 2 ? asprintf(&out, "%s", arguments[1]) : asprintf(&out, "%s.repaired", path);
-    struct repair repair = {.path = path, .fd = -1, .output = {.fd = -1}};
+    struct repair repair = {.path = path, .json = json, .fd = -1, .output = {.fd = -1}};
     repair.buffer = malloc(COPY_BYTES);
     int error = made < 0 || repair.buffer == NULL ? -ENOMEM : catch_signals();
     int status = TOOLS_DAMAGED;
@@ -249,11 +286,7 @@ int repair_run(int count, char *const arguments[])
             status = TOOLS_USAGE;
     }
     if (status == TOOLS_WHOLE)
-        printable_print(stdout,
-                        "%s: kept %" PRIu64 " records of %" PRIu64 " bytes, dropped %" PRIu64
-                        " ranges of %" PRIu64 " bytes; all offsets are as before\n",
-                        out, repair.records, repair.record_bytes, repair.ranges,
-                        repair.range_bytes);
+        print_copied(&repair, out);
     if (repair.fd >= 0)
         (void)close(repair.fd);
     free(repair.buffer);

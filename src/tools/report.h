@@ -11,7 +11,8 @@
 /* "rochefort: ..." and a newline; removes the progress line first. */
 void report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Shows how far a file is, a few times a second, if standard error is a terminal. */
+/* Shows, once a second, how far a file is and how quickly it is read, if standard error is a
+ * terminal. To be called for each piece. */
 void report_progress(const char *path, int64_t done, int64_t size);
 
 /* Removes the progress line, before a line on standard output. */

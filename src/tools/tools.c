@@ -12,17 +12,18 @@ const char tools_help[] =
     "rochefort dump FILE [OFFSET]... a line for each record, or the values at these offsets\n"
     "rochefort repair FILE [OUT]     copies the whole records, each to its own offset\n"
     "rochefort adopt -hash fnv1a|xxh3 [-missing] [-slots A-B/N] DIR...\n"
-    "                                writes the MANIFEST that files of the Go original lack\n";
+    "                                writes the MANIFEST that files of the Go original lack\n"
+    "rochefort TOOL -json ...         the same as lines of JSON\n";
 
 static const struct command {
     const char *name, *usage;
     int least, most;
     bool has_flags; /* of its own */
-    int (*run)(int count, char *const arguments[]);
+    int (*run)(int count, char *const arguments[], bool json);
 } commands[] = {
-    {"verify", "usage: rochefort verify DIR|FILE...", 1, -1, false, verify_run},
-    {"dump", "usage: rochefort dump FILE [OFFSET]...", 1, -1, false, dump_run},
-    {"repair", "usage: rochefort repair FILE [OUT]", 1, 2, false, repair_run},
+    {"verify", "usage: rochefort verify [-json] DIR|FILE...", 1, -1, false, verify_run},
+    {"dump", DUMP_USAGE, 1, -1, false, dump_run},
+    {"repair", "usage: rochefort repair [-json] FILE [OUT]", 1, 2, false, repair_run},
     {"adopt", ADOPT_USAGE, 1, -1, true, adopt_run},
 };
 
@@ -48,6 +49,11 @@ static bool is_help(const char *argument)
     return false;
 }
 
+bool tools_is_json(const char *flag)
+{
+    return strcmp(flag, "-json") == 0 || strcmp(flag, "--json") == 0;
+}
+
 int tools_finish_output(int status)
 {
     report_progress_end();
@@ -66,6 +72,8 @@ int tools_run(int argc, char *const argv[])
         (void)puts(command->usage);
         return tools_finish_output(TOOLS_WHOLE);
     }
+    bool json = first < argc && tools_is_json(argv[first]);
+    first += json;
     if (first < argc && strcmp(argv[first], "--") == 0 && !command->has_flags) {
         first++;
     } else if (!command->has_flags && first < argc && argv[first][0] == '-') {
@@ -77,5 +85,5 @@ int tools_run(int argc, char *const argv[])
         report_line("%s", command->usage);
         return TOOLS_USAGE;
     }
-    return command->run(count, argv + first);
+    return command->run(count, argv + first, json);
 }

@@ -22,13 +22,18 @@ int tools_run(int argc, char *const argv[]);
 /* Their lines in -help. */
 extern const char tools_help[];
 
-/* One for each command: what follows its name, without options. */
-int verify_run(int count, char *const arguments[]);
-int dump_run(int count, char *const arguments[]);
-int repair_run(int count, char *const arguments[]);
-/* With its own flags. */
-#define ADOPT_USAGE "usage: rochefort adopt -hash fnv1a|xxh3 [-missing] [-slots A-B/N] DIR..."
-int adopt_run(int count, char *const arguments[]);
+/* One for each command: what follows its name and flags. `json`: prints lines of JSON. */
+int verify_run(int count, char *const arguments[], bool json);
+#define DUMP_USAGE "usage: rochefort dump [-json] FILE [OFFSET]..."
+int dump_run(int count, char *const arguments[], bool json);
+int repair_run(int count, char *const arguments[], bool json);
+/* With its own flags, those that come before `-json` or behind it. */
+#define ADOPT_USAGE                                                                                \
+    "usage: rochefort adopt [-json] -hash fnv1a|xxh3 [-missing] [-slots A-B/N] DIR..."
+int adopt_run(int count, char *const arguments[], bool json);
+
+/* Whether a flag is -json. */
+bool tools_is_json(const char *flag);
 
 /* Flushes standard output; `status`, or TOOLS_DAMAGED if that fails, which is reported. */
 int tools_finish_output(int status);

@@ -12,6 +12,7 @@
 
 #include "base/printable.h"
 #include "tools/in_use.h"
+#include "tools/json_line.h"
 #include "tools/report.h"
 #include "tools/scan.h"
 #include "tools/targets.h"
@@ -19,6 +20,7 @@
 
 struct tally {
     const char *path;
+    bool json;
     uint64_t records, bytes, empty, unconfirmed;
     uint64_t gaps, gap_bytes;
     uint64_t ranges, range_bytes; /* damaged */
@@ -31,11 +33,29 @@ static bool is_damaged(const struct tally *tally)
     return tally->ranges + tally->tails + tally->unreadable > 0;
 }
 
+static void print_json_part(const struct tally *tally, const struct scan_part *part,
+                            const char *what)
+{
+    json_line_begin("damage");
+    json_line_text("file", tally->path);
+    json_line_text("what", what);
+    json_line_number("offset", (uint64_t)part->offset);
+    json_line_number("bytes", (uint64_t)part->bytes);
+    json_line_number("unreadable_bytes", part->unreadable_bytes);
+    json_line_flag("begins_with_record_cut_short", part->overclaims);
+    json_line_end();
+}
+
 static void print_part(const struct tally *tally, const struct scan_part *part, const char *what)
 {
+    if (tally->json) {
+        print_json_part(tally, part, what);
+        return;
+    }
     report_progress_end();
-    printable_print(stdout, "%s: offset %" PRId64 ": %s, %" PRId64 " bytes", tally->path,
-                    part->offset, what, part->bytes);
+    printable_print(stdout, "%s: offset %" PRId64 ": %s%s, %" PRId64 " bytes", tally->path,
+                    part->offset, what, part->overclaims ? ", begins with a record cut short" : "",
+                    part->bytes);
     if (part->unreadable_bytes > 0)
         (void)printf(", of which the disk cannot read %" PRIu64, part->unreadable_bytes);
     (void)putchar('\n');
@@ -44,6 +64,13 @@ static void print_part(const struct tally *tally, const struct scan_part *part, 
 /* No damage, but the server has not written it. */
 static void print_empty(const struct tally *tally, const struct scan_part *part)
 {
+    if (tally->json) {
+        json_line_begin("empty record");
+        json_line_text("file", tally->path);
+        json_line_number("offset", (uint64_t)part->offset);
+        json_line_end();
+        return;
+    }
     report_progress_end();
     printable_print(stdout, "%s: the record at offset %" PRId64 " is empty\n", tally->path,
                     part->offset);
@@ -75,9 +102,7 @@ static int count_part(void *context, const struct scan_part *part)
     case SCAN_DAMAGED:
         tally->ranges++;
         tally->range_bytes += bytes;
-        print_part(tally, part,
-                   part->overclaims ? "damaged range, begins with a record cut short"
-                                    : "damaged range");
+        print_part(tally, part, "damaged range");
         break;
     case SCAN_TAIL:
         tally->tails++;
@@ -119,6 +144,32 @@ static void print_tally(const struct tally *tally, bool damaged, bool all_read)
     (void)puts(damaged ? ": damaged" : all_read ? ": whole" : "");
 }
 
+/* The members of a file's line and of the last one. */
+static void print_json_tally(const struct tally *tally, const char *state)
+{
+    json_line_text("state", state);
+    json_line_number("records", tally->records);
+    json_line_number("bytes", tally->bytes);
+    json_line_number("empty_records", tally->empty);
+    json_line_number("records_with_damage_on_both_sides", tally->unconfirmed);
+    json_line_number("gaps", tally->gaps);
+    json_line_number("gap_bytes", tally->gap_bytes);
+    json_line_number("damaged_ranges", tally->ranges);
+    json_line_number("damaged_range_bytes", tally->range_bytes);
+    json_line_number("torn_tails", tally->tails);
+    json_line_number("torn_tail_bytes", tally->tail_bytes);
+    json_line_number("unreadable_records", tally->unreadable);
+    json_line_number("unreadable_record_bytes", tally->unreadable_bytes);
+    json_line_end();
+}
+
+static void print_json_file(const struct tally *tally, const char *state)
+{
+    json_line_begin("file");
+    json_line_text("file", tally->path);
+    print_json_tally(tally, state);
+}
+
 static void add_tally(struct tally *total, const struct tally *one)
 {
     total->records += one->records;
@@ -135,28 +186,40 @@ static void add_tally(struct tally *total, const struct tally *one)
     total->unreadable_bytes += one->unreadable_bytes;
 }
 
-/* 0, or -1 if the file could not be read to its end. */
-static int verify_file(const char *path, bool follow, struct tally *total)
+/* 0, or -1 if the file could not be read to its end. `into->path` is its path. */
+static int scan_file(bool follow, struct tally *into)
 {
-    int fd = targets_open(path, follow);
+    int fd = targets_open(into->path, follow);
     if (fd < 0)
         return -1;
-    struct tally tally = {.path = path};
     struct scan scan = {.fd = fd,
                         .read_values = true,
                         .part = count_part,
                         .progress = verify_progress,
-                        .context = &tally};
+                        .context = into};
     int error = scan_run(&scan);
     (void)close(fd);
-    if (error != 0) {
-        report_line("%s: %s", path, strerror(-error));
-        return -1;
+    if (error != 0)
+        report_line("%s: %s", into->path, strerror(-error));
+    return error != 0 ? -1 : 0;
+}
+
+/* As scan_file; what could not be read to its end is not counted. */
+static int verify_file(const char *path, bool follow, struct tally *total)
+{
+    struct tally tally = {.path = path, .json = total->json};
+    int result = scan_file(follow, &tally);
+    if (tally.json) {
+        print_json_file(&tally, result != 0          ? "unreadable"
+                                : is_damaged(&tally) ? "damaged"
+                                                     : "whole");
+    } else if (result == 0) {
+        printable_print(stdout, "%s: ", path);
+        print_tally(&tally, is_damaged(&tally), true);
     }
-    printable_print(stdout, "%s: ", path);
-    print_tally(&tally, is_damaged(&tally), true);
-    add_tally(total, &tally);
-    return 0;
+    if (result == 0)
+        add_tally(total, &tally);
+    return result;
 }
 
 /* What of several targets is damaged beside their files' content. */
@@ -168,7 +231,7 @@ struct losses {
 /* `named`: the user has named this file, and symbolic links to it are followed. */
 static bool verify_path(const char *path, bool named, struct tally *total, struct losses *losses)
 {
-    struct tally tally = {0};
+    struct tally tally = {.json = total->json};
     if (verify_file(path, named, &tally) != 0)
         losses->unreadable = true;
     add_tally(total, &tally);
@@ -187,6 +250,17 @@ static void verify_prefix(const struct targets *targets, const struct targets_pr
     losses->manifests += prefix->bad_manifest;
     if (damaged == 0 && prefix->missing == 0 && !prefix->bad_manifest)
         return;
+    if (total->json) {
+        json_line_begin("prefix");
+        json_line_text("prefix", prefix->path);
+        json_line_text("state", "damaged");
+        json_line_number("files", prefix->count);
+        json_line_number("damaged_files", damaged);
+        json_line_number("missing_files", prefix->missing);
+        json_line_flag("manifest_valid", !prefix->bad_manifest);
+        json_line_end();
+        return;
+    }
     report_progress_end();
     printable_print(stdout, "%s: %zu files", prefix->path, prefix->count);
     if (damaged > 0)
@@ -211,19 +285,33 @@ static void verify_argument(const char *argument, struct tally *total, struct lo
     targets_free(&targets);
 }
 
-int verify_run(int arguments_count, char *const arguments[])
+static void print_total(const struct tally *total, const struct losses *losses, bool damaged)
 {
-    struct tally total = {0};
+    if (total->json) {
+        json_line_begin("total");
+        json_line_number("files", losses->files);
+        json_line_number("missing_files", losses->missing);
+        json_line_number("manifests_not_valid", losses->manifests);
+        json_line_flag("all_read", !losses->unreadable);
+        print_json_tally(total, damaged ? "damaged" : losses->unreadable ? "unreadable" : "whole");
+        return;
+    }
+    (void)printf("total: %zu files, ", losses->files);
+    if (losses->missing > 0)
+        (void)printf("%zu missing, ", losses->missing);
+    if (losses->manifests > 0)
+        (void)printf("%zu MANIFEST not valid, ", losses->manifests);
+    print_tally(total, damaged, !losses->unreadable);
+}
+
+int verify_run(int count, char *const arguments[], bool json)
+{
+    struct tally total = {.json = json};
     struct losses losses = {0};
-    for (int i = 0; i < arguments_count; i++)
+    for (int i = 0; i < count; i++)
         verify_argument(arguments[i], &total, &losses);
     bool damaged = is_damaged(&total) || losses.missing + losses.manifests > 0;
-    (void)printf("total: %zu files, ", losses.files);
-    if (losses.missing > 0)
-        (void)printf("%zu missing, ", losses.missing);
-    if (losses.manifests > 0)
-        (void)printf("%zu MANIFEST not valid, ", losses.manifests);
-    print_tally(&total, damaged, !losses.unreadable);
+    print_total(&total, &losses, damaged);
     return tools_finish_output(losses.unreadable ? TOOLS_USAGE
                                : damaged         ? TOOLS_DAMAGED
                                                  : TOOLS_WHOLE);

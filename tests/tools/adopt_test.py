@@ -214,7 +214,7 @@ class Adopt(tool_case.Case):
             self.check_refused(2, prefix, *arguments, words=words)
         self.check_refused(1, prefix, prefix.directory, words="say with -hash")
         out, _ = self.check(0, "adopt", "-help")
-        self.assertIn("usage: rochefort adopt -hash", out)
+        self.assertIn("usage: rochefort adopt [-json] -hash", out)
         self.assertIn("rochefort adopt", self.check(0, "-help")[0])
 
     def test_a_root_in_use_is_refused(self):

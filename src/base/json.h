@@ -3,8 +3,8 @@
  *
  * Pure functions.
  */
-#ifndef ROCHEFORT_HTTP_JSON_H
-#define ROCHEFORT_HTTP_JSON_H
+#ifndef ROCHEFORT_BASE_JSON_H
+#define ROCHEFORT_BASE_JSON_H
 
 #include <limits.h>
 

@@ -1,5 +1,5 @@
 /*
- * Tests of http/json: for a path of any bytes the string is valid JSON in valid
+ * Tests of base/json: for a path of any bytes the string is valid JSON in valid
  * UTF-8 and fits into JSON_BYTES_MAX.
  */
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "http/json.h"
+#include "base/json.h"
 
 #define BAD "\xef\xbf\xbd" /* U+FFFD */
 
