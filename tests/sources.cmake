@@ -3,6 +3,7 @@
 server_test(coverage_test.py clang llvm-cov llvm-profdata)
 server_test(build_test.py)
 server_test(dev_test.py gdb dpkg-query)
+server_test(deploy/package_test.py cpack gzip dpkg-deb dpkg-shlibdeps lintian systemd-analyze)
 
 # find_version(<variable> <program> <version>...): the program if it is of one of these versions;
 # otherwise the test <program> is there and skipped, and says why
