@@ -325,29 +325,52 @@ class Around(curl.TestCase):
                 continue
 
 
-@proxies.needs(proxies.HAProxy)
-class Proxy(unittest.TestCase):
-    def test_checks_need_no_token_and_requests_do(self):
-        with Server("-buckets", "1") as server, proxies.CheckingHAProxy(server.port) as proxy:
-            def status(name, method="POST", target="/append?id=a", body=b"value"):
-                with proxy.connect() as sock:
-                    sock.sendall(harness.request_bytes(method, target, body, bearer(name)))
-                    return harness.receive_reply(sock)[0]
-            self.assertEqual([401, 403, 200], [status(name) for name in (None, "reader", "writer")])
-            large = bytes(4 << 20)
-            self.assertEqual(401, status(None, body=large))
-            self.assertEqual(200, status("writer", body=large))
-            write_file(server.tokens, "%s admin\n" % token_of("new"))
-            server.read_again(": 1\n")
-            checks = 'endpoint="readyz",code="200"} '
+class Behind:
+    """A proxy in front, which sends the tokens on."""
 
-            def checked():
-                with server.send("GET", "/metrics", None, bearer("new")) as sock:
-                    text = harness.receive_reply(sock)[2].decode()
-                return int(text.partition(checks)[2].split("\n")[0] or 0)
-            before = checked()
-            harness.wait_for(lambda: checked() > before, "another check")
-            self.assertEqual(401, status("writer"))  # which the server has said, not HAProxy: 503
+    PROXY = None
+
+    def setUp(self):
+        self.server = self.enterContext(Server("-buckets", "1"))
+        self.proxy = self.enterContext(self.PROXY(self.server.port))
+
+    def append(self, name, body=b"value"):
+        with self.proxy.connect() as sock:
+            sock.sendall(harness.request_bytes("POST", "/append?id=a", body, bearer(name)))
+            return harness.receive_reply(sock)[0]
+
+    def test_refusals_pass_and_so_do_good_requests(self):
+        for body in (b"value", bytes(4 << 20)):
+            for name, wanted in ((None, 401), ("wrong", 401), ("reader", 403), ("writer", 200)) * 2:
+                self.assertEqual(wanted, self.append(name, body), (name, len(body)))
+
+
+@proxies.needs(proxies.Nginx)
+class Nginx(Behind, unittest.TestCase):
+    PROXY = proxies.Nginx
+
+
+@proxies.needs(proxies.NginxStreaming)
+class NginxStreaming(Behind, unittest.TestCase):
+    PROXY = proxies.NginxStreaming
+
+
+@proxies.needs(proxies.HAProxy)
+class HAProxy(Behind, unittest.TestCase):
+    PROXY = proxies.CheckingHAProxy
+
+    def checks(self):
+        """How many have succeeded."""
+        with self.server.send("GET", "/metrics", None, bearer("new")) as sock:
+            text = harness.receive_reply(sock)[2].decode()
+        return int(text.partition('endpoint="readyz",code="200"} ')[2].split("\n")[0] or 0)
+
+    def test_checks_need_no_token(self):
+        write_file(self.server.tokens, "%s admin\n" % token_of("new"))
+        self.server.read_again(": 1\n")
+        before = self.checks()
+        harness.wait_for(lambda: self.checks() > before, "another check")
+        self.assertEqual(401, self.append("writer"))  # so the server says; HAProxy's own is a 503
 
 
 if __name__ == "__main__":
