@@ -4,13 +4,18 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import unittest
 
 import harness
+import process
 import suite
 from capabilities import needs_ipv6, needs_localhost, needs_root
 from tokens import Server, bearer, line_of, token_of, write_file
+from users import AS_NOBODY, NOBODY, copy_binary
+
+GROUP = 12345
 
 
 class WithoutOne(unittest.TestCase):
@@ -116,6 +121,38 @@ class Files(unittest.TestCase):
         os.unlink(self.server.tokens)
         os.symlink(target, self.server.tokens)
         self.server.read_again(": 1\n")
+
+
+@needs_root
+class OfRoot(unittest.TestCase):
+    """A server of another user, which cannot write the file."""
+
+    def setUp(self):
+        self.directory = self.enterContext(tempfile.TemporaryDirectory(prefix="rochefort-test-"))
+        os.chmod(self.directory, 0o755)
+        self.path = os.path.join(self.directory, "tokens")
+        root = os.path.join(self.directory, "root")
+        os.mkdir(root)
+        os.chown(root, NOBODY, NOBODY)
+        self.command = [*(word for word in AS_NOBODY if word != "--clear-groups"),
+                        "--groups=%d" % GROUP, copy_binary(self.directory), "-bind", "127.0.0.1:0",
+                        "-root", root, "-tokens", self.path]
+
+    def test_its_group_may_read_it(self):
+        write_file(self.path, line_of("all") + "\n")
+        done = subprocess.run(self.command, capture_output=True, text=True)
+        self.assertEqual(1, done.returncode)
+        self.assertIn(self.path + ": Permission denied\n", done.stderr)
+        os.chown(self.path, 0, GROUP)
+        os.chmod(self.path, 0o640)
+        server = process.Process(self.command, os.path.join(self.directory, "log"))
+        try:
+            server.wait_for_log(process.START_LINE)
+            server.signal(signal.SIGHUP)
+            server.wait_for_log("(?s)tokens read.*tokens read")
+        finally:
+            server.signal()
+            self.assertEqual(0, server.popen.wait(process.TIMEOUT_SECONDS))
 
 
 class Again(unittest.TestCase):
