@@ -8,66 +8,16 @@
 # the bare root and the packages for the next run. Packages come from where this machine gets its
 # own, with the same settings. The network is this machine's.
 set -eu
+. "$(dirname "$0")/debian-root.sh"
 
 fail() {
     echo "fresh: $*" >&2
     exit 1
 }
 
-# The sources of this machine's own release, as lines of sources.list for the other one.
-sources() {
-    apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Identifier: Packages' |
-        sed -n "s/^\([^ ]*\) $host\(-updates\|-security\)\? /deb \1 $codename\2 /p"
-}
-
-# The bare root, as an archive.
-make_archive() {
-    apt-get update -qq
-    sources >"$cache/sources.list"
-    mirror=$(sed -n "s/^deb \([^ ]*\) $codename main$/\1/p" "$cache/sources.list" | head -n 1)
-    [ -n "$mirror" ] || fail "no source of $host main is set up on this machine"
-    include=""
-    case $mirror in https:*) include=--include=ca-certificates ;; esac
-    debootstrap --variant=minbase --cache-dir="$cache/packages" $include "$codename" "$root" \
-        "$mirror" >"$cache/log" || {
-        tail -n 20 "$cache/log" >&2
-        fail "debootstrap failed; all it said is in $cache/log"
-    }
-    cp "$cache/sources.list" "$root/etc/apt/sources.list"
-    tar -C "$root" --exclude=./rochefort -cf "$cache/root.tar.partial" .
-    mv "$cache/root.tar.partial" "$cache/root.tar"
-}
-
-# What programs expect to find besides files. The root itself is a mount, as tests make namespaces
-# of their own.
-mount_all() {
-    mount --bind "$root" "$root"
-    mount -t proc proc "$root/proc"
-    mount -t sysfs -o ro sysfs "$root/sys"
-    mount -t tmpfs -o mode=755 tmpfs "$root/dev"
-    for device in null zero full random urandom tty; do
-        : >"$root/dev/$device"
-        mount --bind "/dev/$device" "$root/dev/$device"
-    done
-    ln -s /proc/self/fd "$root/dev/fd"
-    ln -s fd/0 "$root/dev/stdin"
-    ln -s fd/1 "$root/dev/stdout"
-    ln -s fd/2 "$root/dev/stderr"
-    mkdir "$root/dev/shm" "$root/dev/pts"
-    mount -t tmpfs tmpfs "$root/dev/shm"
-    mount -t devpts -o newinstance,ptmxmode=666 devpts "$root/dev/pts"
-    ln -s pts/ptmx "$root/dev/ptmx"
-    mount --bind "$cache/packages" "$root/var/cache/apt/archives"
-}
-
 # In the namespaces, as root: everything but the clone.
 outside() {
-    mkdir -p "$cache/packages"
-    if [ -e "$cache/root.tar" ]; then
-        tar -C "$root" -xf "$cache/root.tar"
-    else
-        make_archive
-    fi
+    make_root ""
     mount_all
     echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/fresh" # nobody wants it after a power cut
     cp /etc/resolv.conf /etc/hosts "$root/etc/"
