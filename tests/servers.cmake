@@ -80,4 +80,5 @@ server_test(readme_test.py bash curl)
 if(ROCHEFORT_SANITIZE STREQUAL "none")
   server_test(threads_test.py strace) # sanitizers make system calls of their own
   server_test(http/idle_test.py) # and have threads of their own
+  server_test(deploy/tls_test.py curl) # of the proxies
 endif()
