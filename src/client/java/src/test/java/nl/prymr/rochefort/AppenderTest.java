@@ -26,8 +26,10 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Batches: what is in them, their order, their limits, and what fails with them. */
+@Timeout(120) // the end of a test that has failed may wait for ever
 class AppenderTest {
     private static final long HOUR_MILLIS = 3_600_000;
     private static final int HEADER_BYTES = 16;
@@ -276,6 +278,38 @@ class AppenderTest {
         }
     }
 
+    /** The values are stored, but not all callers know it. */
+    @Test
+    void flushWaitsForCallbacks() throws Exception {
+        try (Batches server = new Batches(); Client client = new Client(server.rogue.url());
+                Appender appender = client.appender().build()) {
+            CountDownLatch called = new CountDownLatch(1);
+            CountDownLatch end = new CountDownLatch(1);
+            CompletableFuture<Boolean> last = append(appender, 0, 1).get(0).thenApply(offset -> {
+                called.countDown();
+                try {
+                    return end.await(30, TimeUnit.SECONDS);
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            server.gate.release();
+            called.await();
+            Thread flushing = new Thread(() -> {
+                try {
+                    appender.flush();
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            flushing.start();
+            Await.until("it waits", () -> flushing.getState() == Thread.State.WAITING);
+            end.countDown();
+            flushing.join();
+            assertTrue(last.isDone() && last.get());
+        }
+    }
+
     @Test
     void pendingBytesAreLimited() throws Exception {
         try (Batches server = new Batches(); Client client = new Client(server.rogue.url());
@@ -290,8 +324,10 @@ class AppenderTest {
             Await.until("it waits", () -> waiting.getState() == Thread.State.WAITING);
             assertEquals(List.of(), more);
             server.gate.release(1); // one value of ten: more than half is left
+            futures.get(0).get();
             server.awaitSent(2);
             assertEquals(Thread.State.WAITING, waiting.getState());
+            assertEquals(List.of(), more);
             server.gate.release(100);
             waiting.join();
             futures.addAll(more);

@@ -25,8 +25,10 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.zip.CRC32;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Reading a bucket in order: what is there, what comes, what is gone; and wrong replies. */
+@Timeout(120) // the end of a test that has failed may wait for ever
 class ScanTest {
     private static final Duration NO_WAIT = Duration.ZERO;
     private static final Duration LONG = Duration.ofDays(1);

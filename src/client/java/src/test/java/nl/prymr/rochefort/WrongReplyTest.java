@@ -231,6 +231,7 @@ class WrongReplyTest {
         }
         fails(WrongReplyTest::part,
                 sized(ranged("bytes 10-14/100"), "abcde").replace(": 5", ": 6"));
+        fails(WrongReplyTest::part, sized(ranged("bytes 9-14/100"), "abcdef"));
         // The whole value is not the part, even if it is as long.
         fails(WrongReplyTest::part, sized(head("200 OK", VALUE), "abcde"));
         fails(WrongReplyTest::part, sized(head("206 Part", VALUE), "abcde"));
