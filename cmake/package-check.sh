@@ -65,6 +65,12 @@ get() {
     curl -sS -m 60 "http://127.0.0.1:$1/get?id=some_identifier&offset=0"
 }
 
+# status [token]: of a get
+status() {
+    curl -s -m 60 -o /dev/null -w '%{http_code}' ${1:+-H "Authorization: Bearer $1"} \
+        'http://127.0.0.1:8000/get?id=some_identifier&offset=0'
+}
+
 main_pid() {
     systemctl show -P MainPID rochefort
 }
@@ -105,7 +111,34 @@ check() {
     same "some text" "$(get 8000)" "after a reload"
     same "$pid" "$(main_pid)" "the process after a reload"
 
+    step "tokens: in a file of root that the service's group may read, read again on reload"
+    groupadd --system rochefort-tokens
+    install -m 640 -g rochefort-tokens /dev/null /etc/rochefort.tokens
+    echo 0123456789abcdef-reader read >/etc/rochefort.tokens
+    mkdir -p /etc/systemd/system/rochefort.service.d
+    printf '[Service]\nSupplementaryGroups=rochefort-tokens\n' \
+        >/etc/systemd/system/rochefort.service.d/tokens.conf
+    sed -i 's|:8000|:8000 -tokens /etc/rochefort.tokens|' /etc/default/rochefort
+    systemctl daemon-reload
+    systemctl restart rochefort
+    wait_for 8000
+    same 401 "$(status)" "without a token"
+    same 200 "$(status 0123456789abcdef-reader)" "with a token"
+    echo 0123456789abcdef-second read >/etc/rochefort.tokens
+    systemctl reload rochefort
+    tries=0
+    until [ "$(status 0123456789abcdef-second)" = 200 ]; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] || fail "the new token is not known"
+        sleep 0.1
+    done
+    same 401 "$(status 0123456789abcdef-reader)" "with a token of the old file"
+    sed -i 's| -tokens /etc/rochefort.tokens||' /etc/default/rochefort
+    systemctl restart rochefort
+    wait_for 8000
+
     step "killed: it is started again"
+    pid=$(main_pid)
     kill -KILL "$pid"
     wait_for 8000
     [ "$(main_pid)" != "$pid" ] || fail "the same process"

@@ -24,6 +24,7 @@ EXAMPLES = {
     "src/http/PROTOCOL.md": 34,
     "src/store/FORMAT.md": 5,
     "src/tools/README.md": 20,
+    "src/deploy/README.md": 21,
 }
 
 

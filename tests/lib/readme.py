@@ -6,6 +6,8 @@ import unicodedata
 ADDRESS = "localhost:8001"
 # As a command and as a reply has it.
 ROOT, ROOT_PRINTED = "~/.local/state/rochefort", "/home/you/.local/state/rochefort"
+# Where the operator's document says that a script has been copied to.
+SCRIPTS = "/usr/local/sbin/", os.path.join(os.environ["SOURCE_DIR"], "src/deploy/")
 
 
 def blocks(text, language):
@@ -27,7 +29,7 @@ def console_examples(text, address, root):
     assert found and all("curl" not in command or "http://%s" % ADDRESS in command
                          for command, _ in found), found
     return [(command.replace(ADDRESS, address).replace("curl ", "curl -s -m 60 ")
-             .replace(ROOT, root), printed.replace(ROOT_PRINTED, root).strip())
+             .replace(ROOT, root).replace(*SCRIPTS), printed.replace(ROOT_PRINTED, root).strip())
             for command, printed in found]
 
 
