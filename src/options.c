@@ -12,6 +12,7 @@
 #include "base/cgroup.h"
 #include "base/printable.h"
 #include "net/listener.h"
+#include "net/unix_socket.h"
 #include "store/prefix.h"
 #include "store/record.h"
 #include "tools/tools.h"
@@ -22,12 +23,15 @@
 #define SYNC_MS_MAX (60LL * 60 * 1000)
 #define SYNC_INTERVAL "interval:"
 #define MEMORY_DIVISOR 4
+#define DEFAULT_ADDRESS "127.0.0.1:8000"
+#define ADDRESS_FORM "host:port, :port, [v6]:port or unix:/path"
 
-enum kind { TEXT, ADDRESS, NUMBER, BYTES, MEMORY, SYNC, MODE, IGNORED };
+enum kind { TEXT, ADDRESS, NUMBER, BYTES, MEMORY, SYNC, MODE, SOCKET_MODE, IGNORED };
 
 /* MEMORY: BYTES whose default is quarter_of_memory() if that is less than `standard`.
- * MODE: the bits of `most`, in octal, with those of `least`. IGNORED: BYTES that are checked and
- * not used. */
+ * MODE: the bits of `most`, in octal, with those of `least`; SOCKET_MODE is that of a socket.
+ * ADDRESS: each one is added to those before it, the first replaces the default. IGNORED: BYTES
+ * that are checked and not used. */
 static const struct flag {
     const char *name, *value;
     const char *standard; /* the default, as it would be given; NULL if there is none */
@@ -38,8 +42,12 @@ static const struct flag {
 } flags[] = {
     {"buckets", "N", "128", "files per storage prefix, for prefixes created from now on", NUMBER,
      offsetof(struct options, buckets), 1, PREFIX_BUCKETS_MAX},
-    {"bind", "ADDR", "127.0.0.1:8000", "host:port, :port or [v6]:port; port 0 picks a free one",
-     ADDRESS, offsetof(struct options, bind), 0, 0},
+    {"bind", "ADDR", DEFAULT_ADDRESS,
+     ADDRESS_FORM "; port 0 picks a free one; may be given several times", ADDRESS,
+     offsetof(struct options, bind), 0, 0},
+    {"socket-mode", "MODE", "0600",
+     "of the files of unix: addresses, in octal; who may write to one may connect", SOCKET_MODE,
+     offsetof(struct options, socket_mode), 0600, 0666},
     {"root", "DIR", "rochefort-data", "data lives in DIR/<storagePrefix>/append.<bucket>.raw", TEXT,
      offsetof(struct options, root), 0, 0},
     {"mode", "MODE", "0600",
@@ -116,7 +124,7 @@ static void print_number(const struct flag *flag, int64_t number)
 
 static void print_limits(const struct flag *flag)
 {
-    if (flag->kind == MODE) {
+    if (flag->kind == MODE || flag->kind == SOCKET_MODE) {
         (void)printf("%04llo to %04llo", (unsigned long long)flag->least,
                      (unsigned long long)flag->most);
         return;
@@ -209,7 +217,7 @@ static bool parse_sync(const struct flag *flag, const char *text, int64_t *out)
     return true;
 }
 
-/* Nobody may write to a file without reading it. */
+/* Nobody may write to a data file without reading it. */
 static bool parse_mode(const struct flag *flag, const char *text, int64_t *out)
 {
     char *end;
@@ -218,21 +226,38 @@ static bool parse_mode(const struct flag *flag, const char *text, int64_t *out)
     unsigned long mode = strtoul(text, &end, 8);
     *out = (int64_t)mode;
     return *end == '\0' && (*out & ~flag->most) == 0 && (*out & flag->least) == flag->least &&
-           ((mode & S_IWGRP) == 0 || (mode & S_IRGRP) != 0);
+           (flag->kind == SOCKET_MODE || (mode & S_IWGRP) == 0 || (mode & S_IRGRP) != 0);
+}
+
+static bool add_address(const struct flag *flag, const char *text, struct address_list *list)
+{
+    if (!listener_address_valid(text)) {
+        printable_print(stderr, "rochefort: -%s: \"%s\" is not of the form %s%s\n", flag->name,
+                        text, ADDRESS_FORM,
+                        unix_socket_named(text) ? ", with a path of 1 to 107 bytes" : "");
+        return false;
+    }
+    if (list->count == ADDRESS_LIST_MAX) {
+        printable_print(stderr, "rochefort: -%s: more than %d of them\n", flag->name,
+                        ADDRESS_LIST_MAX);
+        return false;
+    }
+    list->addresses[list->count++] = text;
+    return true;
 }
 
 static bool set_flag(const struct flag *flag, const char *text, struct options *options)
 {
     int64_t ignored;
     void *field = flag->kind == IGNORED ? (void *)&ignored : (char *)options + flag->field;
-    if (flag->kind == TEXT || flag->kind == ADDRESS) {
-        bool good = flag->kind == TEXT ? text[0] != '\0' : listener_address_valid(text);
+    if (flag->kind == ADDRESS)
+        return add_address(flag, text, field);
+    if (flag->kind == TEXT) {
         *(const char **)field = text;
-        if (!good)
-            printable_print(stderr, "rochefort: -%s: \"%s\" is not of the form %s\n", flag->name,
-                            text,
-                            flag->kind == TEXT ? flag->value : "host:port, :port or [v6]:port");
-        return good;
+        if (text[0] == '\0')
+            printable_print(stderr, "rochefort: -%s: \"\" is not of the form %s\n", flag->name,
+                            flag->value);
+        return text[0] != '\0';
     }
     if (flag->kind == SYNC) {
         bool good = parse_sync(flag, text, field);
@@ -248,6 +273,15 @@ static bool set_flag(const struct flag *flag, const char *text, struct options *
         if (!good)
             printable_print(stderr,
                             "rochefort: -%s: \"%s\" is not 0600, 0604, 0640, 0644, 0660 or 0664\n",
+                            flag->name, text);
+        return good;
+    }
+    if (flag->kind == SOCKET_MODE) {
+        bool good = parse_mode(flag, text, field);
+        if (!good)
+            printable_print(stderr,
+                            "rochefort: -%s: \"%s\" is not an octal number from 0600 to 0666 "
+                            "with the bits of 0600\n",
                             flag->name, text);
         return good;
     }
@@ -282,7 +316,7 @@ static bool set_defaults(struct options *options)
 {
     *options = (struct options){0};
     for (size_t i = 0; i < FLAGS; i++) {
-        if (flags[i].standard == NULL)
+        if (flags[i].standard == NULL || flags[i].kind == ADDRESS)
             continue;
         if (!set_flag(&flags[i], flags[i].standard, options))
             return false;
@@ -321,5 +355,7 @@ enum options_result options_parse(int argc, char *const argv[], struct options *
         if (!set_flag(flag, name[bytes] == '=' ? name + bytes + 1 : argv[++i], options))
             return OPTIONS_WRONG;
     }
+    if (options->bind.count == 0)
+        options->bind = (struct address_list){.addresses = {DEFAULT_ADDRESS}, .count = 1};
     return OPTIONS_SERVE;
 }

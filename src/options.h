@@ -1,7 +1,8 @@
 /*
  * options: the command line.
  *
- * One dash or two, "-flag value" or "-flag=value"; the last one counts. One table in options.c has
+ * One dash or two, "-flag value" or "-flag=value"; the last one counts, but those that
+ * name addresses add up. One table in options.c has
  * each flag's name, form, default, limits and help. Main thread.
  */
 #ifndef ROCHEFORT_OPTIONS_H
@@ -9,8 +10,12 @@
 
 #include <stdint.h>
 
+#include "net/address_list.h"
+
 struct options {
-    const char *bind, *root, *allow_origin, *allow_host, *cache_control;
+    struct address_list bind;
+    int64_t socket_mode; /* bits of chmod(2) */
+    const char *root, *allow_origin, *allow_host, *cache_control;
     const char *token_file; /* NULL: none */
     int64_t buckets, workers, max_value_bytes, max_batch_bytes, max_connections, max_in_flight,
         log_slower_ms;

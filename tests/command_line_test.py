@@ -32,7 +32,8 @@ WRONG = """
 WRONG_SYNCS = ("", "Never", "interval", "interval:", "interval:0", "interval:3600001",
                "interval:1s", "interval: 1", "interval:-1", "interval:+1", "interval:1.5",
                "Interval:1", "always:", "always:1", "10")
-WRONG_ADDRESSES = ("", "8001", ":65536", ":x", ":80x", "::1", "[::1", "[::1]", ":", "localhost:")
+WRONG_ADDRESSES = ("", "8001", ":65536", ":x", ":80x", "::1", "[::1", "[::1]", ":", "localhost:",
+                   "unix:", "unix:/" + 107 * "x")
 
 
 def run(*arguments):

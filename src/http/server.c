@@ -404,10 +404,42 @@ static int make_all(struct server *server, const char **step)
         error = make_router(server);
     if (error == 0)
         error = make_events(server);
-    *step = "cannot listen on";
-    if (error == 0)
-        error = listener_open(server->options.bind, server->base, server->http, &server->listener);
     return error;
+}
+
+static int listen_on(struct server *server, const struct address_list *list, struct evhttp *http)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const char *bind = list->addresses[i];
+        int error = listener_add(server->listener, bind, server->options.socket_mode, http);
+        if (error != 0) {
+            log_line("cannot listen on %s: %s", bind, listener_error_text(bind, error));
+            return error;
+        }
+    }
+    return 0;
+}
+
+static void log_addresses(const struct server *server)
+{
+    const char *name;
+    for (size_t i = 0; (name = listener_name(server->listener, i)) != NULL; i++) {
+        log_line("starting http server on %s", name);
+        if (server->service.tokens == NULL && !listener_is_local(server->listener, i))
+            log_line("without -tokens everybody who reaches %s may read and write everything",
+                     name);
+    }
+}
+
+/* The log says why it fails. */
+static int listen_all(struct server *server)
+{
+    server->listener = listener_new(server->base);
+    if (server->listener == NULL) {
+        log_line("cannot listen: %s", strerror(ENOMEM));
+        return -ENOMEM;
+    }
+    return listen_on(server, &server->options.bind, server->http);
 }
 
 int server_start(const struct server_options *options, struct server **out)
@@ -432,15 +464,15 @@ int server_start(const struct server_options *options, struct server **out)
         return -EINVAL;
     }
     int error = make_all(server, &step);
+    if (error != 0)
+        log_line("%s: %s", step, strerror(-error));
+    else
+        error = listen_all(server);
     if (error != 0) {
-        log_line("%s %s: %s", step, options->bind, strerror(-error));
         (void)server_stop(server);
         return error;
     }
-    log_line("starting http server on %s", listener_name(server->listener));
-    if (server->service.tokens == NULL && !listener_is_local(server->listener))
-        log_line("without -tokens everybody who reaches %s may read and write everything",
-                 listener_name(server->listener));
+    log_addresses(server);
     *out = server;
     return 0;
 }

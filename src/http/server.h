@@ -9,15 +9,18 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "http/origin.h"
+#include "net/address_list.h"
 #include "net/timeouts.h"
 #include "store/root.h"
 
 struct server;
 
 struct server_options {
-    const char *bind;        /* host:port, :port or [v6]:port */
+    struct address_list bind; /* listener.h has their form; at least one */
+    mode_t socket_mode;
     const struct root *root; /* outlives the server */
     unsigned workers, buckets, max_connections, max_in_flight, max_files, max_open_prefixes;
     uint64_t max_value_bytes, max_batch_bytes, max_buffered_bytes;

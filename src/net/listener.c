@@ -4,9 +4,7 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,163 +12,43 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "net/tcp_sockets.h"
+#include "net/unix_socket.h"
 
-#define SOCKETS_MAX 8
 #define NAME_BYTES_MAX 300
-#define PORT_TEXT_BYTES 8
-/* When port 0 was asked for and the port that one address got is taken on another. */
-#define PORT_TRIES 16
 /* How long accepting rests after the process has run out of descriptors. */
 #define REST_MS 100
 
+struct address {
+    char name[NAME_BYTES_MAX];
+    size_t begin, end; /* its sockets */
+};
+
+struct bound {
+    struct evhttp *http; /* that serves its clients */
+    struct evhttp_bound_socket *socket;
+};
+
 struct listener {
-    struct evhttp *http;
-    struct evhttp_bound_socket *sockets[SOCKETS_MAX];
+    struct event_base *base;
+    struct bound bound[LISTENER_SOCKETS_MAX];
     size_t count;
+    struct unix_socket files[LISTENER_ADDRESSES_MAX];
+    size_t files_count;
     struct event *rest; /* pending while accepting rests */
     bool room, resting;
-    char name[NAME_BYTES_MAX];
+    struct address addresses[LISTENER_ADDRESSES_MAX];
+    size_t addresses_count;
 };
 
 /* evhttp takes the argument of the listeners' callbacks for itself; a process has one listener. */
 static struct listener *the_listener;
 
-struct address {
-    char host[256]; /* "" stands for all */
-    char port[PORT_TEXT_BYTES];
-};
-
-static int parse_address(const char *bind, struct address *address)
-{
-    const char *colon = strrchr(bind, ':');
-    if (colon == NULL)
-        return -EINVAL;
-    const char *host = bind, *end = colon;
-    if (*host == '[') {
-        host++;
-        if (end == bind || *--end != ']')
-            return -EINVAL;
-    } else if (memchr(bind, ':', (size_t)(colon - bind)) != NULL) {
-        return -EINVAL; /* an IPv6 address without brackets */
-    }
-    size_t digits = strspn(colon + 1, "0123456789");
-    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0' || atoi(colon + 1) > 65535)
-        return -EINVAL;
-    if (end < host || (size_t)(end - host) >= sizeof(address->host))
-        return -EINVAL;
-    memcpy(address->host, host, (size_t)(end - host));
-    address->host[end - host] = '\0';
-    memcpy(address->port, colon + 1, digits + 1);
-    return 0;
-}
-
-bool listener_address_valid(const char *bind)
-{
-    struct address address;
-    return parse_address(bind, &address) == 0;
-}
-
-static void set_option(int fd, int level, int option, int value)
-{
-    /* None of them is needed for a right answer. */
-    if (setsockopt(fd, level, option, &value, sizeof(value)) != 0)
-        log_line("setsockopt %d: %s", option, strerror(errno));
-}
-
-/* A listening socket, or -errno. Accepted sockets inherit the options. */
-static int open_socket(const struct addrinfo *info, unsigned port)
-{
-    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    struct sockaddr_storage address;
-    memcpy(&address, info->ai_addr, info->ai_addrlen);
-    if (info->ai_family == AF_INET6) {
-        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1); /* IPv4 has a socket of its own */
-        ((struct sockaddr_in6 *)&address)->sin6_port = htons((uint16_t)port);
-    } else {
-        ((struct sockaddr_in *)&address)->sin_port = htons((uint16_t)port);
-    }
-    if (bind(fd, (struct sockaddr *)&address, info->ai_addrlen) != 0 ||
-        listen(fd, SOMAXCONN) != 0) {
-        int error = -errno;
-        (void)close(fd);
-        return error;
-    }
-    return fd;
-}
-
-/* The port that a socket is bound to, or -errno. */
-static int bound_port(int fd)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in6 ipv6; /* the largest */
-        struct sockaddr_in ipv4;
-    } address = {.ipv6 = {0}};
-    socklen_t bytes = sizeof(address);
-    if (getsockname(fd, &address.any, &bytes) != 0)
-        return -errno;
-    return ntohs(address.any.sa_family == AF_INET6 ? address.ipv6.sin6_port
-                                                   : address.ipv4.sin_port);
-}
-
-static void close_sockets(const int *fds, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        (void)close(fds[i]);
-}
-
-/*
- * Opens a socket for each address, all on `port` or, if that is 0, on one that is free for all.
- * Answers the port, or -errno. An address family that this machine does not have is passed over
- * as long as another one works.
- */
-static int open_sockets(const struct addrinfo *infos, int port, int fds[SOCKETS_MAX], size_t *count)
-{
-    int error = -EADDRNOTAVAIL;
-    *count = 0;
-    for (const struct addrinfo *info = infos; info != NULL && *count < SOCKETS_MAX;
-         info = info->ai_next) {
-        int fd = open_socket(info, (unsigned)port);
-        if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL)
-            continue;
-        if (fd >= 0)
-            fds[(*count)++] = fd;
-        if (fd >= 0 && port == 0)
-            port = bound_port(fd);
-        if (fd < 0 || port < 0) {
-            close_sockets(fds, *count);
-            return fd < 0 ? fd : port;
-        }
-    }
-    return *count > 0 ? port : error;
-}
-
-static int open_all(const struct address *address, int fds[SOCKETS_MAX], size_t *count)
-{
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-                             .ai_family = AF_UNSPEC,
-                             .ai_socktype = SOCK_STREAM};
-    struct addrinfo *infos;
-    if (getaddrinfo(address->host[0] != '\0' ? address->host : NULL, address->port, &hints,
-                    &infos) != 0)
-        return -EADDRNOTAVAIL;
-    int wanted = atoi(address->port), port = -EADDRINUSE;
-    for (int tries = 0; port == -EADDRINUSE && tries < (wanted == 0 ? PORT_TRIES : 1); tries++)
-        port = open_sockets(infos, wanted, fds, count);
-    freeaddrinfo(infos);
-    return port;
-}
-
 static void apply(struct listener *listener)
 {
     bool accept_more = listener->room && !listener->resting;
     for (size_t i = 0; i < listener->count; i++) {
-        struct evconnlistener *socket = evhttp_bound_socket_get_listener(listener->sockets[i]);
+        struct evconnlistener *socket = evhttp_bound_socket_get_listener(listener->bound[i].socket);
         if ((accept_more ? evconnlistener_enable(socket) : evconnlistener_disable(socket)) != 0)
             log_line("cannot %s accepting", accept_more ? "resume" : "pause");
     }
@@ -200,68 +78,112 @@ static void on_accept_error(struct evconnlistener *socket, void *argument)
 }
 
 /* Takes the descriptor over. */
-static int add_socket(struct listener *listener, struct event_base *base, int fd)
+static int add_socket(struct listener *listener, struct evhttp *http, int fd)
 {
-    struct evconnlistener *socket = evconnlistener_new(
-        base, NULL, listener, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    struct evconnlistener *socket =
+        listener->count < LISTENER_SOCKETS_MAX
+            ? evconnlistener_new(listener->base, NULL, listener,
+                                 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd)
+            : NULL;
     if (socket == NULL) {
         (void)close(fd);
         return -ENOMEM;
     }
-    struct evhttp_bound_socket *bound = evhttp_bind_listener(listener->http, socket);
+    struct evhttp_bound_socket *bound = evhttp_bind_listener(http, socket);
     if (bound == NULL) {
         evconnlistener_free(socket);
         return -ENOMEM;
     }
     evconnlistener_set_error_cb(socket, on_accept_error);
-    listener->sockets[listener->count++] = bound;
+    listener->bound[listener->count++] = (struct bound){.http = http, .socket = bound};
     return 0;
 }
 
-int listener_open(const char *bind, struct event_base *base, struct evhttp *http,
-                  struct listener **out)
+bool listener_address_valid(const char *bind)
 {
-    struct address address;
-    int fds[SOCKETS_MAX];
-    size_t count;
-    int error = parse_address(bind, &address);
-    if (error != 0)
-        return error;
+    return unix_socket_named(bind) ? unix_socket_valid(bind) : tcp_sockets_valid(bind);
+}
+
+struct listener *listener_new(struct event_base *base)
+{
     struct listener *listener = calloc(1, sizeof(*listener));
     if (listener == NULL)
-        return -ENOMEM;
-    listener->http = http;
+        return NULL;
+    listener->base = base;
     listener->room = true;
     listener->rest = evtimer_new(base, on_rested, listener);
-    int port = listener->rest != NULL ? open_all(&address, fds, &count) : -ENOMEM;
-    if (port < 0) {
-        listener_close(listener);
-        return port;
+    if (listener->rest == NULL) {
+        free(listener);
+        return NULL;
     }
-    (void)snprintf(listener->name, sizeof(listener->name), "%.*s:%d",
+    the_listener = listener;
+    return listener;
+}
+
+static int add_unix(struct listener *listener, struct evhttp *http, const char *bind, mode_t mode,
+                    struct address *address)
+{
+    int fd = unix_socket_open(bind, mode, &listener->files[listener->files_count]);
+    if (fd < 0)
+        return fd;
+    listener->files_count++;
+    (void)snprintf(address->name, sizeof(address->name), "%s", bind);
+    return add_socket(listener, http, fd);
+}
+
+static int add_tcp(struct listener *listener, struct evhttp *http, const char *bind,
+                   struct address *address)
+{
+    int fds[TCP_SOCKETS_MAX];
+    size_t count;
+    int port = tcp_sockets_open(bind, fds, &count);
+    if (port < 0)
+        return port;
+    (void)snprintf(address->name, sizeof(address->name), "%.*s:%d",
                    (int)(strrchr(bind, ':') - bind), bind, port);
+    int error = 0;
     for (size_t i = 0; i < count; i++) {
         if (error == 0)
-            error = add_socket(listener, base, fds[i]);
+            error = add_socket(listener, http, fds[i]);
         else
             (void)close(fds[i]);
     }
-    if (error != 0) {
-        listener_close(listener);
-        return error;
-    }
-    *out = the_listener = listener;
-    return 0;
+    return error;
+}
+
+int listener_add(struct listener *listener, const char *bind, mode_t mode, struct evhttp *http)
+{
+    if (listener->addresses_count == LISTENER_ADDRESSES_MAX)
+        return -ENOMEM;
+    struct address *address = &listener->addresses[listener->addresses_count];
+    address->begin = listener->count;
+    int error = unix_socket_named(bind) ? add_unix(listener, http, bind, mode, address)
+                                        : add_tcp(listener, http, bind, address);
+    address->end = listener->count;
+    listener->addresses_count += error == 0;
+    return error;
+}
+
+const char *listener_error_text(const char *bind, int error)
+{
+    if (unix_socket_named(bind) && error == -EADDRINUSE)
+        return "another program listens on it";
+    if (unix_socket_named(bind) && error == -ENOTSOCK)
+        return "a file of that name exists that is not a socket; it is left as it is";
+    return strerror(-error);
 }
 
 void listener_close(struct listener *listener)
 {
     if (listener == NULL)
         return;
+    /* First the names: a client must not find one that nobody listens on. */
+    for (size_t i = 0; i < listener->files_count; i++)
+        unix_socket_remove(&listener->files[i]);
     for (size_t i = 0; i < listener->count; i++)
-        evhttp_del_accept_socket(listener->http, listener->sockets[i]);
-    if (listener->rest != NULL)
-        event_free(listener->rest);
+        evhttp_del_accept_socket(listener->bound[i].http, listener->bound[i].socket);
+    event_free(listener->rest);
+    the_listener = NULL;
     free(listener);
 }
 
@@ -273,13 +195,16 @@ void listener_allow(struct listener *listener, bool room)
     apply(listener);
 }
 
-const char *listener_name(const struct listener *listener)
+const char *listener_name(const struct listener *listener, size_t i)
 {
-    return listener->name;
+    return i < listener->addresses_count ? listener->addresses[i].name : NULL;
 }
 
+/* A Unix domain socket too. */
 static bool is_loopback(const struct sockaddr_storage *address)
 {
+    if (address->ss_family == AF_UNIX)
+        return true;
     const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)address;
     const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)address;
     if (address->ss_family == AF_INET)
@@ -287,12 +212,12 @@ static bool is_loopback(const struct sockaddr_storage *address)
     return address->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
 }
 
-bool listener_is_local(const struct listener *listener)
+bool listener_is_local(const struct listener *listener, size_t i)
 {
-    for (size_t i = 0; i < listener->count; i++) {
+    for (size_t k = listener->addresses[i].begin; k < listener->addresses[i].end; k++) {
         struct sockaddr_storage address = {0};
         socklen_t bytes = sizeof(address);
-        int fd = evhttp_bound_socket_get_fd(listener->sockets[i]);
+        int fd = evhttp_bound_socket_get_fd(listener->bound[k].socket);
         if (getsockname(fd, (struct sockaddr *)&address, &bytes) != 0 || !is_loopback(&address))
             return false;
     }

@@ -1,42 +1,49 @@
 /*
  * listener: the sockets that new clients come in on.
  *
- * One for each address the name stands for. Paused while there is no room for
- * another connection, or for a moment when the process has run out of
+ * All of them, for each address that the server was given: tcp_sockets.h, unix_socket.h. Paused
+ * while there is no room for another connection, or for a moment when the process has run out of
  * descriptors; clients then wait in the kernel's backlog.
  *
- * Loop thread. Errors: 0 or -errno.
+ * Loop thread; a process has one. Errors: 0 or -errno.
  */
 #ifndef ROCHEFORT_NET_LISTENER_H
 #define ROCHEFORT_NET_LISTENER_H
 
 #include <stdbool.h>
-#include <stddef.h>
+#include <sys/types.h>
 
 struct event_base;
 struct evhttp;
 struct listener;
 
-/* Whether it has the form of an address. */
+#define LISTENER_ADDRESSES_MAX 32
+#define LISTENER_SOCKETS_MAX 256
+
+/* Whether it has the form of an address: host:port, :port, [v6]:port or unix:/path. */
 bool listener_address_valid(const char *bind);
 
-/*
- * Binds "host:port", ":port" (all addresses, IPv4 and IPv6) or "[v6]:port"; port 0 picks a free
- * one, the same for all addresses. -EINVAL: not of that form. -EADDRNOTAVAIL: unknown host.
- */
-int listener_open(const char *bind, struct event_base *base, struct evhttp *http,
-                  struct listener **out);
+/* NULL when out of memory. */
+struct listener *listener_new(struct event_base *base);
 
-/* Closes the sockets; nobody new comes in. NULL is ignored. Before evhttp_free. */
+/* Listens on an address too; its clients are served by `http`. `mode`: the permissions of the file
+ * of a Unix domain socket. */
+int listener_add(struct listener *listener, const char *bind, mode_t mode, struct evhttp *http);
+
+/* Why listener_add could not use the address. */
+const char *listener_error_text(const char *bind, int error);
+
+/* Closes the sockets and deletes the files of Unix domain sockets; nobody new comes in. NULL is
+ * ignored. Before evhttp_free. */
 void listener_close(struct listener *listener);
 
 /* Whether there is room for more connections. */
 void listener_allow(struct listener *listener, bool room);
 
-/* Whether only this machine can connect: each address is one of the loopback. */
-bool listener_is_local(const struct listener *listener);
+/* The i-th address that was added, as it was asked for, with the real port; NULL after the last. */
+const char *listener_name(const struct listener *listener, size_t i);
 
-/* The address as it was asked for, with the real port. */
-const char *listener_name(const struct listener *listener);
+/* Whether only this machine can connect to it: it is of the loopback, or a Unix domain socket. */
+bool listener_is_local(const struct listener *listener, size_t i);
 
 #endif

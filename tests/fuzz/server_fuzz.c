@@ -297,7 +297,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argv;
     if (temporary_make(&fuzz.directory) != 0 || root_open(fuzz.directory, &fuzz.root) != 0)
         abort();
-    const struct server_options options = {.bind = "127.0.0.1:0",
+    const struct server_options options = {.bind = {{"127.0.0.1:0"}, 1},
                                            .root = fuzz.root,
                                            .workers = 2,
                                            .sync_threads = 2,

@@ -29,7 +29,7 @@ class Server:
     """
     A running rochefort. Use as a context manager.
 
-    `flags` follow those that every server gets. `binary` is another build of it, `under` a command
+    `flags` follow those that every server gets; with a -bind of their own it listens there alone. `binary` is another build of it, `under` a command
     that runs it (strace, unshare...). `hold`: its disk can be made to wait. `preload`: libraries
     for it alone, not for what it runs under.
     """
@@ -52,7 +52,8 @@ class Server:
 
     def start(self):
         env = dict(os.environ, **self.env)
-        command = [self.binary, "-bind", "127.0.0.1:0", "-root", self.root] + self.flags
+        bind = [] if "-bind" in self.flags else ["-bind", "127.0.0.1:0"]
+        command = [self.binary, *bind, "-root", self.root] + self.flags
         preload = ([HOLD_DISK] if self.hold else []) + self.preload
         if preload:
             if SANITIZE in ("address", "thread"):  # its run-time must come first

@@ -39,7 +39,7 @@ static int set_up(void **state)
     *state = &fixture;
     if (temporary_make(&fixture.directory) != 0 || root_open(fixture.directory, &fixture.root) != 0)
         return -1;
-    const struct server_options options = {.bind = "127.0.0.1:0",
+    const struct server_options options = {.bind = {{"127.0.0.1:0"}, 1},
                                            .root = fixture.root,
                                            .workers = 1,
                                            .sync_threads = 1,
