@@ -24,6 +24,7 @@ enum parameter {
     SYNCED,
     LAST,
     AFTER,
+    ERRORS,
     PARAMETERS
 };
 
@@ -43,6 +44,7 @@ static const struct {
     [SYNCED] = {"synced", "synced given twice", "the parameter is spelled synced"},
     [LAST] = {"last", "last given twice", "the parameter is spelled last"},
     [AFTER] = {"after", "after given twice", "the parameter is spelled after"},
+    [ERRORS] = {"errors", "errors given twice", "the parameter is spelled errors"},
 };
 
 struct decoded {
@@ -210,6 +212,9 @@ static const char *take(enum parameter parameter, const struct decoded *value, s
         return take_last(value, query);
     case AFTER:
         return take_after(value, query);
+    case ERRORS:
+        query->errors_each = decoded_is(value, "each");
+        return query->errors_each ? NULL : "errors must be each";
     case PARAMETERS:
         break;
     }
@@ -242,7 +247,7 @@ const char *query_parse(const char *text, struct query *query)
     query->id_hash = (struct id_hash){0};
     query->offset = query->expected = 0;
     query->purpose = QUERY_FOR_APPEND;
-    query->has_bucket = query->has_last = query->synced = false;
+    query->has_bucket = query->has_last = query->synced = query->errors_each = false;
     query->limit = query->wait_s = 0;
     query->after[0] = '\0';
     set_default_prefix(query->prefix);

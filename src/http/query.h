@@ -37,6 +37,7 @@ struct query {
     bool expects;     /* `expect` was given */
     int64_t expected; /* 0 .. INT64_MAX */
     enum query_purpose purpose;
+    bool errors_each; /* errors=each */
     bool has_bucket;
     unsigned bucket; /* 0 .. PREFIX_BUCKETS_MAX - 1 */
     int64_t limit;   /* at least 1; 0: not given */
@@ -53,8 +54,8 @@ struct query {
  * what is wrong, one line for the client: a bad escape, %00, a known parameter given twice or in
  * other letters, an
  * offset or expect that is no number, a prefix or after that is no valid name, a sync or synced
- * that is neither 0 nor 1, a `for` that is neither append nor get, a bucket, limit or wait out of
- * range, a last that is no offset and header.
+ * that is neither 0 nor 1, a `for` that is neither append nor get, an errors that is not each, a
+ * bucket, limit or wait out of range, a last that is no offset and header.
  */
 const char *query_parse(const char *text, struct query *query);
 

@@ -135,8 +135,10 @@ struct job {
     struct evbuffer *value;   /* JOB_APPEND: 1 .. RECORD_VALUE_BYTES_MAX bytes; or a list of values;
                                * only read */
     struct evbuffer *offsets; /* JOB_READ_MULTI: little-endian u64 each; drained as they are read */
-    bool header_only;         /* JOB_READ: only the length and the time are wanted; JOB_SCAN: only
-                               * the result in `scan` */
+    bool errors_each;  /* JOB_READ_MULTI: an offset that cannot be read is not the last one */
+    size_t kept_bytes; /* when resumed: so many bytes of the piece were left in it */
+    bool header_only;  /* JOB_READ: only the length and the time are wanted; JOB_SCAN: only
+                        * the result in `scan` */
     uint32_t range_first,
         range_bytes; /* JOB_READ: this part of the value, if `range_bytes` is not
                       * 0; `value_bytes` and `time_ns` say which value it must be */

@@ -233,8 +233,11 @@ static int read_values(struct job *job, struct bucket *bucket, bool may_wait, si
         if (error == 0)
             (*done)++;
     }
-    if (block.used > 0 && commit_room(job, &block.room, block.used) != 0)
+    if (block.used > 0 && commit_room(job, &block.room, block.used) != 0) {
+        *done = 0; /* none of them is in the piece */
+        job->progress.value_open = false;
         return -ENOMEM;
+    }
     return error;
 }
 
@@ -333,12 +336,26 @@ static void update_usual_bytes(uint32_t *usual_bytes, uint32_t value_bytes)
         *usual_bytes -= (*usual_bytes - value_bytes) / USUAL_BYTES_DECAY;
 }
 
+/* Goes on behind the offset that failed. That of an open value was drained when it began. */
+static void skip_failed(struct job *job)
+{
+    uint64_t offset;
+    if (!job->progress.value_open &&
+        evbuffer_remove(job->offsets, &offset, sizeof(offset)) == (int)sizeof(offset))
+        job->offset = (int64_t)le64toh(offset);
+    job->progress.value_open = false;
+    job->more = evbuffer_get_length(job->offsets) > 0;
+}
+
 void reader_fail(struct job *job, int error)
 {
+    struct job_progress *progress = &job->progress;
     job->error = error;
     job->more = false;
-    if (job->progress.value_open)
-        job->partial_bytes = RECORD_LENGTH_BYTES + (uint64_t)job->progress.value_done;
+    job->partial_bytes =
+        progress->value_open ? RECORD_LENGTH_BYTES + (uint64_t)progress->value_done : 0;
+    if (job->errors_each)
+        skip_failed(job);
 }
 
 enum reader_result reader_read(struct job *job, struct bucket *bucket, uint32_t *usual_bytes,

@@ -51,7 +51,9 @@ static inline bool reader_quota_is_used(const struct reader_quota *quota)
  * bucket_read, STORE_CHANGED if a value has begun in another file than the bucket has now, or, of
  * JOB_READ_MULTI alone, STORE_EMPTY_RECORD, since its framing cannot say that a value is empty. For
  * JOB_READ_MULTI `piece` then holds the values before the one that failed and the beginning of that
- * one, `partial_bytes` says how much of it, and `offset` which one it is.
+ * one, `partial_bytes` says how much of it, and `offset` which one it is. With `errors_each` and an
+ * error `more` says whether offsets are left: a resumed job goes on with the next one, behind what
+ * the piece holds then.
  */
 enum reader_result reader_read(struct job *job, struct bucket *bucket, uint32_t *usual_bytes,
                                bool may_wait, struct reader_quota *quota);

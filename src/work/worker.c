@@ -109,7 +109,7 @@ static void write_appends(struct worker *worker)
 static void complete_read(struct worker *worker, struct job *job)
 {
     size_t bytes = job->piece != NULL ? evbuffer_get_length(job->piece) : job->small_bytes;
-    worker_count_add(&worker->batches.counts.read_bytes, bytes);
+    worker_count_add(&worker->batches.counts.read_bytes, bytes - job->kept_bytes);
     complete_job(worker, job, job->error);
 }
 

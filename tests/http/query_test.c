@@ -67,6 +67,21 @@ static void what_it_is_for(void **state)
 }
 
 /* The hash is that of the decoded bytes, however they were encoded. */
+static void errors_are_each(void **state)
+{
+    (void)state;
+    assert_false(parse("id=each").errors_each);
+    assert_true(parse("errors=each").errors_each);
+    assert_true(parse("id=a&errors=%65ach&x=y").errors_each);
+    static const char *const wrong[] = {"errors",       "errors=",     "errors=eac",
+                                        "errors=every", "errors=EACH", "errors=each1"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct query query;
+        assert_string_equal(query_parse(wrong[i], &query), "errors must be each");
+        assert_false(query.errors_each);
+    }
+}
+
 static void id_is_decoded_and_hashed(void **state)
 {
     (void)state;
@@ -303,6 +318,7 @@ int main(void)
         cmocka_unit_test(a_query_may_be_empty),
         cmocka_unit_test(all_parameters_in_any_order),
         cmocka_unit_test(what_it_is_for),
+        cmocka_unit_test(errors_are_each),
         cmocka_unit_test(id_is_decoded_and_hashed),
         cmocka_unit_test(names_are_exact),
         cmocka_unit_test(other_spelling_is_refused_and_the_right_one_said),

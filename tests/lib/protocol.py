@@ -31,5 +31,22 @@ def get_multi(id, offsets, prefix=None):
     return Request("POST", target("/getMulti", id=id, storagePrefix=prefix), body)
 
 
+def split_each(reply):
+    """The entries of a getMulti with errors=each: values, and (status, text) of errors."""
+    entries, at = [], 0
+    while at < len(reply):
+        length, = struct.unpack_from("<I", reply, at)
+        at += 4
+        status = None
+        if length == 0:
+            status, length = struct.unpack_from("<HH", reply, at)
+            at += 4
+        content = reply[at:at + length]
+        assert len(content) == length, "an entry is cut short"
+        entries.append(content if status is None else (status, content))
+        at += length
+    return entries
+
+
 def close(prefix):
     return Request("GET", target("/close", storagePrefix=prefix))

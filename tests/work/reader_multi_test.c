@@ -269,6 +269,65 @@ static void partial_value_is_counted(void **state)
     evbuffer_free(reply);
 }
 
+/* Before, between and behind values; those are read, and each bad one is reported in its place. */
+static void multi_goes_on_behind_each_bad_offset(void **state)
+{
+    static const uint64_t bad[] = {1, 1ULL << 63, UINT64_MAX};
+    static const unsigned numbers[] = {1, 0, 1};
+    struct one_bucket *fixture = *state;
+    (void)add(fixture, 10);
+    (void)add(fixture, 600);
+    struct job job = multi_job(numbers, 0);
+    job.errors_each = true;
+    for (size_t i = 0; i < 3; i++) {
+        uint64_t good = htole64((uint64_t)values[numbers[i]].offset), wrong = htole64(bad[i]);
+        assert_int_equal(evbuffer_add(job.offsets, &good, sizeof(good)), 0);
+        assert_int_equal(evbuffer_add(job.offsets, &wrong, sizeof(wrong)), 0);
+    }
+    struct evbuffer *reply = evbuffer_new();
+    size_t bytes = 0;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(read_piece(fixture, &job), STORE_NOT_FOUND);
+        assert_true((uint64_t)job.offset == bad[i]);
+        assert_true(job.partial_bytes == 0);
+        assert_true(job.more == (i < 2));
+        bytes += RECORD_LENGTH_BYTES + (numbers[i] == 0 ? 10U : 600U);
+        (void)take_piece(&job, reply);
+        assert_true(evbuffer_get_length(reply) == bytes);
+    }
+    evbuffer_free(job.offsets);
+    evbuffer_free(reply);
+}
+
+/* The one at hand is over; what its caller could not open is of the next. */
+static void multi_goes_on_behind_a_value_that_failed(void **state)
+{
+    static const unsigned numbers[] = {0, 1, 0, 0};
+    struct one_bucket *fixture = *state;
+    (void)add(fixture, 100);
+    (void)add(fixture, BYTES_MAX);
+    struct job job = multi_job(numbers, 4);
+    job.errors_each = true;
+    struct evbuffer *reply = evbuffer_new();
+    assert_int_equal(read_piece(fixture, &job), 0);
+    assert_true(job.more);
+    (void)take_piece(&job, reply);
+    one_bucket_reopen(fixture, true);
+    assert_int_equal(read_piece(fixture, &job), STORE_CHANGED);
+    assert_true(job.more);
+    assert_true(job.offset == values[1].offset);
+    assert_true(job.partial_bytes == evbuffer_get_length(reply) - (4 + 100));
+    reader_fail(&job, -EIO);
+    assert_int_equal(job.error, -EIO);
+    assert_true(job.more);
+    assert_true(job.offset == values[0].offset);
+    assert_true(job.partial_bytes == 0);
+    reader_fail(&job, -EIO);
+    assert_false(job.more);
+    evbuffer_free(job.offsets);
+    evbuffer_free(reply);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +340,8 @@ int main(void)
         READER_TEST(multi_yields_when_enough_bytes_are_read),
         READER_TEST(multi_stops_at_the_first_bad_offset),
         READER_TEST(partial_value_is_counted),
+        READER_TEST(multi_goes_on_behind_each_bad_offset),
+        READER_TEST(multi_goes_on_behind_a_value_that_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,12 @@ def listed(body, length=None):
                line=line) + body
 
 
+def each(errors, body):
+    """A getMulti."""
+    line = b"POST /getMulti?id=R0000&storagePrefix=R0000&%s HTTP/1.1" % errors
+    return get(b"Content-Length: %d" % len(body), line=line) + body
+
+
 ROWS = [
     refused("two lengths", 400, post(LENGTH, b"Content-Length: 6"), "one party takes the last"),
     refused("two lengths, the longer first", 400, post(b"Content-Length: 60", LENGTH),
@@ -180,6 +186,12 @@ ROWS = [
     served("length that is cut short", listed(b"\5\0\0\0R0000\5\0") + get(),
            "its rest is the next request to who reads on", (400, None), READ),
     served("list without values", listed(b"") + get(), "no length is no body", (400, None), READ),
+    served("errors of each of half an offset", each(b"errors=each", b"1234") + get(),
+           "its rest is the next request to who reads on", (400, None), READ),
+    served("errors in a way that there is not", each(b"errors=all", bytes(8)) + get(),
+           "the framing is another one to each party", (400, None), READ),
+    served("errors of each in two ways", each(b"errors=each&errors=each", bytes(8)) + get(),
+           "one party takes the last", (400, None), READ),
     refused("list with two lengths", 400, get(b"Content-Length: 9", b"Content-Length: 5",
                                               line=b"POST /appendMulti?id=R0000 HTTP/1.1")
             + b"\5\0\0\0R0000", "one party takes the last"),
