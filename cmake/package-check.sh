@@ -137,11 +137,20 @@ check() {
     systemctl restart rochefort
     wait_for 8000
 
-    step "killed: it is started again"
+    step "a Unix domain socket in /run/rochefort, beside the port"
+    sed -i 's|:8000|:8000 -bind unix:/run/rochefort/socket -socket-mode 0666|' /etc/default/rochefort
+    systemctl restart rochefort
+    wait_for 8000
+    same "some text" "$(curl -sS -m 60 --unix-socket /run/rochefort/socket \
+        'http://localhost/get?id=some_identifier&offset=0')" "over the socket"
+
+    step "killed: it is started again, also with the socket that it left"
     pid=$(main_pid)
     kill -KILL "$pid"
     wait_for 8000
     [ "$(main_pid)" != "$pid" ] || fail "the same process"
+    same "some text" "$(curl -sS -m 60 --unix-socket /run/rochefort/socket \
+        'http://localhost/get?id=some_identifier&offset=0')" "over the socket after a kill"
 
     step "upgrade: what was changed in /etc/default/rochefort stays, and the data"
     sed -i 's/:8000/:8100/' /etc/default/rochefort
