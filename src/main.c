@@ -87,6 +87,7 @@ static int serve(const struct options *options, void (*hangup)(int))
     prefix_limit_set(root_prefix_limit(root), (unsigned)options->max_prefixes);
     struct server_options server_options = {
         .bind = options->bind,
+        .admin_bind = options->admin_bind,
         .socket_mode = (mode_t)options->socket_mode,
         .root = root,
         .workers = (unsigned)options->workers,

@@ -13,7 +13,7 @@
 #include "net/address_list.h"
 
 struct options {
-    struct address_list bind;
+    struct address_list bind, admin_bind;
     int64_t socket_mode; /* bits of chmod(2) */
     const char *root, *allow_origin, *allow_host, *cache_control;
     const char *token_file; /* NULL: none */

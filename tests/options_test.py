@@ -103,7 +103,7 @@ class Flags(unittest.TestCase):
                 self.assertFalse(self.accepts(name, given % (largest + 1)))
             checked.add(name)
         others = set(self.flags) - checked
-        self.assertEqual({"bind", "root", "cache-control", "allow-origin", "allow-host",
+        self.assertEqual({"bind", "admin-bind", "root", "cache-control", "allow-origin", "allow-host",
                           "tokens", "write-behind", "version", "help"}, others)
 
     def test_defaults_are_those_of_the_server(self):

@@ -11,8 +11,12 @@
 #include "net/connection.h"
 
 #define PATH_BYTES_SHOWN 200
+#define DATA_PATHS "/append, /appendMulti, /get, /getMulti, /scan, /ends, /prefixes, /close"
 /* `curl -T` sends a PUT, which proxies may send twice: each would be a record. */
 #define PUT_HINT "to send a file use -X POST -T FILE"
+
+/* Where it is if there is an -admin-bind. */
+enum place { MAIN, ADMIN, BOTH };
 
 static const struct endpoint {
     const char *path;
@@ -21,21 +25,27 @@ static const struct endpoint {
     enum right right; /* that a token must have */
     void (*handle)(struct exchange *exchange);
     bool while_stopping; /* it is called then too */
+    enum place place;
 } endpoints[] = {
-    {"/append", EVHTTP_REQ_POST, "POST", RIGHT_WRITE, append_handle, false},
-    {"/appendMulti", EVHTTP_REQ_POST, "POST", RIGHT_WRITE, append_multi_handle, false},
-    {"/get", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_READ, get_handle, false},
-    {"/getMulti", EVHTTP_REQ_POST, "POST", RIGHT_READ, get_multi_handle, false},
-    {"/scan", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_READ, scan_handle, false},
-    {"/ends", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_READ, ends_handle, false},
+    {"/append", EVHTTP_REQ_POST, "POST", RIGHT_WRITE, append_handle, false, MAIN},
+    {"/appendMulti", EVHTTP_REQ_POST, "POST", RIGHT_WRITE, append_multi_handle, false, MAIN},
+    {"/get", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_READ, get_handle, false, MAIN},
+    {"/getMulti", EVHTTP_REQ_POST, "POST", RIGHT_READ, get_multi_handle, false, MAIN},
+    {"/scan", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_READ, scan_handle, false, MAIN},
+    {"/ends", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_READ, ends_handle, false, MAIN},
     {"/prefixes", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_ADMIN, prefixes_handle,
-     false},
-    {"/close", EVHTTP_REQ_GET | EVHTTP_REQ_POST, "GET, POST", RIGHT_WRITE, close_handle, false},
-    {"/healthz", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_OPEN, healthz_handle, true},
-    {"/readyz", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_OPEN, readyz_handle, true},
-    {"/metrics", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_ADMIN, metrics_handle, false},
-    {"/stats", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_ADMIN, stats_handle, false},
-    {"/", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_OPEN, page_handle, false},
+     false, MAIN},
+    {"/close", EVHTTP_REQ_GET | EVHTTP_REQ_POST, "GET, POST", RIGHT_WRITE, close_handle, false,
+     MAIN},
+    {"/healthz", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_OPEN, healthz_handle, true,
+     BOTH},
+    {"/readyz", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_OPEN, readyz_handle, true,
+     BOTH},
+    {"/metrics", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_ADMIN, metrics_handle, false,
+     ADMIN},
+    {"/stats", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_ADMIN, stats_handle, false,
+     ADMIN},
+    {"/", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD", RIGHT_OPEN, page_handle, false, ADMIN},
 };
 
 #define ENDPOINTS (sizeof(endpoints) / sizeof(endpoints[0]))
@@ -82,17 +92,29 @@ static const struct endpoint *find_similar(const char *path, size_t bytes)
     return find_endpoint(path, bytes, strncasecmp);
 }
 
+static bool is_here(const struct exchange *exchange, const struct endpoint *endpoint)
+{
+    return !exchange->service->admin_apart || endpoint->place == BOTH ||
+           (endpoint->place == ADMIN) == exchange->admin;
+}
+
+static const char *paths_here(const struct exchange *exchange)
+{
+    if (!exchange->service->admin_apart)
+        return DATA_PATHS ", /healthz, /readyz, /metrics and /stats";
+    return exchange->admin ? "/, /healthz, /readyz, /metrics and /stats"
+                           : DATA_PATHS ", /healthz and /readyz";
+}
+
 static void no_such_path(struct exchange *exchange, const char *path, size_t bytes)
 {
     const struct endpoint *similar = find_similar(path, bytes);
     int shown = bytes < PATH_BYTES_SHOWN ? (int)bytes : PATH_BYTES_SHOWN;
-    if (similar != NULL)
+    if (similar != NULL && is_here(exchange, similar))
         response_text(exchange, 404, "no such path: %.*s; use %s", shown, path, similar->path);
     else
-        response_text(exchange, 404,
-                      "no such path: %.*s; there are /append, /appendMulti, /get, /getMulti, "
-                      "/scan, /ends, /prefixes, /close, /healthz, /readyz, /metrics and /stats",
-                      shown, path);
+        response_text(exchange, 404, "no such path: %.*s; there are %s", shown, path,
+                      paths_here(exchange));
 }
 
 /* False if the request was refused because of where it comes from. */
@@ -131,6 +153,8 @@ void endpoints_dispatch(struct exchange *exchange)
     size_t path_bytes = question != NULL ? (size_t)(question - target) : strlen(target);
     const struct endpoint *endpoint = find_endpoint(target, path_bytes, strncmp);
     enum evhttp_cmd_type method = evhttp_request_get_command(exchange->request);
+    if (endpoint != NULL && !is_here(exchange, endpoint))
+        endpoint = NULL;
     if (endpoint != NULL)
         exchange->endpoint = (unsigned)(endpoint - endpoints);
     if (!check_origin(exchange, target))

@@ -29,6 +29,7 @@ struct exchange {
     struct query query;
     const char *origin; /* of an allowed foreign page, in the request's headers; NULL */
     void (*next)(struct exchange *exchange); /* a response in pieces: after the piece at hand */
+    bool admin;                              /* it came in on -admin-bind */
     bool chunked;                            /* its pieces are chunks */
     bool head_lost;                          /* there was no memory for its head */
     uint64_t begun_ns;                       /* service_now_ns */

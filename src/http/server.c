@@ -39,7 +39,7 @@ struct server {
     struct server_options options;
     struct service service;
     struct event_base *base;
-    struct evhttp *http;
+    struct evhttp *http, *admin_http; /* the second: of -admin-bind, NULL without it */
     struct connections *connections;
     struct listener *listener;
     struct pool *pool;
@@ -52,10 +52,8 @@ struct server {
     char *root_json;
 };
 
-/* evhttp has a whole request. */
-static void on_request(struct evhttp_request *request, void *argument)
+static void serve(struct server *server, struct evhttp_request *request, bool admin)
 {
-    struct server *server = argument;
     struct connection *connection = connections_serve(server->connections);
     struct exchange *exchange =
         connection != NULL ? exchange_new(&server->service.free_exchanges) : NULL;
@@ -67,9 +65,21 @@ static void on_request(struct evhttp_request *request, void *argument)
     exchange->request = request;
     exchange->connection = connection;
     exchange->origin = NULL;
+    exchange->admin = admin;
     exchange->begun_ns = service_now_ns(&server->service);
     exchange->endpoint = METRICS_OTHER;
     endpoints_dispatch(exchange);
+}
+
+/* evhttp has a whole request. */
+static void on_request(struct evhttp_request *request, void *argument)
+{
+    serve(argument, request, false);
+}
+
+static void on_admin_request(struct evhttp_request *request, void *argument)
+{
+    serve(argument, request, true);
 }
 
 static void on_count_changed(void *argument, unsigned count)
@@ -305,6 +315,23 @@ static void set_limits(struct server *server)
     };
 }
 
+static struct evhttp *new_http(struct server *server,
+                               void (*handle)(struct evhttp_request *, void *))
+{
+    struct evhttp *http = evhttp_new(server->base);
+    if (http == NULL)
+        return NULL;
+    /* framing.c keeps the limits; this is the last line, and never reached */
+    evhttp_set_max_headers_size(http, 2 * HEAD_BYTES_MAX);
+    evhttp_set_max_body_size(http, (ev_ssize_t)server->limits[LIMITS - 1].body_bytes_max);
+    evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+                                         EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
+                                         EVHTTP_REQ_PATCH);
+    evhttp_set_bevcb(http, connections_accept, server->connections);
+    evhttp_set_gencb(http, handle, server);
+    return http;
+}
+
 static int make_http(struct server *server)
 {
     set_limits(server);
@@ -321,19 +348,17 @@ static int make_http(struct server *server)
         .context = server,
     };
     server->connections = connections_new(&options);
-    server->http = evhttp_new(server->base);
     server->service.connections = server->connections;
-    if (server->connections == NULL || server->http == NULL)
+    if (server->connections == NULL)
         return -ENOMEM;
-    /* framing.c keeps the limits; this is the last line, and never reached */
-    evhttp_set_max_headers_size(server->http, 2 * HEAD_BYTES_MAX);
-    evhttp_set_max_body_size(server->http, (ev_ssize_t)server->limits[LIMITS - 1].body_bytes_max);
-    evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
-                                                 EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
-                                                 EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
-    evhttp_set_bevcb(server->http, connections_accept, server->connections);
-    evhttp_set_gencb(server->http, on_request, server);
-    return 0;
+    server->http = new_http(server, on_request);
+    if (server->http == NULL)
+        return -ENOMEM;
+    if (server->options.admin_bind.count == 0)
+        return 0;
+    server->service.admin_apart = true;
+    server->admin_http = new_http(server, on_admin_request);
+    return server->admin_http != NULL ? 0 : -ENOMEM;
 }
 
 static void log_notice(const char *line)
@@ -424,10 +449,11 @@ static void log_addresses(const struct server *server)
 {
     const char *name;
     for (size_t i = 0; (name = listener_name(server->listener, i)) != NULL; i++) {
-        log_line("starting http server on %s", name);
+        bool admin = i >= server->options.bind.count;
+        log_line(admin ? "figures and page are on %s" : "starting http server on %s", name);
         if (server->service.tokens == NULL && !listener_is_local(server->listener, i))
-            log_line("without -tokens everybody who reaches %s may read and write everything",
-                     name);
+            log_line("without -tokens everybody who reaches %s may %s", name,
+                     admin ? "see the figures" : "read and write everything");
     }
 }
 
@@ -439,7 +465,8 @@ static int listen_all(struct server *server)
         log_line("cannot listen: %s", strerror(ENOMEM));
         return -ENOMEM;
     }
-    return listen_on(server, &server->options.bind, server->http);
+    int error = listen_on(server, &server->options.bind, server->http);
+    return error != 0 ? error : listen_on(server, &server->options.admin_bind, server->admin_http);
 }
 
 int server_start(const struct server_options *options, struct server **out)
@@ -552,6 +579,8 @@ int server_stop(struct server *server)
     server->listener = NULL;
     if (server->http != NULL)
         evhttp_free(server->http);
+    if (server->admin_http != NULL)
+        evhttp_free(server->admin_http);
     connections_free(server->connections);
     free_event(server->woken); /* before its descriptor is closed */
     leave_signals(server);

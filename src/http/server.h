@@ -19,7 +19,8 @@
 struct server;
 
 struct server_options {
-    struct address_list bind; /* listener.h has their form; at least one */
+    struct address_list bind;       /* listener.h has their form; at least one */
+    struct address_list admin_bind; /* where the figures are; none: at `bind` */
     mode_t socket_mode;
     const struct root *root; /* outlives the server */
     unsigned workers, buckets, max_connections, max_in_flight, max_files, max_open_prefixes;

@@ -30,6 +30,7 @@ struct service {
     struct origin_rules origins;
     bool origins_are_allowed;
     struct tokens *tokens; /* NULL: nobody is asked for one */
+    bool admin_apart;      /* the figures are on -admin-bind alone */
     bool stopping;         /* no new requests are served */
     struct metrics metrics;
     struct event_log failures; /* responses of status 500 and above */
