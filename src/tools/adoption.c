@@ -16,6 +16,7 @@
 #include "tools/json_line.h"
 #include "tools/report.h"
 #include "tools/scan.h"
+#include "tools/targets.h"
 #include "tools/tools.h"
 
 #define NEW_NAME "." MANIFEST_NAME ".new"
@@ -33,6 +34,7 @@ struct directory {
 
 /* The records of one file. */
 struct count {
+    char *path; /* NULL if there was no memory for it: then no progress is shown */
     uint64_t records, empty, ranges, unreadable_bytes;
 };
 
@@ -56,6 +58,14 @@ static void print_reason(const struct directory *directory, const char *state, c
     json_line_text("state", state);
     json_line_text("reason", why);
     json_line_end();
+}
+
+static int adoption_progress(void *context, int64_t done, int64_t size)
+{
+    const struct count *count = context;
+    if (count->path != NULL)
+        report_progress(count->path, done, size);
+    return 0;
 }
 
 static int refuse(const struct directory *directory, const char *why)
@@ -90,9 +100,13 @@ static int check_file(struct directory *directory, const char *file)
     int error = fstat(fd, &status) != 0 ? -errno : 0;
     if (error == 0 && !S_ISREG(status.st_mode))
         error = STORE_NOT_REGULAR;
-    struct scan scan = {.fd = fd, .part = count_adopted_part, .context = &count};
+    struct scan scan = {
+        .fd = fd, .part = count_adopted_part, .progress = adoption_progress, .context = &count};
+    count.path = targets_join(directory->path, file);
     if (error == 0)
         error = scan_run(&scan);
+    free(count.path);
+    report_progress_end();
     (void)close(fd);
     if (error != 0)
         return fail(directory, file, error);

@@ -32,7 +32,7 @@ class Tool:
     """A command whose standard error is a terminal. It is stopped before each read from STOP_AT on.
     """
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, lines_there=False):
         preload = [os.environ["FAIL_TOOL"]]
         if harness.SANITIZE in ("address", "thread"):
             preload.insert(0, harness.sanitizer_runtime())
@@ -40,7 +40,7 @@ class Tool:
                    STOP_READS=str(STOP_AT))
         self.terminal, theirs = pty.openpty()
         self.process = subprocess.Popen([harness.BINARY, *arguments], env=env, stderr=theirs,
-                                        stdout=subprocess.DEVNULL)
+                                        stdout=theirs if lines_there else subprocess.DEVNULL)
         os.close(theirs)
         self.shown = b""
 
@@ -85,10 +85,10 @@ class Interrupt(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.directory)
         self.path = os.path.join(self.directory, "append.0.raw")
 
-    def start(self, content, command):
+    def start(self, content, *command, **options):
         with open(self.path, "wb") as file:
             file.write(content)
-        tool = Tool(command, self.path)
+        tool = Tool(*command, self.path, **options)
         self.addCleanup(tool.close)
         self.assertEqual("stopped", tool.wait())
         return tool
@@ -106,6 +106,32 @@ class Interrupt(unittest.TestCase):
                     tool.process.wait(harness.TIMEOUT_SECONDS)
                     if command == "repair":
                         os.unlink(self.path + ".repaired.partial")
+
+    def read_on(self, tool):
+        """Until the piece behind the one after which a line is due; kills it then."""
+        time.sleep(PROGRESS_EVERY_SECONDS + 0.1)
+        tool.go_on()
+        self.assertEqual("stopped", tool.wait())
+        tool.process.kill()
+        tool.process.wait(harness.TIMEOUT_SECONDS)
+
+    def test_progress_of_dump_and_adopt(self):
+        """They read no values, so only damage takes them long."""
+        tool = self.start(noise(), "dump")
+        self.read_on(tool)
+        line = rb"append\.0\.raw: \d{7} of %d bytes, \d+\.\d MiB/s" % (FILE_MIB * MIB)
+        self.assertTrue(tool.wait_for_text(line), tool.shown)
+        tool = Tool("adopt", "-hash", "xxh3", self.directory)
+        self.addCleanup(tool.close)
+        self.assertEqual("stopped", tool.wait())
+        self.read_on(tool)
+        self.assertTrue(tool.wait_for_text(re.escape(os.fsencode(self.directory)) + b"/" + line),
+                        tool.shown)
+
+    def test_dump_shows_no_progress_between_its_lines(self):
+        tool = self.start(records.encode(b"x") + noise(), "dump", lines_there=True)
+        self.read_on(tool)
+        self.assertFalse(tool.wait_for_text(rb" of \d+ bytes"), tool.shown)
 
     def test_repair_is_ended_before_it_reads_on(self):
         for content in (noise(), records.encode(noise())):
