@@ -24,7 +24,7 @@ JAR = "usr/share/java/rochefort-client-%s.jar"
 
 def run(*command, **options):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=SECONDS_MAX, **options)
+                          timeout=SECONDS_MAX, env=dict(os.environ, LC_ALL="C.UTF-8"), **options)
     assert done.returncode == 0, "%s: exit status %d\n%s" % (" ".join(command), done.returncode,
                                                             done.stdout)
     return done.stdout
