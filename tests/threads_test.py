@@ -1,4 +1,5 @@
-"""The loop thread touches no file, and a burst of appends is one write: shown by strace.
+"""The loop thread touches no file, a burst of appends is one write, and a read reads no more than it
+must: shown by strace.
 
 Runs the server under strace -ff, which writes a file for each thread, drives
 all endpoints, and reads from those files which thread called what.
@@ -89,6 +90,60 @@ def drive(server):
     client.close()
     client.append("id", b"again", prefix="other")
     client.hang_up()
+
+
+@needs_strace
+class Reads(unittest.TestCase):
+    """How many bytes are read of a value of 1 GiB, the only record of its file."""
+
+    VALUE_BYTES = 1 << 30
+
+    def setUp(self):
+        root = self.enterContext(tempfile.TemporaryDirectory(prefix="rochefort-large-"))
+        os.mkdir(os.path.join(root, "p"))
+        self.file = os.path.join(root, "p", "append.0.raw")
+        records.write_manifest(root, "p", 1)
+        with open(self.file, "wb") as file:
+            file.write(records.header(self.VALUE_BYTES, records.TIME_NS))
+            file.truncate(records.HEADER_BYTES + self.VALUE_BYTES)  # the rest is no block of the disk
+        self.server = self.enterContext(Traced("-workers", "1", root=root))
+        self.client = self.enterContext(self.server.client())
+
+    def ask(self, method, **headers):
+        """(status, headers, [how many bytes each read of the file returned])"""
+        before = len(self.reads())
+        self.client.http.request(method, "/get?id=x&storagePrefix=p&offset=0", headers={
+            name.replace("_", "-"): value for name, value in headers.items()})
+        reply = self.client.http.getresponse()
+        self.body = reply.read()
+        return reply.status, reply.headers, self.reads()[before:]
+
+    def reads(self):
+        """Of the worker, and of threads that have not made a call by which they are known."""
+        _, workers = self.server.calls()
+        found = (re.match(r"pread\w*\(.* = (\d+)$", line) for line in sum(workers, []))
+        return [int(match.group(1)) for match in found if match]
+
+    def test_a_head_and_a_304_read_the_header(self):
+        status, headers, _ = self.ask("HEAD")  # opens the file, which looks at its end
+        self.assertEqual((200, str(self.VALUE_BYTES)), (status, headers["Content-Length"]))
+        status, _, sizes = self.ask("HEAD")
+        self.assertEqual((200, [records.HEADER_BYTES]), (status, sizes))
+        for condition in ({"If_None_Match": headers["ETag"]}, {"If_None_Match": "*"},
+                          {"If_Modified_Since": headers["Last-Modified"]}):
+            for method in ("HEAD", "GET"):
+                status, _, sizes = self.ask(method, **condition)
+                self.assertEqual((304, [records.HEADER_BYTES]), (status, sizes), condition)
+
+    def test_a_range_reads_its_bytes(self):
+        self.ask("HEAD")
+        for first, count in ((0, 1), (1000, 100), (900 << 20, 5000), (self.VALUE_BYTES - 7, 7),
+                             (500 << 20, 1 << 20)):
+            status, _, sizes = self.ask("GET", Range="bytes=%d-%d" % (first, first + count - 1))
+            self.assertEqual((206, bytes(count)), (status, self.body))
+            # the header when it is found, and again when it is read
+            self.assertLessEqual(sum(sizes), count + 2 * records.HEADER_BYTES, (first, sizes))
+            self.assertGreaterEqual(sum(sizes), count + records.HEADER_BYTES)
 
 
 @needs_strace
