@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/service_manager.h"
 #include "base/standard_streams.h"
 #include "http/server.h"
 #include "options.h"
@@ -154,7 +155,12 @@ int main(int argc, char *argv[])
         log_line("cannot start the thread of the log: %s", strerror(-error));
         return EXIT_FAILURE;
     }
-    int status = serve(&options, hangup);
+    error = service_manager_open();
+    if (error != 0)
+        log_line("NOTIFY_SOCKET, WATCHDOG_USEC or WATCHDOG_PID cannot be used: %s",
+                 strerror(-error));
+    int status = error == 0 ? serve(&options, hangup) : EXIT_FAILURE;
+    service_manager_close();
     log_stop();
     return status;
 }

@@ -15,6 +15,7 @@
 #include "base/heap.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/service_manager.h"
 #include "http/access.h"
 #include "http/endpoints.h"
 #include "http/response.h"
@@ -31,6 +32,7 @@
 #define STOP_SECONDS 5
 #define STOP_DISK_SECONDS 1
 #define LIMIT_TEXT_BYTES 96
+#define US_PER_SECOND 1000000
 #define EXIT_SIGNALLED_TWICE 3
 /* Of bodies: one for each path that takes one, the last for all others. */
 #define LIMITS 6
@@ -43,7 +45,7 @@ struct server {
     struct connections *connections;
     struct listener *listener;
     struct pool *pool;
-    struct event *woken, *terminate, *interrupt, *hangup, *deadline, *trim, *report;
+    struct event *woken, *terminate, *interrupt, *hangup, *deadline, *trim, *report, *watchdog;
     struct trim_schedule trim_schedule;
     bool gave_up, root_lost;
     struct framing_rules rules;
@@ -172,10 +174,20 @@ static void watch_events(struct server *server)
         (void)event_add(server->report, &interval);
 }
 
+/* By the loop alone: a slow disk is no reason to end the process, a loop that is stuck is one. */
+static void on_watchdog(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    (void)argument;
+    service_manager_send("WATCHDOG=1");
+}
+
 static void begin_stop(struct server *server)
 {
     static const struct timeval limit = {.tv_sec = STOP_SECONDS};
     server->service.stopping = true;
+    service_manager_send("STOPPING=1");
     listener_close(server->listener);
     server->listener = NULL;
     connections_drain(server->connections);
@@ -366,6 +378,12 @@ static void log_notice(const char *line)
     log_line("%s", line);
 }
 
+/* With a second for what follows the last of them. */
+static void tell_syncs_owed(unsigned seconds)
+{
+    service_manager_extend(seconds + 1);
+}
+
 static int make_router(struct server *server)
 {
     const struct server_options *options = &server->options;
@@ -376,7 +394,8 @@ static int make_router(struct server *server)
                                 .max_files = options->max_files,
                                 .sync_threads = options->sync_threads,
                                 .sync_after_ms = options->sync_after_ms,
-                                .notice = log_notice};
+                                .notice = log_notice,
+                                .syncs_owed = tell_syncs_owed};
     int error = pool_start(&pool, &server->pool);
     if (error != 0)
         return error;
@@ -401,6 +420,18 @@ static int make_events(struct server *server)
         event_add(server->interrupt, NULL) != 0)
         return -ENOMEM;
     return 0;
+}
+
+/* Twice as often as the service manager wants it. */
+static int make_watchdog(struct server *server)
+{
+    uint64_t us = service_manager_watchdog_us() / 2;
+    const struct timeval interval = {.tv_sec = (time_t)(us / US_PER_SECOND),
+                                     .tv_usec = (suseconds_t)(us % US_PER_SECOND)};
+    if (us == 0)
+        return 0;
+    server->watchdog = event_new(server->base, -1, EV_PERSIST, on_watchdog, server);
+    return server->watchdog != NULL && event_add(server->watchdog, &interval) == 0 ? 0 : -ENOMEM;
 }
 
 static int make_root_json(struct server *server)
@@ -429,6 +460,8 @@ static int make_all(struct server *server, const char **step)
         error = make_router(server);
     if (error == 0)
         error = make_events(server);
+    if (error == 0)
+        error = make_watchdog(server);
     return error;
 }
 
@@ -500,6 +533,7 @@ int server_start(const struct server_options *options, struct server **out)
         return error;
     }
     log_addresses(server);
+    service_manager_send("READY=1");
     *out = server;
     return 0;
 }
@@ -596,6 +630,7 @@ int server_stop(struct server *server)
     free_event(server->deadline);
     free_event(server->trim);
     free_event(server->report);
+    free_event(server->watchdog);
     if (server->base != NULL)
         event_base_free(server->base);
     libevent_global_shutdown();

@@ -64,6 +64,7 @@ int pool_start(const struct pool_options *options, struct pool **out)
             .sync_pool = pool->sync_pool,
             .names = pool->names,
             .notice = options->notice,
+            .syncs_owed = options->syncs_owed,
             .ring_capacity = 2 * (size_t)options->max_in_flight,
             .loop = &pool->loop,
             .loop_fd = pool->event_fd,

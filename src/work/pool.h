@@ -45,6 +45,9 @@ struct pool_options {
     unsigned sync_threads;   /* 1 .. SYNC_POOL_THREADS_MAX */
     int sync_after_ms;       /* see sync_schedule.h */
     void (*notice)(const char *line); /* worker threads: a line for the log; may be NULL */
+    /* Worker threads, while they end: syncs are owed, and one of them ends within so many seconds
+     * or they are given up. Again after each. May be NULL. */
+    void (*syncs_owed)(unsigned seconds);
 };
 
 /* Starts the threads. 0 or -errno. */

@@ -454,8 +454,11 @@ static void make_last_syncs(struct worker *worker)
         if (left == 0)
             return;
         uint64_t now_ns = clock_monotonic_ns();
-        if (left != left_before)
+        if (left != left_before) {
             until_ns = now_ns + WORKER_LAST_SYNC_SECONDS * CLOCK_NS_PER_SECOND;
+            if (worker->options.syncs_owed != NULL)
+                worker->options.syncs_owed(WORKER_LAST_SYNC_SECONDS);
+        }
         left_before = left;
         if (now_ns >= until_ns)
             return;

@@ -50,7 +50,8 @@ struct worker_options {
     unsigned syncs_at_once; /* of those whose time has come; see sync_schedule.h */
     struct sync_pool *sync_pool;
     struct names_lock *names;
-    void (*notice)(const char *line); /* see pool.h */
+    void (*notice)(const char *line);     /* see pool.h */
+    void (*syncs_owed)(unsigned seconds); /* see pool.h */
     size_t ring_capacity;
     struct sleeper *loop; /* the loop's flag, and the eventfd that wakes it */
     int loop_fd;
