@@ -49,7 +49,7 @@ END
 
 # wait_for <port>: until it is ready
 wait_for() {
-    curl -s -m 60 --retry 100 --retry-delay 1 --retry-max-time 60 --retry-connrefused -f -o /dev/null \
+    curl -s -m 60 --retry 100 --retry-delay 1 --retry-max-time 60 --retry-all-errors -f -o /dev/null \
         "http://127.0.0.1:$1/readyz" || {
         journalctl -u rochefort --no-pager | tail -n 20 >&2
         fail "the server on port $1 is not ready"
@@ -89,6 +89,7 @@ check() {
     dpkg -i "$old"
     wait_for 8000
     same active "$(systemctl is-active rochefort)" "is-active"
+    same 1min "$(systemctl show -P WatchdogUSec rochefort)" "the watchdog"
     same enabled "$(systemctl is-enabled rochefort)" "is-enabled"
     user=$(awk '$1 == "Uid:" { print $2 }' "/proc/$(main_pid)/status")
     [ "$user" -ge 61184 ] && [ "$user" -le 65519 ] || fail "the server runs as user $user"
@@ -147,8 +148,13 @@ check() {
     step "killed: it is started again, also with the socket that it left"
     pid=$(main_pid)
     kill -KILL "$pid"
+    tries=0
+    until [ "$(main_pid)" != "$pid" ] && [ "$(main_pid)" != 0 ]; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] || fail "it is not started again"
+        sleep 0.1
+    done
     wait_for 8000
-    [ "$(main_pid)" != "$pid" ] || fail "the same process"
     same "some text" "$(curl -sS -m 60 --unix-socket /run/rochefort/socket \
         'http://localhost/get?id=some_identifier&offset=0')" "over the socket after a kill"
 
