@@ -15,6 +15,7 @@
 #include "base/service_manager.h"
 #include "base/standard_streams.h"
 #include "http/server.h"
+#include "net/inherited_sockets.h"
 #include "options.h"
 #include "store/error.h"
 #include "store/prefix_limit.h"
@@ -71,8 +72,17 @@ static bool has_terminal(void)
 }
 
 /* `hangup`: what SIGHUP did when the program was started; nohup has it ignored. */
-static int serve(const struct options *options, void (*hangup)(int))
+static int serve(struct options *options, void (*hangup)(int))
 {
+    int inherited[INHERITED_SOCKETS_MAX];
+    int inherited_count = inherited_sockets_open(inherited);
+    if (inherited_count < 0) {
+        log_line("LISTEN_FDS: not up to %d listening sockets: %s", INHERITED_SOCKETS_MAX,
+                 strerror(-inherited_count));
+        return EXIT_FAILURE;
+    }
+    if (inherited_count == 0)
+        options_listen_by_default(options);
     if (options->ignored_flag != NULL)
         log_line("-%s is ignored: it has no effect any more", options->ignored_flag);
     /* Nothing that is made from here on is open to more than the directories are; the rest is up to
@@ -88,6 +98,8 @@ static int serve(const struct options *options, void (*hangup)(int))
     prefix_limit_set(root_prefix_limit(root), (unsigned)options->max_prefixes);
     struct server_options server_options = {
         .bind = options->bind,
+        .inherited = inherited,
+        .inherited_count = (size_t)inherited_count,
         .admin_bind = options->admin_bind,
         .socket_mode = (mode_t)options->socket_mode,
         .root = root,

@@ -332,6 +332,12 @@ static bool set_defaults(struct options *options)
     return true;
 }
 
+void options_listen_by_default(struct options *options)
+{
+    if (options->bind.count == 0)
+        options->bind = (struct address_list){.addresses = {DEFAULT_ADDRESS}, .count = 1};
+}
+
 enum options_result options_parse(int argc, char *const argv[], struct options *options)
 {
     if (!set_defaults(options))
@@ -358,7 +364,5 @@ enum options_result options_parse(int argc, char *const argv[], struct options *
         if (!set_flag(flag, name[bytes] == '=' ? name + bytes + 1 : argv[++i], options))
             return OPTIONS_WRONG;
     }
-    if (options->bind.count == 0)
-        options->bind = (struct address_list){.addresses = {DEFAULT_ADDRESS}, .count = 1};
     return OPTIONS_SERVE;
 }

@@ -37,4 +37,7 @@ enum options_result {
 /* The strings in `options` point into argv or are constants. */
 enum options_result options_parse(int argc, char *const argv[], struct options *options);
 
+/* Sets the default of -bind if there was none: an inherited socket takes its place. */
+void options_listen_by_default(struct options *options);
+
 #endif

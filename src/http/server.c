@@ -482,7 +482,7 @@ static void log_addresses(const struct server *server)
 {
     const char *name;
     for (size_t i = 0; (name = listener_name(server->listener, i)) != NULL; i++) {
-        bool admin = i >= server->options.bind.count;
+        bool admin = i >= server->options.inherited_count + server->options.bind.count;
         log_line(admin ? "figures and page are on %s" : "starting http server on %s", name);
         if (server->service.tokens == NULL && !listener_is_local(server->listener, i))
             log_line("without -tokens everybody who reaches %s may %s", name,
@@ -498,7 +498,14 @@ static int listen_all(struct server *server)
         log_line("cannot listen: %s", strerror(ENOMEM));
         return -ENOMEM;
     }
-    int error = listen_on(server, &server->options.bind, server->http);
+    int error = 0;
+    for (size_t i = 0; i < server->options.inherited_count && error == 0; i++) {
+        error = listener_adopt(server->listener, server->options.inherited[i], server->http);
+        if (error != 0)
+            log_line("cannot listen on an inherited socket: %s", strerror(-error));
+    }
+    if (error == 0)
+        error = listen_on(server, &server->options.bind, server->http);
     return error != 0 ? error : listen_on(server, &server->options.admin_bind, server->admin_http);
 }
 

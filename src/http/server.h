@@ -19,7 +19,9 @@
 struct server;
 
 struct server_options {
-    struct address_list bind;       /* listener.h has their form; at least one */
+    struct address_list bind; /* listener.h has their form; one, or an inherited socket */
+    const int *inherited;     /* inherited_sockets.h; as if they were of `bind`, before these */
+    size_t inherited_count;
     struct address_list admin_bind; /* where the figures are; none: at `bind` */
     mode_t socket_mode;
     const struct root *root; /* outlives the server */

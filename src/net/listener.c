@@ -4,7 +4,9 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
+#include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,7 @@
 #include "net/unix_socket.h"
 
 #define NAME_BYTES_MAX 300
+#define PORT_TEXT_BYTES 8
 /* How long accepting rests after the process has run out of descriptors. */
 #define REST_MS 100
 
@@ -159,6 +162,60 @@ int listener_add(struct listener *listener, const char *bind, mode_t mode, struc
     address->begin = listener->count;
     int error = unix_socket_named(bind) ? add_unix(listener, http, bind, mode, address)
                                         : add_tcp(listener, http, bind, address);
+    address->end = listener->count;
+    listener->addresses_count += error == 0;
+    return error;
+}
+
+/* As -bind would have it. */
+static int name_socket(int fd, char name[NAME_BYTES_MAX])
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_un local;
+        struct sockaddr_in6 ipv6;
+    } address = {.any = {0}};
+    socklen_t bytes = sizeof(address);
+    char host[INET6_ADDRSTRLEN], port[PORT_TEXT_BYTES];
+    if (getsockname(fd, &address.any, &bytes) != 0)
+        return -errno;
+    if (address.any.sa_family == AF_UNIX) {
+        bool abstract = address.local.sun_path[0] == '\0';
+        (void)snprintf(name, NAME_BYTES_MAX, "unix:%s%.*s", abstract ? "@" : "",
+                       (int)(sizeof(address.local.sun_path) - 1),
+                       address.local.sun_path + abstract);
+        return 0;
+    }
+    if (getnameinfo(&address.any, bytes, host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return -EINVAL;
+    (void)snprintf(name, NAME_BYTES_MAX, address.any.sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
+                   host, port);
+    return 0;
+}
+
+static void set_tcp_options(int fd)
+{
+    static const int on = 1;
+    /* Neither is needed for a right answer; accepted sockets inherit them. */
+    if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) != 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
+        log_line("setsockopt: %s", strerror(errno));
+}
+
+int listener_adopt(struct listener *listener, int fd, struct evhttp *http)
+{
+    struct address *address = &listener->addresses[listener->addresses_count];
+    int error = listener->addresses_count < LISTENER_ADDRESSES_MAX ? name_socket(fd, address->name)
+                                                                   : -ENOMEM;
+    if (error != 0) {
+        (void)close(fd);
+        return error;
+    }
+    if (!unix_socket_named(address->name))
+        set_tcp_options(fd);
+    address->begin = listener->count;
+    error = add_socket(listener, http, fd);
     address->end = listener->count;
     listener->addresses_count += error == 0;
     return error;

@@ -17,7 +17,7 @@ struct event_base;
 struct evhttp;
 struct listener;
 
-#define LISTENER_ADDRESSES_MAX 32
+#define LISTENER_ADDRESSES_MAX 48
 #define LISTENER_SOCKETS_MAX 256
 
 /* Whether it has the form of an address: host:port, :port, [v6]:port or unix:/path. */
@@ -29,6 +29,9 @@ struct listener *listener_new(struct event_base *base);
 /* Listens on an address too; its clients are served by `http`. `mode`: the permissions of the file
  * of a Unix domain socket. */
 int listener_add(struct listener *listener, const char *bind, mode_t mode, struct evhttp *http);
+
+/* The same with a listening socket, non-blocking, which the listener then owns. */
+int listener_adopt(struct listener *listener, int fd, struct evhttp *http);
 
 /* Why listener_add could not use the address. */
 const char *listener_error_text(const char *bind, int error);
