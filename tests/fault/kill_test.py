@@ -1,6 +1,7 @@
-"""SIGKILL at random moments under 64 connections that append values of all sizes.
+"""SIGKILL at random moments under 64 connections that append values of all sizes, some in batches.
 
-After each restart every acknowledged offset gives the acknowledged bytes, and the next append
+After each restart every acknowledged offset gives the acknowledged bytes, every acknowledged batch
+is there as a whole, and the next append
 follows a whole record: the file holds records only, from its beginning to its end.
 
 ROCHEFORT_KILL_ROUNDS says how many rounds (10), ROCHEFORT_KILL_SEED repeats a run.
@@ -10,11 +11,13 @@ import os
 import random
 import re
 import selectors
+import struct
 import time
 import unittest
 
 import harness
 import process
+import protocol
 import records
 
 ROUNDS = int(os.environ.get("ROCHEFORT_KILL_ROUNDS", "10"))
@@ -25,16 +28,21 @@ BUCKETS = 3
 PREFIXES = ("default", "p")
 # Small ones, and ones so large that a kill can interrupt their write.
 SIZES = [1, 10, 100, 1000, 5000, 20000] * 6 + [300000, 3000000]
+# One request of so many is a batch. The largest are more than one pwritev.
+BATCH_EVERY = 5
+BATCH_VALUES = (1, 3, 50, 600)
+BATCH_SIZES = (10, 100, 1000)
 NOISE = random.Random(1).randbytes(max(SIZES) + 1000)
 MIB = 1 << 20
 
 
 def value_of(number, size):
-    return (b"%d " % number + NOISE[number % 997:])[:max(size, 8)]
+    begin, size = number % 997, max(size, 8)
+    return (b"%d " % number + NOISE[begin:begin + size])[:size]
 
 
 class Client:
-    """A raw connection that has one append under way."""
+    """A raw connection that has one append or appendMulti under way."""
 
     def __init__(self, server, draw):
         self.draw = draw
@@ -43,12 +51,21 @@ class Client:
         self.out = self.answer = b""
 
     def send_next(self, number):
-        prefix, id = self.draw.choice(PREFIXES), "id %d" % self.draw.randrange(12)
-        self.number, self.prefix, self.size = number, prefix, self.draw.choice(SIZES)
-        target = "/append?id=%s&storagePrefix=%s" % (id.replace(" ", "+"), prefix)
-        self.out = memoryview(harness.request_bytes("POST", target,
-                                                    value_of(number, self.size)))
+        """Values with numbers from that one on. Returns the last."""
+        self.prefix, self.id = self.draw.choice(PREFIXES), "id %d" % self.draw.randrange(12)
+        self.is_batch = self.draw.randrange(BATCH_EVERY) == 0
+        if self.is_batch:
+            sizes = self.draw.choices(BATCH_SIZES, k=self.draw.choice(BATCH_VALUES))
+        else:
+            sizes = [self.draw.choice(SIZES)]
+        self.sent = [(number + i, size) for i, size in enumerate(sizes)]
+        values = [value_of(*value) for value in self.sent]
+        path, body = (("/appendMulti", protocol.join_multi(values)) if self.is_batch
+                      else ("/append", values[0]))
+        target = "%s?id=%s&storagePrefix=%s" % (path, self.id.replace(" ", "+"), self.prefix)
+        self.out = memoryview(harness.request_bytes("POST", target, body))
         self.answer = b""
+        return number + len(sizes) - 1
 
     def write(self):
         try:
@@ -71,10 +88,12 @@ class Client:
 
 
 class Round:
-    """Appends until the server is killed. stored: {(prefix, file): {offset: (number, size)}}"""
+    """Appends until the server is killed. stored: {(prefix, file): {offset: (number, size)}};
+    batches: [(prefix, id, offsets, [(number, size)])]"""
 
-    def __init__(self, server, draw, stored, first_number):
-        self.server, self.stored, self.number = server, stored, first_number
+    def __init__(self, server, draw, stored, batches, first_number):
+        self.server, self.stored, self.batches = server, stored, batches
+        self.number = first_number
         self.answers = 0
         self.selector = selectors.DefaultSelector()
         for _ in range(CONNECTIONS):
@@ -83,8 +102,7 @@ class Round:
             self.next(client)
 
     def next(self, client):
-        self.number += 1
-        client.send_next(self.number)
+        self.number = client.send_next(self.number + 1)
         self.selector.modify(client.sock, selectors.EVENT_READ | selectors.EVENT_WRITE, client)
 
     def serve(self, client, events):
@@ -95,14 +113,22 @@ class Round:
         if events & selectors.EVENT_READ:
             body = client.read()
             if body is not None:
-                self.note(client, json.loads(body))
+                if client.is_batch:
+                    self.note_batch(client, body)
+                else:
+                    self.note(client, json.loads(body))
                 self.next(client)
 
     def note(self, client, reply):
         file = os.path.basename(reply["file"])
         offsets = self.stored.setdefault((client.prefix, file), {})
         assert reply["offset"] not in offsets, "an offset was given twice"
-        offsets[reply["offset"]] = (client.number, client.size)
+        offsets[reply["offset"]] = client.sent[0]
+        self.answers += 1
+
+    def note_batch(self, client, body):
+        offsets = struct.unpack("<%dQ" % len(client.sent), body)
+        self.batches.append((client.prefix, client.id, offsets, client.sent))
         self.answers += 1
 
     def run(self, kill_after_answers, kill_after_seconds):
@@ -175,38 +201,52 @@ class Killed(unittest.TestCase):
                     self.assertEqual(value_of(number, size), value)
                 self.assertEqual(len(some), len(values))
 
+    def check_batches(self, server, batches):
+        """Every value of every acknowledged batch, at the offset that was answered for it."""
+        with server.client() as client:
+            for prefix, id, offsets, sent in batches:
+                want = protocol.join_multi([value_of(*value) for value in sent])
+                self.assertTrue(want == client.get_multi(id, offsets, prefix), (prefix, id))
+
     def kill(self, rounds, seconds, *flags):
         """Kills after a random time between the two of `seconds`, or after up to 400 replies if
-        these come first. Returns how many appends were acknowledged."""
+        these come first. Returns how many appends were acknowledged, and how many of
+        them were batches."""
         print("ROCHEFORT_KILL_SEED=%d" % SEED)
         draw = random.Random(SEED)
-        done = torn = answers = 0
+        done = torn = answers = batched = 0
         while done < rounds:
-            stored, ids, number = {}, {}, 0
+            stored, batches, ids, number = {}, [], {}, 0
             with harness.Server("-buckets", str(BUCKETS), *flags) as server:
                 torn_here = 0
                 for _ in range(min(FRESH_ROOT_EVERY, rounds - done)):
-                    run = Round(server, draw, stored, number)
+                    run = Round(server, draw, stored, batches, number)
                     number = run.run(draw.randrange(1, 400), draw.uniform(*seconds))
                     answers += run.answers
                     torn_here += torn_tails(server.root)
                     server.start()
                     self.check(server, stored, ids)
+                    self.check_batches(server, batches)
                     done += 1
                 log = server.log()
                 self.assertEqual(torn_here, log.count("an unfinished append was cut off"))
                 torn += torn_here
+                batched += len(batches)
                 self.assertNotIn("no record", log)
-        print("%d rounds, %d appends acknowledged, %d torn tails cut off" % (done, answers, torn))
-        return answers
+        print("%d rounds, %d appends acknowledged, %d of them batches, %d torn tails cut off" % (
+            done, answers, batched, torn))
+        return answers, batched
 
     def test_killed_at_random_moments(self):
-        self.assertGreater(self.kill(ROUNDS, (0.05, 0.4)), 10 * ROUNDS)
+        answers, batches = self.kill(ROUNDS, (0.05, 0.4))
+        self.assertGreater(answers, 10 * ROUNDS)
+        self.assertGreater(batches, 0)
 
     def test_killed_while_it_syncs(self):
         """With -sync always, for as long as it takes until some appends are answered."""
         limit = harness.TIMEOUT_SECONDS
-        self.assertGreater(self.kill(2, (limit, limit), "-sync", "always"), 0)
+        answers, _ = self.kill(2, (limit, limit), "-sync", "always")
+        self.assertGreater(answers, 0)
 
 
 if __name__ == "__main__":
