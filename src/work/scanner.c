@@ -85,9 +85,14 @@ static int check_last(struct job *job, struct bucket *bucket, struct walk *walk)
 {
     struct job_scan *scan = &job->scan;
     bool done = true;
-    bucket_walk(bucket, job->offset, walk); /* what comes later makes no difference */
-    int error = scan->at < job->offset ? skip_damage(scan, walk, &done) : 0;
-    if (error != 0 || !done)
+    int64_t end, tail;
+    int error = find_ends(job, bucket, &end, &tail);
+    if (error != 0)
+        return error;
+    bucket_walk(bucket, end, walk); /* not up to `offset`: a record may go past it */
+    if (scan->at < job->offset)
+        error = skip_damage(scan, walk, &done);
+    if (error != 0 || (!done && scan->at <= job->offset))
         return error;
     if (scan->at != job->offset)
         return STORE_OTHER_RECORD;
