@@ -32,6 +32,9 @@ const char *endpoints_label(unsigned endpoint);
  * there is no such path. */
 enum right endpoints_right(const char *path, size_t bytes);
 
+/* Answers the scans that wait; the server stops. */
+void scan_end_waits(struct service *service);
+
 /* The query is not parsed yet. Ends in a reply, now or later. */
 void endpoints_dispatch(struct exchange *exchange);
 

@@ -13,11 +13,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "http/query.h"
 #include "work/job.h"
 
 struct connection;
+struct event;
 struct evhttp_request;
 struct service;
 
@@ -34,8 +36,15 @@ struct exchange {
     bool head_lost;                          /* there was no memory for its head */
     uint64_t begun_ns;                       /* service_now_ns */
     unsigned endpoint;                       /* see metrics.h */
+    struct {                                 /* a scan that waits; only scan.c touches it */
+        uint64_t begun_ns, until_ns;         /* 0: it has not waited yet */
+        struct event *timer;
+        LIST_ENTRY(exchange) entry;
+    } wait;
     struct exchange *next_free;
 };
+
+LIST_HEAD(exchange_waits, exchange);
 
 struct exchange_list {
     struct exchange *first;

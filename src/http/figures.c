@@ -180,6 +180,8 @@ static void write_all(struct exposition *out, const struct exchange *exchange)
     write_syncs(out, router_pool(service->router));
     write_one(out, "rochefort_connections", GAUGE, "Clients that are connected.",
               service->metrics.connections);
+    write_one(out, "rochefort_scans_waiting", GAUGE, "Scans that wait for more to be appended.",
+              service->waiting);
     write_one(out, "rochefort_connections_accepted_total", COUNTER, "Clients that were accepted.",
               (double)service->metrics.accepted);
     write_one(out, "rochefort_buffered_bytes", GAUGE, "Memory reserved for requests and replies.",

@@ -1,3 +1,4 @@
+#include <event2/event.h>
 #include <event2/http.h>
 #include <inttypes.h>
 #include <string.h>
@@ -5,9 +6,11 @@
 #include "http/endpoints.h"
 #include "http/response.h"
 #include "http/service.h"
+#include "net/connection.h"
 #include "work/router.h"
 
 #define LIMIT_BYTES INT64_C(1048576)
+#define NS_PER_US 1000
 #define LIMIT_BYTES_MAX (64 * LIMIT_BYTES)
 
 static void next_scan_piece(struct exchange *exchange)
@@ -27,11 +30,116 @@ static void scan_piece_done(struct job *job)
         response_last(exchange, job->piece);
 }
 
+static void submit(struct exchange *exchange);
+
+/* It has waited, and does no more. */
+static void end_wait(struct exchange *exchange)
+{
+    event_free(exchange->wait.timer);
+    LIST_REMOVE(exchange, wait.entry);
+    exchange->service->waiting--;
+    /* how long a request takes is told without it */
+    exchange->begun_ns += service_now_ns(exchange->service) - exchange->wait.begun_ns;
+}
+
+/* Unless it was woken, which will go on with it. */
+static void answer_at_end(struct exchange *exchange)
+{
+    if (!router_stop_waiting(&exchange->job))
+        return;
+    end_wait(exchange);
+    response_nothing(exchange);
+}
+
+static void on_time_over(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    answer_at_end(argument);
+}
+
+static void on_client_ended(void *argument)
+{
+    answer_at_end(argument);
+}
+
+static void go_on(void *argument)
+{
+    submit(argument);
+}
+
+static void on_woken(struct job *job)
+{
+    struct exchange *exchange = exchange_of(job);
+    end_wait(exchange);
+    if (job->scan.closed || exchange->service->stopping)
+        response_nothing(exchange);
+    else
+        connection_go_on(exchange->connection, go_on, exchange);
+}
+
+/* True if there is a timer for the rest of the wait. */
+static bool set_timer(struct exchange *exchange, uint64_t left_ns)
+{
+    struct event_base *base =
+        evhttp_connection_get_base(evhttp_request_get_connection(exchange->request));
+    const struct timeval left = {.tv_sec = (time_t)(left_ns / CLOCK_NS_PER_SECOND),
+                                 .tv_usec =
+                                     (suseconds_t)(left_ns % CLOCK_NS_PER_SECOND / NS_PER_US)};
+    exchange->wait.timer = evtimer_new(base, on_time_over, exchange);
+    if (exchange->wait.timer != NULL && event_add(exchange->wait.timer, &left) == 0)
+        return true;
+    if (exchange->wait.timer != NULL)
+        event_free(exchange->wait.timer);
+    return false;
+}
+
+/* Waits for what is left of the time, or answers that there is nothing. */
+static void wait_at_end(struct exchange *exchange)
+{
+    struct service *service = exchange->service;
+    uint64_t now = service_now_ns(service);
+    if (exchange->wait.until_ns == 0)
+        exchange->wait.until_ns = now + exchange->query.wait_s * CLOCK_NS_PER_SECOND;
+    if (now >= exchange->wait.until_ns || service->stopping ||
+        !set_timer(exchange, exchange->wait.until_ns - now)) {
+        response_nothing(exchange);
+        return;
+    }
+    exchange->wait.begun_ns = now;
+    LIST_INSERT_HEAD(&service->waits, exchange, wait.entry);
+    service->waiting++;
+    switch (router_wait(&exchange->job, on_woken)) {
+    case SCAN_WAITS:
+        connection_wait(exchange->connection, on_client_ended, exchange);
+        break;
+    case SCAN_WAITS_AGAIN:
+        end_wait(exchange);
+        submit(exchange);
+        break;
+    case SCAN_WAITS_CLOSED:
+        end_wait(exchange);
+        response_nothing(exchange);
+        break;
+    }
+}
+
+void scan_end_waits(struct service *service)
+{
+    struct exchange *exchange, *next;
+    for (exchange = LIST_FIRST(&service->waits); exchange != NULL; exchange = next) {
+        next = LIST_NEXT(exchange, wait.entry);
+        answer_at_end(exchange);
+    }
+}
+
 static void scan_done(struct job *job)
 {
     struct exchange *exchange = exchange_of(job);
     if (job->error != 0) {
         response_failure(exchange);
+    } else if (job->scan.at_end) {
+        wait_at_end(exchange);
     } else if (job->scan.bytes == 0) {
         response_nothing(exchange);
     } else if (job->more) {
@@ -50,12 +158,23 @@ static struct job_scan scan_of(const struct query *query)
         .bucket = query->bucket,
         .limit_bytes = (uint64_t)(query->limit > 0 ? query->limit : LIMIT_BYTES),
         .synced = query->synced,
+        .follows = query->wait_s > 0,
         .has_last = query->has_last,
         .last_offset = query->last.offset,
     };
     if (query->has_last)
         memcpy(scan.last_header, query->last.header, sizeof(scan.last_header));
     return scan;
+}
+
+/* For the first time, or after a wait. */
+static void submit(struct exchange *exchange)
+{
+    const struct query *query = &exchange->query;
+    struct job *job = &exchange->job;
+    job->scan = scan_of(query);
+    job->offset = query->offset;
+    router_submit(exchange->service->router, query->prefix, job);
 }
 
 void scan_handle(struct exchange *exchange)
@@ -73,9 +192,9 @@ void scan_handle(struct exchange *exchange)
                       LIMIT_BYTES_MAX);
     } else {
         job->kind = JOB_SCAN;
-        job->scan = scan_of(query);
         job->header_only = evhttp_request_get_command(exchange->request) == EVHTTP_REQ_HEAD;
         job->done = scan_done;
-        router_submit(exchange->service->router, query->prefix, job);
+        exchange->wait.until_ns = 0;
+        submit(exchange);
     }
 }

@@ -191,6 +191,7 @@ static void begin_stop(struct server *server)
     listener_close(server->listener);
     server->listener = NULL;
     connections_drain(server->connections);
+    scan_end_waits(&server->service);
     if (event_add(server->deadline, &limit) != 0)
         server->gave_up = true;
 }

@@ -40,6 +40,8 @@ struct service {
     uint64_t now_ns; /* see service_now_ns; 0: to be read */
     int room;        /* what the last root_check_room has found */
     struct exchange_list free_exchanges;
+    struct exchange_waits waits; /* scans that wait for appends, so many */
+    unsigned waiting;
     char date[32]; /* the Date header of the second `date_s`; see response.c */
     int64_t date_s;
 };

@@ -33,6 +33,11 @@ struct connection {
 
     void (*piece_sent)(void *argument, bool gone);
     void *piece_argument;
+
+    /* in state SERVING, see connection_wait; NULL: nothing is waited for */
+    void (*waiter)(void *argument);
+    void *waiter_argument;
+    bool going_on; /* for memory */
 };
 
 struct connection *connection_new(struct event_base *base, const struct framing_rules *rules,
@@ -285,6 +290,24 @@ static void send_continue(struct connection *connection)
         drop(connection); /* a part of it cannot be taken back */
 }
 
+static bool has_left(const struct connection *connection)
+{
+    return stream_has_hung_up(&connection->stream) || stream_is_gone(&connection->stream);
+}
+
+/* In state SERVING: true if a reply is under way now. */
+static bool wait_on(struct connection *connection)
+{
+    void (*waiter)(void *) = connection->waiter;
+    if (waiter == NULL ||
+        !(connection->going_on ? connection->memory == MEMORY_GRANTED : has_left(connection)))
+        return false;
+    connection->waiter = NULL;
+    connection->going_on = false;
+    waiter(connection->waiter_argument);
+    return connection->state != SERVING;
+}
+
 /* A whole request is in evhttp's input: lets evhttp read it. */
 static void serve_request(struct connection *connection)
 {
@@ -347,6 +370,8 @@ void connection_run(struct connection *connection)
             on = false;
             break;
         case SERVING:
+            on = wait_on(connection);
+            break;
         case DEAD:
             on = false;
             break;
@@ -365,7 +390,8 @@ static void on_stream_changed(void *context)
     struct connection *connection = context;
     connection_run(connection);
     /* nothing is read or written while it waits for memory, so nothing else would tell */
-    if (connection->memory == MEMORY_WANTED && stream_is_gone(&connection->stream))
+    if (connection->state == READING && connection->memory == MEMORY_WANTED &&
+        stream_is_gone(&connection->stream))
         drop(connection);
 }
 
@@ -449,9 +475,30 @@ struct evbuffer *connection_output(const struct connection *connection)
     return bufferevent_get_output(connection->bev);
 }
 
+void connection_wait(struct connection *connection, void (*ended)(void *argument), void *argument)
+{
+    release_memory(connection);
+    connection->waiter = ended;
+    connection->waiter_argument = argument;
+    if (has_left(connection)) /* there is no other edge */
+        connection->owner->unfinished(connection->context);
+}
+
+void connection_go_on(struct connection *connection, void (*go_on)(void *argument), void *argument)
+{
+    connection->waiter = go_on;
+    connection->waiter_argument = argument;
+    connection->going_on = true;
+    connection->memory = connection->owner->memory_wanted(connection->context, 0, 0)
+                             ? MEMORY_GRANTED
+                             : MEMORY_WANTED;
+    (void)wait_on(connection);
+}
+
 void connection_send(struct connection *connection)
 {
     connection->state = WRITING;
+    connection->waiter = NULL;
     if (!connection->running)
         connection_run(connection);
 }

@@ -140,6 +140,17 @@ void connection_send(struct connection *connection);
 void connection_send_piece(struct connection *connection, void (*sent)(void *argument, bool gone),
                            void *argument);
 
+/*
+ * While the request is served and nothing can be answered for long: its memory is released.
+ * `ended` is called once if the client has ended its side, never from inside this call: it has
+ * gone, or takes what there is now.
+ */
+void connection_wait(struct connection *connection, void (*ended)(void *argument), void *argument);
+
+/* Ends the wait: `go_on` is called when there is memory for a reply again, maybe at once. A short
+ * reply may be sent without it. */
+void connection_go_on(struct connection *connection, void (*go_on)(void *argument), void *argument);
+
 /* For timeouts and lists of the owner. */
 
 enum timeouts_phase connection_phase(const struct connection *connection);

@@ -75,6 +75,12 @@ void stream_reset(struct stream *stream);
 /* Written and not acknowledged by the peer's machine; 0 if unknown. */
 uint64_t stream_unsent_bytes(const struct stream *stream);
 
+/* The peer has ended its side; what it sent before that may not be read yet. */
+static inline bool stream_has_hung_up(const struct stream *stream)
+{
+    return stream->hung_up;
+}
+
 /* Reset, or closed in both directions; not if the peer has only ended its side. */
 bool stream_is_gone(const struct stream *stream);
 

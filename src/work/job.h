@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "store/id_hash.h"
 #include "store/record.h"
@@ -87,6 +88,14 @@ struct job_scan {
     bool searching;
     uint64_t file_id;
     bool sync_tried; /* and worker.c this */
+
+    /* of one that waits at the end, see router_wait; scan_waits.c's but for `follows` and `woken`
+     */
+    bool follows; /* request: it will wait there, if it is `synced` for a sync */
+    bool is_waiting;
+    bool closed; /* why it is woken: its prefix was closed */
+    void (*woken)(struct job *job);
+    LIST_ENTRY(job) waiting, waiting_synced;
 };
 
 /* Of a JOB_ENDS. */

@@ -58,8 +58,11 @@ int open_prefix_make_slots(struct open_prefix *prefix)
 {
     size_t bytes = prefix->manifest.buckets * sizeof(struct bucket_slot);
     prefix->slots = aligned_alloc(alignof(struct bucket_slot), bytes);
-    if (prefix->slots == NULL)
+    prefix->synced = calloc(prefix->manifest.buckets, sizeof(prefix->synced[0]));
+    if (prefix->slots == NULL || prefix->synced == NULL) {
+        open_prefix_reset(prefix);
         return -ENOMEM;
+    }
     memset(prefix->slots, 0, bytes);
     prefix->names =
         (struct prefix_names){.prefix = prefix->name, .buckets = prefix->manifest.buckets};
@@ -69,7 +72,11 @@ int open_prefix_make_slots(struct open_prefix *prefix)
 void open_prefix_reset(struct open_prefix *prefix)
 {
     free(prefix->slots);
+    free(prefix->synced);
+    free(prefix->scan_waits);
     prefix->slots = NULL;
+    prefix->synced = NULL;
+    prefix->scan_waits = NULL;
     prefix->sync_refused = false;
     prefix->close_error = 0;
     open_prefix_set_data(prefix, NULL, NULL);

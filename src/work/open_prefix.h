@@ -33,6 +33,7 @@
 struct bucket;
 struct root;
 struct router;
+struct scan_wait_list;
 
 /* A cache line each, since neighbours differ in owner. */
 struct bucket_slot {
@@ -48,6 +49,7 @@ struct bucket_slot {
     bool in_pieces : 1;    /* a reply in pieces was read from it, and may go on */
     bool closing : 1;      /* a close waits for its sync */
     bool waiting : 1;      /* in append_batches.waiting */
+    bool tell_sync : 1;    /* the loop is to be told of its next sync, see scan_waits.h */
     uint32_t usual_bytes;  /* about how long the values are that were read, see reader.h */
 };
 
@@ -80,6 +82,7 @@ struct open_prefix {
     struct bucket_slot *slots; /* one for each bucket */
     struct prefix_names names; /* of the sync threads, see there */
     atomic_bool sync_refused;  /* of a slot */
+    atomic_bool *synced;       /* for each bucket, see scan_waits.h */
 
     /* the worker that has the message to close it */
     unsigned syncs_left; /* so many of its slots are `closing` */
@@ -97,9 +100,10 @@ struct open_prefix {
     int close_error; /* the first of closing its files; whether of a sync, and of which file */
     bool close_of_sync;
     unsigned close_bucket;
-    int64_t draining_since; /* clock_monotonic_s, from that state on */
-    struct job control;     /* the router's own message to a worker */
-    void *data;             /* of the router's user, see prefix_data_set */
+    int64_t draining_since;            /* clock_monotonic_s, from that state on */
+    struct job control;                /* the router's own message to a worker */
+    struct scan_wait_list *scan_waits; /* two for each bucket; NULL: none has waited yet */
+    void *data;                        /* of the router's user, see prefix_data_set */
     void (*free_data)(void *data);
     UT_hash_handle hh;
 };

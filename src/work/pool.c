@@ -29,6 +29,8 @@ struct pool {
     struct single_client single_client;
     struct sync_pool *sync_pool;
     struct names_lock *names;
+    void (*synced)(void *argument); /* see pool_on_synced */
+    void *synced_argument;
     struct worker_slot slots[];
 };
 
@@ -162,6 +164,10 @@ void pool_collect(struct pool *pool)
         struct worker *worker = pool->slots[i].worker;
         for (size_t count = worker_completed(worker); count > 0; count--) {
             struct job *job = worker_pop(worker);
+            if (worker_tells_of_syncs(worker, job)) {
+                pool->synced(pool->synced_argument);
+                continue;
+            }
             pool->with_workers--;
             job->route.completed(job);
         }
@@ -177,6 +183,12 @@ void pool_wake(struct pool *pool)
     pool->pushed = pool->pushed_before = 0;
     for (unsigned i = 0; i < pool->workers; i++)
         worker_wake(pool->slots[i].worker);
+}
+
+void pool_on_synced(struct pool *pool, void (*synced)(void *argument), void *argument)
+{
+    pool->synced = synced;
+    pool->synced_argument = argument;
 }
 
 void pool_trim(struct pool *pool)

@@ -88,6 +88,9 @@ void pool_collect(struct pool *pool);
  * called at the end of each; pool_may_sleep knows about workers that were not woken. */
 void pool_wake(struct pool *pool);
 
+/* `synced` is called by pool_collect when workers have set bits of open_prefix.synced. */
+void pool_on_synced(struct pool *pool, void (*synced)(void *argument), void *argument);
+
 /* Has the workers give back what is free of their memory, see heap.h; they are woken by the next
  * pool_wake. */
 void pool_trim(struct pool *pool);

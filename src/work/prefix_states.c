@@ -35,6 +35,7 @@ static void close_idle(struct router *router)
            (prefix = prefix_table_find_idle(&router->prefixes)) != NULL) {
         router->parked++;
         prefix_table_shut(&router->prefixes, prefix);
+        scan_waits_close(&router->scan_waits, prefix);
         push_close(prefix, PREFIX_SEALING, JOB_CLOSE_HEALTHY);
     }
 }
@@ -59,6 +60,7 @@ static void begin_draining(struct open_prefix *prefix)
 {
     prefix_table_shut(&prefix->router->prefixes, prefix);
     prefix->state = PREFIX_DRAINING;
+    scan_waits_close(&prefix->router->scan_waits, prefix);
     prefix->draining_since = clock_monotonic_s();
 }
 

@@ -10,6 +10,12 @@
 #include "work/prefix_states.h"
 #include "work/router_state.h"
 
+static void files_synced(void *argument)
+{
+    struct router *router = argument;
+    scan_waits_synced(&router->scan_waits);
+}
+
 struct router *router_new(struct pool *pool, unsigned max_open_prefixes)
 {
     struct router *router = calloc(1, sizeof(*router));
@@ -18,6 +24,7 @@ struct router *router_new(struct pool *pool, unsigned max_open_prefixes)
     router->pool = pool;
     router->max_parked = pool_max_in_flight(pool);
     router->prefixes.max_open = max_open_prefixes;
+    pool_on_synced(pool, files_synced, router);
     return router;
 }
 
@@ -94,6 +101,8 @@ static void job_completed(struct job *job)
     if (job->error == FILE_CACHE_DELETED && append_again(prefix, job))
         return;
     release_job(prefix, job);
+    if (job_appends(job) && job->error == 0)
+        scan_waits_appended(&prefix->router->scan_waits, prefix, job->bucket);
     deliver(prefix->router, job);
 }
 
@@ -232,6 +241,17 @@ void router_abandon(struct router *router, struct job *job)
     router->in_flight--;
 }
 
+enum scan_waits_result router_wait(struct job *job, void (*woken)(struct job *job))
+{
+    job->scan.woken = woken;
+    return scan_waits_add(&job->route.prefix->router->scan_waits, job);
+}
+
+bool router_stop_waiting(struct job *job)
+{
+    return scan_waits_remove(job);
+}
+
 bool router_overdue(const struct job *job)
 {
     const struct open_prefix *prefix = job->route.prefix;
@@ -262,9 +282,10 @@ void router_deliver(struct router *router)
         next = job->route.next;
         deliver(router, job);
     }
+    scan_waits_deliver(&router->scan_waits);
 }
 
 bool router_may_sleep(const struct router *router)
 {
-    return router->completed.first == NULL;
+    return router->completed.first == NULL && router->scan_waits.woken.first == NULL;
 }

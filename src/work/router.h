@@ -24,6 +24,7 @@
 
 #include "work/job.h"
 #include "work/pool.h"
+#include "work/scan_waits.h"
 
 /* So long a close waits for replies in pieces. */
 #define ROUTER_CLOSE_SECONDS 10
@@ -81,6 +82,15 @@ void router_abandon(struct router *router, struct job *job);
 /* After `done` with `more`: true if a close has waited for too long and the rest is not to be sent.
  */
 bool router_overdue(const struct job *job);
+
+/*
+ * In `done` of a JOB_SCAN that is `at_end`: it waits, and is not in flight meanwhile. `woken` is
+ * called by router_deliver when there is more, or the prefix was closed (job->scan.closed). Then it
+ * may be submitted again. router_stop_waiting ends the wait; false if it is over, and `woken` is
+ * about to be called.
+ */
+enum scan_waits_result router_wait(struct job *job, void (*woken)(struct job *job));
+bool router_stop_waiting(struct job *job);
 
 /* Jobs that were accepted and are not done. */
 unsigned router_in_flight(const struct router *router);

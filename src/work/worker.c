@@ -48,7 +48,9 @@ struct worker {
     /* worker thread */
     struct job stop; /* pushed last */
     bool stopping;
-    bool completed; /* something since the last signal to the loop */
+    bool completed;            /* something since the last signal to the loop */
+    struct job synced;         /* a message to the loop: bits of scan_waits.h are set */
+    atomic_bool synced_pushed; /* the loop has not seen it yet */
     struct single_client single_client;
     struct file_cache cache;
     struct sync_schedule schedule;
@@ -160,6 +162,11 @@ static void scan_job(struct worker *worker, struct job *job)
         return;
     }
     enum reader_result result = scanner_step(job, slot->bucket);
+    if (job->error == 0 && job->scan.at_end && job->scan.synced) {
+        slot->tell_sync = slot->tell_sync || job->scan.follows;
+        if (slot->sync_refused)
+            job->error = STORE_SYNC_REFUSED; /* nothing more will be synced */
+    }
     if (job->more)
         slot->in_pieces = true;
     if (result == READER_DONE)
@@ -373,6 +380,19 @@ static void try_waiting(struct worker *worker, struct reader_quota *quota)
         handle_job(worker, job_list_pop(&waiting), quota);
 }
 
+/* If a scan waits for it. */
+static void tell_sync(struct worker *worker, struct bucket_slot *slot)
+{
+    if (!slot->tell_sync)
+        return;
+    slot->tell_sync = false;
+    atomic_store(&slot->prefix->synced[slot - slot->prefix->slots], true);
+    if (atomic_exchange(&worker->synced_pushed, true))
+        return;
+    push_or_abort(worker->out, &worker->synced);
+    worker->completed = true;
+}
+
 static void end_syncs(struct worker *worker, struct reader_quota *quota)
 {
     if (!bucket_syncs_done(&worker->syncs))
@@ -383,6 +403,7 @@ static void end_syncs(struct worker *worker, struct reader_quota *quota)
         struct bucket_sync *next = sync->next;
         int error;
         complete_appends(worker, append_batches_end_sync(&worker->batches, sync, &error));
+        tell_sync(worker, slot);
         if (slot->closing && !slot->syncing)
             go_on_closing_files(worker, slot, error);
         if (worker->last_error == 0 && worker->stopping)
@@ -547,7 +568,7 @@ int worker_start(const struct worker_options *options, struct worker **out)
         return error;
     }
     worker->in = ring_new(options->ring_capacity + 2); /* and two messages */
-    worker->out = ring_new(options->ring_capacity);
+    worker->out = ring_new(options->ring_capacity + 1);
     error = worker->in == NULL || worker->out == NULL ? -ENOMEM : 0;
     if (error == 0)
         error = bucket_syncs_reserve(&worker->syncs, options->syncs_at_once);
@@ -594,6 +615,14 @@ size_t worker_completed(const struct worker *worker)
 struct job *worker_pop(struct worker *worker)
 {
     return ring_pop(worker->out);
+}
+
+bool worker_tells_of_syncs(struct worker *worker, const struct job *job)
+{
+    if (job != &worker->synced)
+        return false;
+    atomic_store(&worker->synced_pushed, false); /* before the bits are looked at */
+    return true;
 }
 
 int worker_join(struct worker *worker, unsigned *hung)

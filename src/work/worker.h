@@ -77,6 +77,9 @@ const struct worker_counts *worker_counts(const struct worker *worker);
 size_t worker_completed(const struct worker *worker);
 struct job *worker_pop(struct worker *worker);
 
+/* What was popped is no job but the message that pool_on_synced is about. */
+bool worker_tells_of_syncs(struct worker *worker, const struct job *job);
+
 /* No sync has ended for so long: a worker that ends does not wait for the others. */
 #define WORKER_LAST_SYNC_SECONDS 30
 

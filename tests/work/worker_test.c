@@ -59,13 +59,13 @@ static void overfill(struct root *root, bool wake)
     if (worker_start(&options, &worker) != 0)
         _exit(1);
     await_sleep(); /* what is pushed now without waking it stays in the ring */
-    for (size_t i = 0; i < (wake ? 2 : sizeof(jobs) / sizeof(jobs[0])); i++) {
+    for (size_t i = 0; i < (wake ? 3 : sizeof(jobs) / sizeof(jobs[0])); i++) {
         jobs[i] = (struct job){.kind = JOB_CLOSE, .route.prefix = &prefix};
         worker_push(worker, &jobs[i]);
         if (wake)
             worker_wake(worker);
         while (wake && worker_completed(worker) == 0)
-            continue; /* nobody takes the first result out; the second has no room */
+            continue; /* nobody takes results out: there is room for one, and for a message */
     }
     for (;;)
         pause();
