@@ -149,12 +149,24 @@ class Round:
         return self.number
 
 
+def made_files(directory):
+    """The bucket files; none if the kill came before MANIFEST: then nothing is in them either."""
+    if not os.path.exists(directory):
+        return []
+    if os.path.exists(os.path.join(directory, "MANIFEST")):
+        return records.bucket_files(directory)
+    for name in os.listdir(directory):
+        if name.startswith("append."):
+            assert os.path.getsize(os.path.join(directory, name)) == 0, name
+    return []
+
+
 def torn_tails(root):
     """How many files end in the middle of a record."""
     count = 0
     for prefix in PREFIXES:
         directory = os.path.join(root, prefix)
-        for name in records.bucket_files(directory) if os.path.exists(directory) else []:
+        for name in made_files(directory):
             try:
                 for _ in records.walk(os.path.join(directory, name)):
                     pass
