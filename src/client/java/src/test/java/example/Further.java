@@ -11,6 +11,7 @@ import java.util.concurrent.ExecutionException;
 import javax.net.ssl.SSLContext;
 import nl.prymr.rochefort.Appender;
 import nl.prymr.rochefort.Client;
+import nl.prymr.rochefort.MultiResult;
 import nl.prymr.rochefort.RochefortException;
 import nl.prymr.rochefort.Scan;
 import nl.prymr.rochefort.ScanRecord;
@@ -72,6 +73,16 @@ public final class Further {
         }
     }
 
+    static void getMultiEach(Client client, long[] offsets) throws RochefortException {
+        for (MultiResult result : client.getMultiEach("batched", "some_identifier", offsets)) {
+            if (result.value() != null) {
+                System.out.println(new String(result.value(), UTF_8));
+            } else {
+                System.out.println(result.offset() + " has status " + result.status());
+            }
+        }
+    }
+
     static Client secured(SSLContext context, String token) {
         return Client.builder("https://data.example:8443")
                 .sslContext(context) // without it the JDK's certificates are trusted
@@ -93,6 +104,7 @@ public final class Further {
             System.out.println(appendOnce(client, "some_identifier", "b".getBytes(UTF_8), 0));
             batch(client, List.of("one".getBytes(UTF_8), "two".getBytes(UTF_8)));
             scan(client);
+            getMultiEach(client, new long[] {19, 5, 0});
         }
         secured(SSLContext.getDefault(), "secret").close();
     }

@@ -200,6 +200,32 @@ class EndpointsTest {
     }
 
     @Test
+    void multiEach() throws Exception {
+        List<byte[]> values = values(3);
+        long[] offsets = client.appendMulti("each", "id", values);
+        long[] asked = {offsets[2], offsets[0] + 1, offsets[1], Long.MAX_VALUE, offsets[1]};
+        for (List<MultiResult> results : List.of(client.getMultiEach("each", "id", asked),
+                client.getMultiEachAsync("each", "id", asked).get())) {
+            for (int i = 0; i < asked.length; i++) {
+                MultiResult result = results.get(i);
+                boolean there = i % 2 == 0;
+                assertEquals(asked[i], result.offset());
+                assertEquals(there ? 200 : 404, result.status());
+                assertArrayEquals(there ? values.get(i == 0 ? 2 : 1) : null, result.value());
+                assertEquals(there, result.text().isEmpty(), result.text());
+            }
+            assertEquals(asked.length, results.size());
+        }
+        assertEquals(List.of(), client.getMultiEach("id", new long[0]));
+        long other = client.append("id", VALUE);
+        assertArrayEquals(VALUE, client.getMultiEach("id", new long[] {other}).get(0).value());
+        assertArrayEquals(VALUE,
+                client.getMultiEachAsync("id", new long[] {other}).get().get(0).value());
+        assertEquals(404, assertThrows(RochefortException.class,
+                () -> client.getMultiEach("none", "id", new long[] {0})).status());
+    }
+
+    @Test
     void ends() throws Exception {
         long length = HEADER_BYTES + VALUE.length;
         client.append("ends", "id", VALUE);

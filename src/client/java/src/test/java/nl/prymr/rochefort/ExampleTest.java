@@ -38,7 +38,7 @@ class ExampleTest {
 
     @Test
     void further() throws Exception {
-        assertEquals("0\n0\n0\nstored at 0\nstored at 19\n0: one\n19: two\n",
-                printed(Further::main));
+        assertEquals("0\n0\n0\nstored at 0\nstored at 19\n0: one\n19: two\n"
+                + "two\n5 has status 404\none\n", printed(Further::main));
     }
 }
