@@ -106,7 +106,7 @@ static void make_own_sockets(struct ceiling *ceiling)
     static const struct framing_limit limits[] = {
         {.path = NULL, .body_bytes_max = BODY_BYTES_MAX, .why = "too large"}};
     static const char *const forwarded[] = {NULL};
-    static const struct framing_rules rules = {limits, forwarded};
+    static const struct framing_rules rules = {.limits = limits, .forwarded = forwarded};
     struct connections_options options = {.base = ceiling->base,
                                           .rules = &rules,
                                           .buffered_bytes_max = 16 * (uint64_t)BODY_BYTES_MAX,
