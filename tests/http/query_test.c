@@ -66,7 +66,6 @@ static void what_it_is_for(void **state)
         assert_string_equal(query_parse(wrong[i], &query), "for must be append or get");
 }
 
-/* The hash is that of the decoded bytes, however they were encoded. */
 static void errors_are_each(void **state)
 {
     (void)state;
@@ -82,6 +81,7 @@ static void errors_are_each(void **state)
     }
 }
 
+/* The hash is that of the decoded bytes, however they were encoded. */
 static void id_is_decoded_and_hashed(void **state)
 {
     (void)state;
