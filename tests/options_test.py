@@ -130,6 +130,7 @@ class WriteBehind(unittest.TestCase):
     def lines(self, *flags):
         with harness.Server(*flags) as server, server.client() as client:
             self.assertEqual(0, client.append("x", b"value"))
+            server.stop()  # its log is complete
             return [line for line in server.log().splitlines() if "write-behind" in line]
 
     def test_is_warned_of_once(self):

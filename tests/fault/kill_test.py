@@ -240,7 +240,8 @@ class Killed(unittest.TestCase):
                     self.check(server, stored, ids)
                     self.check_batches(server, batches)
                     done += 1
-                log = server.log()
+                server.stop()
+                log = server.log()  # which is complete
                 self.assertEqual(torn_here, log.count("an unfinished append was cut off"))
                 torn += torn_here
                 batched += len(batches)

@@ -186,6 +186,7 @@ class Replies(Case):
             self.assertEqual((200, 0), (status, place["offset"]), place)
             self.assertEqual({0: b"of x"}, self.contents(self.file(0)))
             shutil.rmtree(self.directory)
+        self.server.stop()  # its log is complete
         self.assertNotIn("could not be synced", self.server.log())
 
     def test_first_synced_append_after_its_prefix_was_deleted(self):
@@ -208,7 +209,7 @@ class Replies(Case):
             self.client.close("p")
             shutil.rmtree(self.directory)
         self.assertGreater(nth, 5)
-        # but for the replies of 500 that were expected
+        self.server.stop()  # its log is complete; but for the replies of 500 that were expected
         self.assertNotRegex(self.server.log(), r"(?m)^\S+ \S+ (?!500: |\d+ more ).*could not be synced")
 
     def test_file_system_that_has_become_read_only(self):

@@ -64,8 +64,8 @@ class RefusedCalls(unittest.TestCase):
                 (offset, value) for _, offset, value in stored},
                 {(offset, value) for file in records.decode_prefix(server.root, "default").values()
                  for offset, (_, value) in file.items()})
-            self.assertIn("at offset %d of %d, an unfinished append was cut off"
-                          % (length, length + 4), server.log())
+            line = "at offset %d of %d, an unfinished append was cut off" % (length, length + 4)
+            harness.wait_for(lambda: line in server.log(), line)
             self.check_verify(server, environment)
 
     def check_verify(self, server, environment):

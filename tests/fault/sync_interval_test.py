@@ -95,6 +95,7 @@ class Interval(synced.TestCase):
                 if error:
                     harness.wait_for(lambda: line in server.log(), "the line in the log")
                 else:
+                    server.stop()  # its log is complete
                     self.assertNotIn(line, server.log())
 
     def test_all_appends_are_refused_after_a_failure(self):

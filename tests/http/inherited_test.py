@@ -56,18 +56,22 @@ class Inherited(curl.TestCase):
 
     def test_they_are_listened_on_in_place_of_the_default(self):
         with self.started("tcp tcp") as server:
-            ports = re.findall(process.START_LINE, server.log())
-            self.assertEqual(2, len(ports))
+            def ports_said():
+                ports = re.findall(process.START_LINE, server.log())
+                return len(ports) == 2 and ports
+            ports = harness.wait_for(ports_said, "a line for each")
             for port in ports:
                 self.assertEqual(b"ok\n", self.curl("http://127.0.0.1:%s/healthz" % port))
             self.assertEqual(0, server.stop())
 
     def test_bind_adds_to_them(self):
         with self.started("tcp", "-bind", "127.0.0.1:0") as server:
+            server.stop()  # its log is complete
             self.assertEqual(2, len(re.findall(process.START_LINE, server.log())))
 
     def test_those_of_another_process_are_not_used(self):
         with self.started("tcp", "-bind", "127.0.0.1:0", process="1") as server:
+            server.stop()  # its log is complete
             self.assertEqual(1, len(re.findall(process.START_LINE, server.log())))
 
     def test_what_is_not_a_listening_socket_ends_the_start(self):
@@ -91,7 +95,7 @@ class Inherited(curl.TestCase):
         try:
             harness.wait_for(lambda: self.is_open(path), "the socket")
             self.assertEqual(b"ok\n", self.curl("http://localhost/healthz", "--unix-socket", path))
-            self.assertIn("starting http server on unix:%s\n" % path, started.log())
+            started.wait_for_log(re.escape("starting http server on unix:%s\n" % path))
             started.signal(signal.SIGTERM)
             self.assertEqual(0, started.popen.wait(harness.TIMEOUT_SECONDS))
         finally:

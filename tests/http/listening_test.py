@@ -56,7 +56,8 @@ class Several(TestCase):
     def test_all_are_listened_on(self):
         with self.started("-bind", "127.0.0.1:0", "-bind=127.0.0.2:0", "--bind",
                           "unix:" + self.path) as server:
-            lines = server.log().splitlines()
+            lines = harness.wait_for(lambda: server.log().count("\n") >= 3
+                                     and server.log().splitlines(), "a line for each")
             self.assertEqual(["127.0.0.1", "127.0.0.2", "unix"],
                              [line.split()[-1].split(":")[0] for line in lines], lines)
             for line in lines[:2]:
@@ -66,6 +67,7 @@ class Several(TestCase):
     def test_as_many_as_the_page_says_and_no_more(self):
         flags = ADDRESSES_MAX * ["-bind", "127.0.0.1:0"]
         with self.started(*flags) as server:
+            server.stop()  # its log is complete
             self.assertEqual(ADDRESSES_MAX, server.log().count("starting http server on"))
         done = subprocess.run([harness.BINARY, *flags, "-bind", "127.0.0.1:0"],
                               capture_output=True, text=True, timeout=harness.TIMEOUT_SECONDS)
@@ -205,6 +207,7 @@ class UnixSocket(TestCase):
 
     def test_nobody_but_this_machine_reaches_it(self):
         with self.unix() as server:
+            server.stop()  # its log is complete
             self.assertNotIn("without -tokens", server.log())
 
 

@@ -115,6 +115,7 @@ class Token(unittest.TestCase):
             server.process.send_signal(signal.SIGHUP)
             page.wait_until(self.ASKED)
             page.wait_until(STATE + " === 'this is for tokens that may admin'")
+        server.stop()  # its log is complete
         self.assertNotIn(self.NAME, server.log())
 
 

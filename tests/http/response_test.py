@@ -182,6 +182,7 @@ class Log(unittest.TestCase):
             with server.connect() as sock:
                 sock.sendall(b"GET /")
                 self.assertEqual(408, harness.receive_reply(sock)[0])
+            server.stop()  # its log is complete
             lines = re.findall(r"^\S+ \S+ ([0-9.]+) ms (\d+) (.*)$", server.log(), re.M)
             self.assertEqual(["200", "200", "400", "405", "413", "417", "400", "408"],
                              [status for _, status, _ in lines])

@@ -294,9 +294,11 @@ class Accepting(unittest.TestCase):
             def rested():
                 self.assertEqual(b"value", client.get("a", 0))
                 time.sleep(0.01)
-                return server.log().count("resting for") >= rests
-            harness.wait_for(rested, "several pauses in the log")
-            self.assertEqual(rests, server.log().count("accept: "), "one line for each pause")
+                log = server.log()
+                return log.endswith("\n") and log.count("resting for") >= rests and log
+            log = harness.wait_for(rested, "several pauses in the log")
+            self.assertEqual(log.count("resting for"), log.count("accept: "),
+                             "one line for each pause")
             self.assertFalse(harness.is_readable(late, 0))
             if harness.SANITIZE == "none":
                 # rests * 100 ms have passed; a loop that spins would have used all of it
