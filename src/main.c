@@ -17,6 +17,7 @@
 #include "http/server.h"
 #include "net/inherited_sockets.h"
 #include "options.h"
+#include "standby.h"
 #include "store/error.h"
 #include "store/prefix_limit.h"
 #include "store/root.h"
@@ -89,11 +90,21 @@ static int serve(struct options *options, void (*hangup)(int))
      * -mode, whatever the umask was. */
     const mode_t file_mode = (mode_t)options->file_mode;
     (void)umask(ACCESSPERMS & ~root_directory_mode(file_mode));
+    const bool stop_on_hangup = hangup != SIG_IGN && has_terminal();
+    const struct standby_options standby_options = {.root = options->root,
+                                                    .file_mode = file_mode,
+                                                    .wait_s = options->lock_wait_seconds,
+                                                    .stops_on_hangup = stop_on_hangup};
     struct root *root;
-    int error = root_open_with_mode(options->root, file_mode, &root);
-    if (error != 0) {
+    int error;
+    switch (standby_open_root(&standby_options, &root, &error)) {
+    case STANDBY_STOPPED:
+        return EXIT_SUCCESS;
+    case STANDBY_FAILED:
         log_line("cannot use root %s: %s", options->root, why_no_root(error));
         return EXIT_FAILURE;
+    case STANDBY_OPEN:
+        break;
     }
     prefix_limit_set(root_prefix_limit(root), (unsigned)options->max_prefixes);
     struct server_options server_options = {
@@ -119,7 +130,7 @@ static int serve(struct options *options, void (*hangup)(int))
         .origins = {.origins = options->allow_origin, .hosts = options->allow_host},
         .token_file = options->token_file,
         .log_slower_ms = options->log_slower_ms,
-        .stop_on_hangup = hangup != SIG_IGN && has_terminal(),
+        .stop_on_hangup = stop_on_hangup,
         .sync_after_ms = (int)options->sync_after_ms,
         .sync_threads = (unsigned)options->sync_threads,
     };

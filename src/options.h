@@ -20,6 +20,7 @@ struct options {
     int64_t buckets, workers, max_value_bytes, max_batch_bytes, max_connections, max_in_flight,
         log_slower_ms;
     int64_t max_open_prefixes, max_prefixes;
+    int64_t lock_wait_seconds;
     int64_t file_mode; /* bits of chmod(2) */
     int64_t sync_threads;
     int64_t sync_after_ms; /* -1: never, 0: always */

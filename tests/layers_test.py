@@ -1,7 +1,8 @@
 """The include lines of src/: they go down the list of layers and never in a circle.
 
 A .c and a .h of one name are one module. LAYERS is the list (layers.cmake): of each layer which
-others it may use. src/main.c and src/options.c put the layers together and may use all of them.
+others it may use. src/main.c, src/options.c and src/standby.c put the layers together and may use all of
+them.
 """
 import os
 import re
@@ -10,7 +11,7 @@ import unittest
 SOURCE = os.path.join(os.environ["SOURCE_DIR"], "src")
 LAYERS = {layer: set(filter(None, below.split(","))) for layer, below in
           (entry.split(":") for entry in os.environ["LAYERS"].split())}
-TOP = {"main", "options"}
+TOP = {"main", "options", "standby"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
 
 

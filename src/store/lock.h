@@ -8,6 +8,11 @@
  * calls lock_check before each round of writes. Once the name was found to be
  * missing, another file's, or unreadable, the lock is lost for good.
  *
+ * A file system on a network can take a lock away from a process that it does
+ * not hear from, and give it to another, and the first does not learn of it. So
+ * who has got the lock puts a new file into its place, which is locked before it
+ * has the name: lock_check of the first then finds another file.
+ *
  * A write that is under way while the name changes is not stopped by that.
  *
  * lock_check and lock_loss: any thread; the others: one thread, before and after.
@@ -21,14 +26,22 @@
 
 struct lock;
 
+enum lock_flags {
+    LOCK_OWN_ONLY = 1,   /* the file must not be another user's */
+    LOCK_MUST_BE_NEW = 2 /* an error if no new file can be made; see above */
+};
+
 /*
- * Opens the regular file `name` in a directory, makes it if it is missing, and locks it.
+ * Locks the regular file `name` in a directory, makes it with the mode if it is missing, and puts a
+ * new one of the same owner and mode into its place. Without LOCK_MUST_BE_NEW the old one stays,
+ * locked, if there is no room for a new one or the directory may not be written to.
  * `directory_fd` stays the caller's and must outlive the lock. Free with lock_release.
  *   -EWOULDBLOCK          another process holds the lock
- *   STORE_FOREIGN         with `own_only`: another user owns the file
+ *   STORE_FOREIGN         with LOCK_OWN_ONLY: another user owns the file
  *   STORE_LOCK_UNSTABLE   each file that was locked had lost its name by then
  */
-int lock_take(int directory_fd, const char *name, mode_t mode, bool own_only, struct lock **out);
+int lock_take(int directory_fd, const char *name, mode_t mode, enum lock_flags flags,
+              struct lock **out);
 
 /* Gives the lock up; the file stays. NULL is ignored. */
 void lock_release(struct lock *lock);

@@ -123,11 +123,21 @@ static void sync_new_parents(const struct root *root)
 
 int root_open(const char *dir, struct root **out)
 {
-    return root_open_with_mode(dir, ROOT_FILE_MODE, out);
+    const struct root_options options = {.file_mode = ROOT_FILE_MODE};
+    return root_open_with(dir, &options, out);
 }
 
-int root_open_with_mode(const char *dir, mode_t file_mode, struct root **out)
+/* Once it is known whether others may write to the root. */
+static int take_lock(struct root *root, bool takes_over)
 {
+    unsigned flags = (root->shared ? LOCK_OWN_ONLY : 0) | (takes_over ? LOCK_MUST_BE_NEW : 0);
+    return lock_take(root->directory_fd, ROOT_LOCK_NAME, root->file_mode, (enum lock_flags)flags,
+                     &root->lock);
+}
+
+int root_open_with(const char *dir, const struct root_options *options, struct root **out)
+{
+    const mode_t file_mode = options->file_mode;
     struct root *root = calloc(1, sizeof(*root));
     if (root == NULL)
         return -ENOMEM;
@@ -165,7 +175,7 @@ int root_open_with_mode(const char *dir, mode_t file_mode, struct root **out)
     error = prefix_limit_new(root->directory_fd, &root->prefix_limit);
     if (error != 0)
         goto fail;
-    error = lock_take(root->directory_fd, ROOT_LOCK_NAME, file_mode, root->shared, &root->lock);
+    error = take_lock(root, options->takes_over);
     if (error != 0)
         goto fail;
     sync_new_parents(root);

@@ -39,8 +39,13 @@ struct root;
 int root_open(const char *dir, struct root **out);
 void root_close(struct root *root);
 
-/* The same with another mode for files than ROOT_FILE_MODE. The umask can take from it. */
-int root_open_with_mode(const char *dir, mode_t file_mode, struct root **out);
+struct root_options {
+    mode_t file_mode; /* of the files that are made; the umask can take from it */
+    bool takes_over; /* another server may believe that the root is its own: see LOCK_MUST_BE_NEW */
+};
+
+/* The same with other options than ROOT_FILE_MODE and false. */
+int root_open_with(const char *dir, const struct root_options *options, struct root **out);
 mode_t root_directory_mode(mode_t file_mode);
 
 /*

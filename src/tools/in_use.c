@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/root.h"
@@ -13,14 +14,12 @@
 /* A root, the directory of a prefix in it, and a file in that. */
 #define LEVELS 3
 
-/* A descriptor of the lock file with a lock of that kind, or -errno. */
-static int lock_directory(const char *directory, int operation)
+/* A server that starts puts a new lock file into the place of the old one; not so often, though. */
+#define TRIES_MAX 100
+
+/* A descriptor with a lock of that kind, or -errno. */
+static int lock_file(const char *path, int operation)
 {
-    char path[PATH_MAX + sizeof(ROOT_LOCK_NAME) + 1];
-    size_t bytes = strlen(directory);
-    memcpy(path, directory, bytes);
-    path[bytes++] = '/';
-    memcpy(path + bytes, ROOT_LOCK_NAME, sizeof(ROOT_LOCK_NAME));
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return -errno;
@@ -29,6 +28,36 @@ static int lock_directory(const char *directory, int operation)
     int error = -errno;
     (void)close(fd);
     return error;
+}
+
+/* 0, -ESTALE if another file or none has the name by now, or -errno. */
+static int compare_name(int fd, const char *path)
+{
+    struct stat locked, named;
+    if (fstat(fd, &locked) != 0)
+        return -errno;
+    if (lstat(path, &named) != 0)
+        return errno == ENOENT ? -ESTALE : -errno;
+    return locked.st_dev == named.st_dev && locked.st_ino == named.st_ino ? 0 : -ESTALE;
+}
+
+/* The same of the lock file in a directory. */
+static int lock_directory(const char *directory, int operation)
+{
+    char path[PATH_MAX + sizeof(ROOT_LOCK_NAME) + 1];
+    size_t bytes = strlen(directory);
+    memcpy(path, directory, bytes);
+    path[bytes++] = '/';
+    memcpy(path + bytes, ROOT_LOCK_NAME, sizeof(ROOT_LOCK_NAME));
+    for (int tries = 1;; tries++) {
+        int fd = lock_file(path, operation);
+        int error = fd >= 0 ? compare_name(fd, path) : 0;
+        if (error == 0)
+            return fd;
+        (void)close(fd); /* and its lock */
+        if (error != -ESTALE || tries == TRIES_MAX)
+            return error;
+    }
 }
 
 /* Takes the last component off. False if there is none. */

@@ -39,9 +39,10 @@ static int open_root(struct one_bucket *fixture, unsigned round)
 static void opening_a_root(void **state)
 {
     every_call_fails_once(
-        *state, &(struct operation){.run = open_root,
-                                    .told = "calloc stat mkdir open openat fstat statx flock",
-                                    .ignored = "close openat"});
+        *state, &(struct operation){
+                    .run = open_root,
+                    .told = "calloc stat mkdir open openat fstat statx flock unlinkat renameat",
+                    .ignored = "close openat"});
 }
 
 static int open_relative_root(struct one_bucket *fixture, unsigned round)
@@ -63,9 +64,10 @@ static void opening_a_relative_root(void **state)
     assert_int_equal(chdir("/"), 0);
     every_call_fails_once(
         *state,
-        &(struct operation){.run = open_relative_root,
-                            .told = "calloc getcwd stat mkdir open openat fstat statx flock",
-                            .ignored = "close openat"});
+        &(struct operation){
+            .run = open_relative_root,
+            .told = "calloc getcwd stat mkdir open openat fstat statx flock unlinkat renameat",
+            .ignored = "close openat"});
     assert_int_equal(chdir(before), 0);
 }
 

@@ -2,6 +2,7 @@
 import errno
 import fcntl
 import os
+import signal
 import stat
 import subprocess
 
@@ -229,20 +230,38 @@ class Adopt(tool_case.Case):
             self.check(0, "adopt", "-hash", "xxh3", server.root)
             server.start()
 
+    def start_stopped(self, server, variable):
+        """adopt, until it has stopped itself at the call that the variable is about."""
+        os.unlink(os.path.join(server.root, "p", "MANIFEST"))
+        env = dict(os.environ, **{variable: "0"}, LD_PRELOAD=" ".join(filter(None, (
+            harness.sanitizer_runtime() if harness.SANITIZE in ("address", "thread") else "",
+            tool_case.FAIL_TOOL))))
+        process = subprocess.Popen([harness.BINARY, "adopt", "-hash", "xxh3", server.root],
+                                   env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        return process
+
+    def test_a_server_that_starts_before_it_has_the_lock_keeps_it(self):
+        """The file that it has opened by then is not the lock file any more."""
+        with harness.Server("-buckets", "1") as server:
+            with server.client() as client:
+                client.append("a", b"value", "p")
+            server.kill()
+            process = self.start_stopped(server, "STOP_LOCK")
+            server.start()
+            process.send_signal(signal.SIGCONT)
+            out, _ = process.communicate(timeout=harness.TIMEOUT_SECONDS)
+            self.assertEqual(2, process.returncode, out)
+            self.assertIn(b"a rochefort is using it; stop that first", out)
+
     def test_no_server_starts_meanwhile(self):
         """It has the lock while it reads; the test stops it there."""
         with harness.Server("-buckets", "1") as server:
             with server.client() as client:
                 client.append("a", b"value" * 1000, "p")
             server.kill()
-            os.unlink(os.path.join(server.root, "p", "MANIFEST"))
             lock = os.path.join(server.root, ".rochefort.lock")
-            env = dict(os.environ, STOP_READS="0", LD_PRELOAD=" ".join(filter(None, (
-                harness.sanitizer_runtime() if harness.SANITIZE in ("address", "thread") else "",
-                tool_case.FAIL_TOOL))))
-            process = subprocess.Popen([harness.BINARY, "adopt", "-hash", "xxh3", server.root],
-                                       env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-            os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+            process = self.start_stopped(server, "STOP_READS")
             with open(lock) as file, self.assertRaises(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             process.kill()

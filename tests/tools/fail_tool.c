@@ -5,7 +5,8 @@
  * touches these bytes of a file fail with EIO; FAIL_CALL=<name>:<errno> makes
  * every call of that name fail: pread, pwrite, ftruncate, fsync, renameat2.
  * Standard streams do not come this way. STOP_READS=<from> stops the process, as
- * SIGSTOP does, before every pread that begins at that offset or behind it.
+ * SIGSTOP does, before every pread that begins at that offset or behind it; STOP_LOCK before the
+ * first flock.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static bool fails(const char *name)
@@ -57,6 +59,18 @@ int ftruncate(int fd, off_t size)
     int (*real)(int, off_t);
     *(void **)&real = dlsym(RTLD_NEXT, "ftruncate64");
     return fails("ftruncate") ? -1 : real(fd, size);
+}
+
+int flock(int fd, int operation)
+{
+    int (*real)(int, int);
+    static bool stopped;
+    *(void **)&real = dlsym(RTLD_NEXT, "flock");
+    if (getenv("STOP_LOCK") != NULL && !stopped) {
+        stopped = true;
+        (void)raise(SIGSTOP);
+    }
+    return real(fd, operation);
 }
 
 int fsync(int fd)
