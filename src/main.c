@@ -116,6 +116,7 @@ static int serve(struct options *options, void (*hangup)(int))
         .root = root,
         .workers = (unsigned)options->workers,
         .buckets = (unsigned)options->buckets,
+        .slots = options->slots,
         .max_connections = fit_connections(options->max_connections),
         .max_in_flight = (unsigned)options->max_in_flight,
         .max_open_prefixes = (unsigned)options->max_open_prefixes,

@@ -26,7 +26,7 @@
 #define DEFAULT_ADDRESS "127.0.0.1:8000"
 #define ADDRESS_FORM "host:port, :port, [v6]:port or unix:/path"
 
-enum kind { TEXT, ADDRESS, NUMBER, BYTES, MEMORY, SYNC, MODE, SOCKET_MODE, IGNORED };
+enum kind { TEXT, ADDRESS, NUMBER, BYTES, MEMORY, SYNC, MODE, SOCKET_MODE, SLOTS, IGNORED };
 
 /* MEMORY: BYTES whose default is quarter_of_memory() if that is less than `standard`.
  * MODE: the bits of `most`, in octal, with those of `least`; SOCKET_MODE is that of a socket.
@@ -42,6 +42,9 @@ static const struct flag {
 } flags[] = {
     {"buckets", "N", "128", "files per storage prefix, for prefixes created from now on", NUMBER,
      offsetof(struct options, buckets), 1, PREFIX_BUCKETS_MAX},
+    {"slots", "A-B/N", NULL,
+     "part of all ids that new storage prefixes hold here, one node of several; others get 421",
+     SLOTS, offsetof(struct options, slots), 0, 0},
     {"bind", "ADDR", DEFAULT_ADDRESS,
      ADDRESS_FORM "; port 0 picks a free one; may be given several times", ADDRESS,
      offsetof(struct options, bind), 0, 0},
@@ -264,6 +267,14 @@ static bool set_flag(const struct flag *flag, const char *text, struct options *
             printable_print(stderr, "rochefort: -%s: \"\" is not of the form %s\n", flag->name,
                             flag->value);
         return text[0] != '\0';
+    }
+    if (flag->kind == SLOTS) {
+        bool good = manifest_parse_slots(text, field);
+        if (!good)
+            printable_print(stderr,
+                            "rochefort: -%s: \"%s\" is not A-B/N with A <= B < N and N up to %d\n",
+                            flag->name, text, SLOTS_MAX);
+        return good;
     }
     if (flag->kind == SYNC) {
         bool good = parse_sync(flag, text, field);

@@ -11,9 +11,11 @@
 #include <stdint.h>
 
 #include "net/address_list.h"
+#include "store/slots.h"
 
 struct options {
     struct address_list bind, admin_bind;
+    struct slots slots;  /* a count of 0: every id is held */
     int64_t socket_mode; /* bits of chmod(2) */
     const char *root, *allow_origin, *allow_host, *cache_control;
     const char *token_file; /* NULL: none */

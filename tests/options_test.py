@@ -104,7 +104,16 @@ class Flags(unittest.TestCase):
             checked.add(name)
         others = set(self.flags) - checked
         self.assertEqual({"bind", "admin-bind", "root", "cache-control", "allow-origin", "allow-host",
-                          "tokens", "write-behind", "version", "help"}, others)
+                          "tokens", "write-behind", "slots", "version", "help"}, others)
+
+    def test_slots(self):
+        for good in ("0-0/1", "0-1365/4096", "65535-65535/65536"):
+            self.assertTrue(self.accepts("slots", good), good)
+        for bad in ("", "3", "0-4/4", "2-1/4", "0-1", "0-1/65537", "00-1/4", "0-1/4 ", "-1-1/4",
+                    "0-1/4/5", "a-b/c"):
+            self.assertFalse(self.accepts("slots", bad), bad)
+        self.assertEqual('rochefort: -slots: "0-4/4" is not A-B/N with A <= B < N and N up to '
+                         "65536\n", rochefort("-slots", "0-4/4")[2])
 
     def test_defaults_are_those_of_the_server(self):
         directory = self.enterContext(tempfile.TemporaryDirectory(prefix="rochefort-test-"))

@@ -2,6 +2,7 @@
 server_test(http/protocol_test.py curl)
 server_test(http/append_multi_test.py curl)
 server_test(http/large_values_test.py curl)
+server_test(http/slots_test.py)
 server_test(http/scan_test.py)
 server_test(http/scan_wait_test.py)
 server_test(http/pipelining_test.py)

@@ -10,14 +10,24 @@
 #include "work/prefix_data.h"
 #include "work/router.h"
 
+static bool add_slots(struct evbuffer *body, const struct slots *slots)
+{
+    char text[SLOTS_TEXT_BYTES];
+    if (slots->count == 0)
+        return true;
+    manifest_format_slots(slots, text);
+    return evbuffer_add_printf(body, "\"slots\":\"%s\",", text) > 0;
+}
+
 /* NULL when out of memory. */
 static struct evbuffer *make_ends(const struct manifest *manifest, const int64_t *ends)
 {
     struct evbuffer *body = evbuffer_new();
     if (body == NULL)
         return NULL;
-    bool added = evbuffer_add_printf(body, "{\"buckets\":%u,\"hash\":\"%s\",\"ends\":[",
-                                     manifest->buckets, manifest_hash_name(manifest->hash)) > 0;
+    bool added = evbuffer_add_printf(body, "{\"buckets\":%u,\"hash\":\"%s\",", manifest->buckets,
+                                     manifest_hash_name(manifest->hash)) > 0 &&
+                 add_slots(body, &manifest->slots) && evbuffer_add_printf(body, "\"ends\":[") > 0;
     for (unsigned i = 0; added && i < manifest->buckets; i++) {
         char number[1 + DECIMAL_BYTES_MAX] = ",";
         size_t bytes = 1 + decimal_write((uint64_t)ends[i], number + 1);

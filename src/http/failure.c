@@ -55,6 +55,7 @@ static const struct {
      "records were lost, or the prefix was made anew: begin at offset 0; Rochefort-Tail is the end",
      NO_PATH},
     {STORE_NO_BUCKET, "/ends tells how many there are", NO_PATH},
+    {STORE_OTHER_SLOT, "send it to the node that has this slot", NO_PATH},
     {STORE_FEW_INODES, "delete files there, or use fewer -buckets", NO_PATH},
 };
 
@@ -113,6 +114,17 @@ static const char *find_step(const struct job *job)
     return is_of_close(job) ? "could not be closed: " : "";
 }
 
+/* Which slot the id is in, and which are held. */
+static void describe_slot(const struct exchange *exchange, const struct paths *paths,
+                          char out[FAILURE_TEXT_BYTES_MAX])
+{
+    struct slots held;
+    memcpy(&held, exchange->job.small, sizeof(held));
+    (void)snprintf(
+        out, FAILURE_TEXT_BYTES_MAX, "the id is in slot %u of %u, and %u-%u are here: %s",
+        slots_of(&held, &exchange->job.id_hash), held.count, held.first, held.last, paths->prefix);
+}
+
 int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTES_MAX])
 {
     const size_t bytes = FAILURE_TEXT_BYTES_MAX;
@@ -126,6 +138,8 @@ int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTE
     else if (job->error == STORE_SAME_DIRECTORY && !job->has_bucket && job->small[0] != '\0')
         (void)snprintf(out, bytes, "its directory is open as that of storagePrefix %s: %s",
                        (const char *)job->small, paths.prefix);
+    else if (job->error == STORE_OTHER_SLOT)
+        describe_slot(exchange, &paths, out);
     else if (job->error == STORE_OTHER_END)
         (void)snprintf(out, bytes, "the end is %" PRIu64 ", not %" PRIu64 ": %s%s",
                        (uint64_t)job->offset, (uint64_t)job->expected, paths.file,

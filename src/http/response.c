@@ -83,7 +83,8 @@ void response_note_failure(const struct exchange *exchange)
     if (exchange->job.error == JOB_TOO_MANY_IN_FLIGHT)
         event_log_note(&service->limits,
                        "-max-in-flight is reached: requests are refused with 503");
-    else if (failure_summarize(exchange, text) >= FAILURE_STATUS_MIN)
+    else if (failure_summarize(exchange, text) >= FAILURE_STATUS_MIN ||
+             exchange->job.error == STORE_OTHER_SLOT)
         event_log_note(&service->failures, text);
 }
 

@@ -392,6 +392,7 @@ static int make_router(struct server *server)
                                 .workers = options->workers,
                                 .max_in_flight = options->max_in_flight,
                                 .buckets_if_new = options->buckets,
+                                .slots_if_new = options->slots,
                                 .max_files = options->max_files,
                                 .sync_threads = options->sync_threads,
                                 .sync_after_ms = options->sync_after_ms,

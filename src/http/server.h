@@ -15,6 +15,7 @@
 #include "net/address_list.h"
 #include "net/timeouts.h"
 #include "store/root.h"
+#include "store/slots.h"
 
 struct server;
 
@@ -25,6 +26,7 @@ struct server_options {
     struct address_list admin_bind; /* where the figures are; none: at `bind` */
     mode_t socket_mode;
     const struct root *root; /* outlives the server */
+    struct slots slots;      /* for prefixes that are created from now on */
     unsigned workers, buckets, max_connections, max_in_flight, max_files, max_open_prefixes;
     uint64_t max_value_bytes, max_batch_bytes, max_buffered_bytes;
     struct timeouts timeouts;

@@ -33,7 +33,7 @@ struct service {
     bool admin_apart;      /* the figures are on -admin-bind alone */
     bool stopping;         /* no new requests are served */
     struct metrics metrics;
-    struct event_log failures; /* responses of status 500 and above */
+    struct event_log failures; /* responses of status 500 and above, and 421 */
     struct event_log limits;   /* that were reached */
     const struct connections *connections;
     uint64_t buffered_bytes_max;

@@ -27,6 +27,7 @@ static const struct {
     {415, "Unsupported Media Type"},
     {416, "Range Not Satisfiable"},
     {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
     {500, "Internal Server Error"},
     {503, "Service Unavailable"},
     {507, "Insufficient Storage"},
@@ -51,6 +52,7 @@ static const struct {
     {STORE_PAST_END, 416, NULL},
     {STORE_OTHER_RECORD, 409, NULL},
     {STORE_NO_BUCKET, 404, NULL},
+    {STORE_OTHER_SLOT, 421, NULL},
 };
 
 #define REASONS (sizeof(reasons) / sizeof(reasons[0]))

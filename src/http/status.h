@@ -7,7 +7,7 @@
 #define ROCHEFORT_HTTP_STATUS_H
 
 /* All statuses that are answered, from 0 on; one more for any other. */
-#define STATUS_INDEXES 20
+#define STATUS_INDEXES 21
 unsigned status_index(int status);
 int status_at(unsigned index); /* 0: another */
 

@@ -37,6 +37,7 @@ static const char *const texts[STORE_ERROR_END - STORE_NOT_FOUND] = {
     "behind the end",
     "the record before it is another one now",
     "no such bucket",
+    "an id is in a slot of another node",
     "the file could not be synced now",
 };
 

@@ -43,6 +43,7 @@ enum store_error {
     STORE_PAST_END,          /* an offset behind the end of the bucket */
     STORE_OTHER_RECORD,      /* a record is not what it was, or does not end where it did */
     STORE_NO_BUCKET,         /* the prefix has fewer buckets */
+    STORE_OTHER_SLOT,        /* the id is in a slot that is not held here */
     STORE_NOT_SYNCED,        /* a sync was asked for and is not made */
     STORE_ERROR_END          /* their number; no error */
 };

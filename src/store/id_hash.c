@@ -18,13 +18,14 @@ struct id_hash id_hash_of(const void *id, size_t bytes)
 {
     struct id_hash hash;
     hash.xxh3 = XXH3_64bits(id, bytes);
-    hash.long_fnv1a = 0;
+    hash.long_fnv1a = hash.long_xxh32 = 0;
     hash.copy_bytes = ID_HASH_COPY_BYTES + 1;
     if (bytes <= ID_HASH_COPY_BYTES) {
         hash.copy_bytes = (uint8_t)bytes;
         memcpy(hash.copy, id, bytes);
     } else {
         hash.long_fnv1a = compute_fnv1a(id, bytes);
+        hash.long_xxh32 = XXH32(id, bytes, 0);
     }
     return hash;
 }
@@ -33,4 +34,10 @@ uint32_t id_hash_fnv1a(const struct id_hash *hash)
 {
     return hash->copy_bytes <= ID_HASH_COPY_BYTES ? compute_fnv1a(hash->copy, hash->copy_bytes)
                                                   : hash->long_fnv1a;
+}
+
+uint32_t id_hash_xxh32(const struct id_hash *hash)
+{
+    return hash->copy_bytes <= ID_HASH_COPY_BYTES ? XXH32(hash->copy, hash->copy_bytes, 0)
+                                                  : hash->long_xxh32;
 }

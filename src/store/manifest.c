@@ -13,6 +13,7 @@
 
 #define VERSION "1"
 #define FIRST_WORD "rochefort "
+#define SLOTS_WORD "slots "
 
 /* Its name while it is written. The dot keeps it from being anything else; one that a kill has left
  * is written over. */
@@ -57,14 +58,12 @@ static bool take_manifest_number(struct text *text, unsigned most, unsigned *num
     return text->at > first;
 }
 
-static bool take_slots(struct text *text, struct manifest *manifest)
+static bool take_slots(struct text *text, struct slots *slots)
 {
-    return take_manifest_number(text, MANIFEST_SLOTS_MAX, &manifest->first_slot) &&
-           take_word(text, "-") &&
-           take_manifest_number(text, MANIFEST_SLOTS_MAX, &manifest->last_slot) &&
-           take_word(text, "/") &&
-           take_manifest_number(text, MANIFEST_SLOTS_MAX, &manifest->slots) &&
-           manifest->first_slot <= manifest->last_slot && manifest->last_slot < manifest->slots;
+    return take_manifest_number(text, SLOTS_MAX, &slots->first) && take_word(text, "-") &&
+           take_manifest_number(text, SLOTS_MAX, &slots->last) && take_word(text, "/") &&
+           take_manifest_number(text, SLOTS_MAX, &slots->count) && slots->first <= slots->last &&
+           slots->last < slots->count;
 }
 
 static bool take_hash(struct text *text, enum manifest_hash *hash)
@@ -89,7 +88,8 @@ static bool take_lines(struct text *text, struct manifest *manifest)
         return false;
     if (text->at == text->end)
         return true;
-    return take_word(text, "slots ") && take_slots(text, manifest) && take_word(text, "\n");
+    return take_word(text, SLOTS_WORD) && take_slots(text, &manifest->slots) &&
+           take_word(text, "\n");
 }
 
 /* "rochefort N" with an N over 1, however large. */
@@ -126,10 +126,15 @@ int manifest_parse(const char *bytes, size_t count, struct manifest *manifest)
     return is_later(bytes, count) ? STORE_MANIFEST_LATER : STORE_MANIFEST_INVALID;
 }
 
-bool manifest_parse_slots(const char *slots, struct manifest *manifest)
+bool manifest_parse_slots(const char *bytes, struct slots *slots)
 {
-    struct text text = {slots, slots + strlen(slots), false};
-    return take_slots(&text, manifest) && text.at == text.end;
+    struct text text = {bytes, bytes + strlen(bytes), false};
+    return take_slots(&text, slots) && text.at == text.end;
+}
+
+void manifest_format_slots(const struct slots *slots, char out[SLOTS_TEXT_BYTES])
+{
+    (void)snprintf(out, SLOTS_TEXT_BYTES, "%u-%u/%u", slots->first, slots->last, slots->count);
 }
 
 bool manifest_parse_hash(const char *name, enum manifest_hash *hash)
@@ -145,19 +150,21 @@ const char *manifest_hash_name(enum manifest_hash hash)
 
 size_t manifest_format(const struct manifest *manifest, char out[MANIFEST_BYTES_MAX])
 {
-    char slots[MANIFEST_BYTES_MAX] = "";
-    if (manifest->slots != 0)
-        (void)snprintf(slots, sizeof(slots), "slots %u-%u/%u\n", manifest->first_slot,
-                       manifest->last_slot, manifest->slots);
-    int bytes = snprintf(out, MANIFEST_BYTES_MAX, FIRST_WORD VERSION "\nbuckets %u\nhash %s\n%s",
-                         manifest->buckets, hash_names[manifest->hash], slots);
+    char slots[SLOTS_TEXT_BYTES] = "";
+    bool has_slots = manifest->slots.count != 0;
+    if (has_slots)
+        manifest_format_slots(&manifest->slots, slots);
+    int bytes =
+        snprintf(out, MANIFEST_BYTES_MAX, FIRST_WORD VERSION "\nbuckets %u\nhash %s\n%s%s%s",
+                 manifest->buckets, hash_names[manifest->hash], has_slots ? SLOTS_WORD : "", slots,
+                 has_slots ? "\n" : "");
     return (size_t)bytes;
 }
 
 bool manifest_equal(const struct manifest *a, const struct manifest *b)
 {
-    return a->buckets == b->buckets && a->hash == b->hash && a->slots == b->slots &&
-           a->first_slot == b->first_slot && a->last_slot == b->last_slot;
+    return a->buckets == b->buckets && a->hash == b->hash && a->slots.count == b->slots.count &&
+           a->slots.first == b->slots.first && a->slots.last == b->slots.last;
 }
 
 static int manifest_open_error(int error)

@@ -26,11 +26,11 @@
 
 #include "store/id_hash.h"
 #include "store/root.h"
+#include "store/slots.h"
 
 #define MANIFEST_NAME "MANIFEST"
 /* Of a valid one: the four lines and numbers of 5 digits. */
 #define MANIFEST_BYTES_MAX 80
-#define MANIFEST_SLOTS_MAX 65536
 
 enum manifest_hash {
     MANIFEST_XXH3, /* bucket = XXH3_64bits(id) % buckets */
@@ -40,8 +40,7 @@ enum manifest_hash {
 struct manifest {
     unsigned buckets; /* 1 .. PREFIX_BUCKETS_MAX */
     enum manifest_hash hash;
-    unsigned slots;                 /* how many slots there are in all; 0: no such line */
-    unsigned first_slot, last_slot; /* those of this prefix, if `slots` is not 0 */
+    struct slots slots; /* those of the prefix; a count of 0: no such line */
 };
 
 /*
@@ -53,7 +52,10 @@ struct manifest {
 int manifest_parse(const char *text, size_t bytes, struct manifest *manifest);
 
 /* Reads "A-B/N". False if it is not valid. */
-bool manifest_parse_slots(const char *slots, struct manifest *manifest);
+bool manifest_parse_slots(const char *text, struct slots *slots);
+
+/* The text of slots whose count is not 0. */
+void manifest_format_slots(const struct slots *slots, char out[SLOTS_TEXT_BYTES]);
 
 /* False if there is no hash of that name. */
 bool manifest_parse_hash(const char *name, enum manifest_hash *hash);

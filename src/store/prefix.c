@@ -77,6 +77,7 @@ static int find_prefix(const struct root *root, const char *name, int directory_
     if (error == STORE_INCOMPLETE) {
         if (!create)
             return STORE_NO_PREFIX;
+        manifest->slots = if_new->slots;
         *missing = count_missing(&inventory, manifest->buckets);
         return 0;
     }

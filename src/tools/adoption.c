@@ -243,17 +243,14 @@ static int decide(const struct adoption *adoption, struct directory *directory)
 {
     const struct inventory *inventory = &directory->inventory;
     struct manifest *manifest = &directory->manifest;
-    *manifest = adoption->slots;
-    manifest->hash = adoption->hash;
+    *manifest = (struct manifest){.hash = adoption->hash, .slots = adoption->slots};
     if (inventory->manifest_error == 0) {
         *manifest = inventory->manifest;
         if (adoption->has_hash && adoption->hash != manifest->hash)
             return refuse(directory, "its MANIFEST says another hash; if that is wrong, remove it");
-        if (adoption->slots.slots == 0)
+        if (adoption->slots.count == 0)
             return TOOLS_WHOLE;
-        manifest->slots = adoption->slots.slots;
-        manifest->first_slot = adoption->slots.first_slot;
-        manifest->last_slot = adoption->slots.last_slot;
+        manifest->slots = adoption->slots;
         return manifest_equal(manifest, &inventory->manifest)
                    ? TOOLS_WHOLE
                    : refuse(directory,
@@ -291,10 +288,10 @@ static void print_json(const struct directory *directory, bool had_manifest)
     json_line_text("state", had_manifest ? "has a MANIFEST" : "adopted");
     json_line_number("buckets", manifest->buckets);
     json_line_text("hash", manifest_hash_name(manifest->hash));
-    if (manifest->slots != 0) {
-        json_line_number("first_slot", manifest->first_slot);
-        json_line_number("last_slot", manifest->last_slot);
-        json_line_number("slots", manifest->slots);
+    if (manifest->slots.count != 0) {
+        json_line_number("first_slot", manifest->slots.first);
+        json_line_number("last_slot", manifest->slots.last);
+        json_line_number("slots", manifest->slots.count);
     }
     json_line_number("files_made", directory->made);
     json_line_number("records", directory->records);
@@ -309,9 +306,11 @@ static void print_done(const struct directory *directory, bool had_manifest)
     printable_print(stdout, "%s: %s: %u buckets, hash %s", directory->path,
                     had_manifest ? "has a MANIFEST" : "adopted", manifest->buckets,
                     manifest_hash_name(manifest->hash));
-    if (manifest->slots != 0)
-        (void)printf(", slots %u-%u/%u", manifest->first_slot, manifest->last_slot,
-                     manifest->slots);
+    if (manifest->slots.count != 0) {
+        char slots[SLOTS_TEXT_BYTES];
+        manifest_format_slots(&manifest->slots, slots);
+        (void)printf(", slots %s", slots);
+    }
     if (directory->made > 0)
         (void)printf(", %u files made anew", directory->made);
     (void)printf(", %" PRIu64 " records", directory->records);

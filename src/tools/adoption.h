@@ -19,9 +19,9 @@
 struct adoption {
     bool has_hash;
     enum manifest_hash hash;
-    bool make_missing;     /* makes lost files anew, empty */
-    struct manifest slots; /* its slots; none if `slots.slots` is 0 */
-    bool json;             /* prints lines of JSON */
+    bool make_missing;  /* makes lost files anew, empty */
+    struct slots slots; /* none if their count is 0 */
+    bool json;          /* prints lines of JSON */
 };
 
 /*

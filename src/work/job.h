@@ -18,6 +18,7 @@
 
 #include "store/id_hash.h"
 #include "store/record.h"
+#include "store/slots.h"
 #include "store/value_list.h"
 
 struct evbuffer;
@@ -179,11 +180,34 @@ struct job {
     union {
         /* or, of a JOB_CHECK_ROOM, a struct root_room of `small_bytes`; or, if the error is
          * STORE_SAME_DIRECTORY and has no bucket, the name of the other prefix, NUL-terminated;
-         * empty if it is closed by now */
+         * empty if it is closed by now; or, if the error is STORE_OTHER_SLOT, a struct slots: those
+         * that are held */
         uint8_t small[JOB_SMALL_BYTES];
         struct job_scan scan; /* JOB_SCAN; not zeroed */
     };
 };
+
+/* Whether it is about an id, which is in a slot. */
+static inline bool job_has_id(const struct job *job)
+{
+    switch (job->kind) {
+    case JOB_APPEND:
+    case JOB_APPEND_MULTI:
+    case JOB_READ:
+    case JOB_READ_MULTI:
+        return true;
+    case JOB_SCAN:
+        return !job->scan.by_bucket;
+    default:
+        return false;
+    }
+}
+
+/* Whether a prefix that holds these slots holds what the job is about. */
+static inline bool job_is_held(const struct job *job, const struct slots *slots)
+{
+    return !job_has_id(job) || slots_hold(slots, &job->id_hash);
+}
 
 static inline bool job_appends(const struct job *job)
 {

@@ -22,6 +22,7 @@ struct worker_slot {
 struct pool {
     const struct root *root;
     unsigned workers, max_in_flight;
+    struct slots slots_if_new;
     int event_fd;
     struct sleeper loop;
     unsigned with_workers;          /* jobs that were pushed and not collected */
@@ -42,6 +43,7 @@ int pool_start(const struct pool_options *options, struct pool **out)
     pool->root = options->root;
     pool->workers = options->workers;
     pool->max_in_flight = options->max_in_flight;
+    pool->slots_if_new = options->slots_if_new;
     sleeper_init(&pool->loop);
     single_client_init_loop(&pool->single_client);
     int error = 0;
@@ -60,6 +62,7 @@ int pool_start(const struct pool_options *options, struct pool **out)
             .index = i,
             .workers = options->workers,
             .buckets_if_new = options->buckets_if_new,
+            .slots_if_new = options->slots_if_new,
             .max_files = options->max_files / options->workers + 1,
             .sync_after_ms = options->sync_after_ms,
             .syncs_at_once = options->sync_threads,
@@ -120,6 +123,11 @@ unsigned pool_workers(const struct pool *pool)
 unsigned pool_max_in_flight(const struct pool *pool)
 {
     return pool->max_in_flight;
+}
+
+const struct slots *pool_slots_if_new(const struct pool *pool)
+{
+    return &pool->slots_if_new;
 }
 
 unsigned pool_in_flight(const struct pool *pool, unsigned worker)

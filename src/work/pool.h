@@ -27,6 +27,7 @@
 #include <stdbool.h>
 
 #include "store/root.h"
+#include "store/slots.h"
 #include "work/job.h"
 #include "work/sync_pool.h"
 #include "work/worker_counts.h"
@@ -37,13 +38,14 @@
 struct pool;
 
 struct pool_options {
-    const struct root *root; /* outlives the pool */
-    unsigned workers;        /* 1 .. POOL_WORKERS_MAX */
-    unsigned max_in_flight;  /* for each worker, 1 .. POOL_IN_FLIGHT_MAX */
-    unsigned buckets_if_new; /* for prefixes that are created from now on */
-    unsigned max_files;      /* open at a time, of all workers together; at least one of each */
-    unsigned sync_threads;   /* 1 .. SYNC_POOL_THREADS_MAX */
-    int sync_after_ms;       /* see sync_schedule.h */
+    const struct root *root;   /* outlives the pool */
+    unsigned workers;          /* 1 .. POOL_WORKERS_MAX */
+    unsigned max_in_flight;    /* for each worker, 1 .. POOL_IN_FLIGHT_MAX */
+    unsigned buckets_if_new;   /* for prefixes that are created from now on */
+    struct slots slots_if_new; /* for the same */
+    unsigned max_files;        /* open at a time, of all workers together; at least one of each */
+    unsigned sync_threads;     /* 1 .. SYNC_POOL_THREADS_MAX */
+    int sync_after_ms;         /* see sync_schedule.h */
     void (*notice)(const char *line); /* worker threads: a line for the log; may be NULL */
     /* Worker threads, while they end: syncs are owed, and one of them ends within so many seconds
      * or they are given up. Again after each. May be NULL. */
@@ -65,6 +67,7 @@ int pool_stop(struct pool *pool);
 const struct root *pool_root(const struct pool *pool);
 unsigned pool_workers(const struct pool *pool);
 unsigned pool_max_in_flight(const struct pool *pool); /* for each worker */
+const struct slots *pool_slots_if_new(const struct pool *pool);
 
 unsigned pool_in_flight(const struct pool *pool, unsigned worker);
 const struct worker_counts *pool_counts(const struct pool *pool, unsigned worker);

@@ -90,21 +90,36 @@ static struct job *unpark(struct open_prefix *prefix)
     return job_list_pop(&prefix->parked);
 }
 
+/* Whether the prefix is made for it if it is missing: it would hold the slots of the pool. */
+static bool creates(const struct open_prefix *prefix, const struct job *job)
+{
+    return job_creates(job) && job_is_held(job, pool_slots_if_new(prefix->router->pool));
+}
+
+static void fail_job(struct open_prefix *prefix, struct job *job, int error)
+{
+    struct router *router = prefix->router;
+    const struct slots *if_new = pool_slots_if_new(router->pool);
+    job->bucket = prefix->control.bucket; /* what the error is about */
+    if (error == STORE_NO_PREFIX && !job_is_held(job, if_new)) {
+        router_refuse_slot(router, job, if_new);
+    } else if (error == STORE_NO_PREFIX && job_appends(job)) {
+        job->offset = 0; /* which is not the end that it expects */
+        router_complete_later(router, job, STORE_OTHER_END);
+    } else {
+        if (error == STORE_SAME_DIRECTORY)
+            memcpy(job->small, prefix->control.small, PREFIX_NAME_BYTES_MAX + 1);
+        router_complete_later(router, job, error);
+    }
+}
+
 /* A resolve failed: so do the jobs it was made for. Appends get a resolve of their own. */
 static void fail_parked(struct open_prefix *prefix, bool created, int error)
 {
     const struct job *first;
     while ((first = prefix->parked.first) != NULL && first->kind != JOB_CLOSE &&
-           (!job_creates(first) || created)) {
-        struct job *job = unpark(prefix);
-        bool is_empty = job_appends(job) && error == STORE_NO_PREFIX;
-        if (is_empty)
-            job->offset = 0;                  /* which is not the end that it expects */
-        job->bucket = prefix->control.bucket; /* what the error is about */
-        if (error == STORE_SAME_DIRECTORY)
-            memcpy(job->small, prefix->control.small, PREFIX_NAME_BYTES_MAX + 1);
-        router_complete_later(prefix->router, job, is_empty ? STORE_OTHER_END : error);
-    }
+           (!creates(prefix, first) || created))
+        fail_job(prefix, unpark(prefix), error);
 }
 
 /* Requests go to its workers from now on. */
@@ -249,7 +264,7 @@ static void push_control(struct open_prefix *prefix, enum job_kind kind, unsigne
 static void begin_resolve(struct open_prefix *prefix)
 {
     prefix->state = PREFIX_OPENING;
-    prefix->control.route.create = job_creates(prefix->parked.first);
+    prefix->control.route.create = creates(prefix, prefix->parked.first);
     push_control(prefix, JOB_RESOLVE,
                  open_prefix_owner(prefix, 0, pool_workers(prefix->router->pool)));
 }

@@ -26,7 +26,8 @@ bool resolver_begin(struct resolver *resolver, struct job *job)
     struct open_prefix *prefix = job->route.prefix;
     const struct manifest if_new = {
         .buckets = prefix->buckets_if_new != 0 ? prefix->buckets_if_new : resolver->buckets_if_new,
-        .hash = MANIFEST_XXH3};
+        .hash = MANIFEST_XXH3,
+        .slots = resolver->slots_if_new};
     int error;
     prefix->missing = 0;
     job->bucket = PREFIX_DIRECTORY;

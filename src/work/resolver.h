@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include "store/slots.h"
 #include "work/file_cache.h"
 #include "work/job_list.h"
 
@@ -21,6 +22,7 @@ struct resolver {
     const struct root *root;
     struct file_cache *cache; /* gives descriptors when there are too few */
     unsigned buckets_if_new;
+    struct slots slots_if_new;
     struct job_list unfinished; /* their prefixes have files to be made */
 };
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -45,6 +46,12 @@ void router_complete_later(struct router *router, struct job *job, int error)
 {
     job->error = error;
     job_list_add(&router->completed, job);
+}
+
+void router_refuse_slot(struct router *router, struct job *job, const struct slots *held)
+{
+    memcpy(job->small, held, sizeof(*held));
+    router_complete_later(router, job, STORE_OTHER_SLOT);
 }
 
 static void deliver(struct router *router, struct job *job)
@@ -138,6 +145,10 @@ void router_dispatch(struct open_prefix *prefix, struct job *job)
 {
     struct pool *pool = prefix->router->pool;
     unsigned bucket;
+    if (!job_is_held(job, &prefix->manifest.slots)) {
+        router_refuse_slot(prefix->router, job, &prefix->manifest.slots);
+        return;
+    }
     if (!find_bucket(prefix, job, &bucket)) {
         router_complete_later(prefix->router, job, STORE_NO_BUCKET);
         return;

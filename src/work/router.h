@@ -46,7 +46,8 @@ void router_free(struct router *router);
  * Accepts a job on the prefix `name` (valid, NUL-terminated): `done` will be called, never from
  * inside this call. The job's memory and what it points at must stay until then.
  * job->error is then 0, what bucket_open, bucket_append or bucket_read returned, or -ENOMEM. If no
- * bucket was tried job->has_bucket is false and the error is JOB_TOO_MANY_IN_FLIGHT, -ENOMEM or
+ * bucket was tried job->has_bucket is false and the error is JOB_TOO_MANY_IN_FLIGHT, -ENOMEM,
+ * STORE_OTHER_SLOT (of the prefix, or of the pool if there is no such prefix) or
  * what prefix_find or prefix_make_files returned; job->bucket is then what the error is about.
  */
 void router_submit(struct router *router, const char *name, struct job *job);

@@ -24,6 +24,9 @@ struct router {
 /* The result is known; `done` is called by router_deliver. */
 void router_complete_later(struct router *router, struct job *job, int error);
 
+/* The same for a job whose id is in none of these slots. */
+void router_refuse_slot(struct router *router, struct job *job, const struct slots *held);
+
 /* Hands a request to the worker that owns its bucket. The prefix is open. */
 void router_dispatch(struct open_prefix *prefix, struct job *job);
 

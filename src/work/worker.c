@@ -549,8 +549,10 @@ static void init_parts(struct worker *worker)
     worker->batches.cache = &worker->cache;
     worker->batches.schedule = &worker->schedule;
     worker->batches.syncs = &worker->syncs;
-    worker->resolver = (struct resolver){
-        .root = options->root, .cache = &worker->cache, .buckets_if_new = options->buckets_if_new};
+    worker->resolver = (struct resolver){.root = options->root,
+                                         .cache = &worker->cache,
+                                         .buckets_if_new = options->buckets_if_new,
+                                         .slots_if_new = options->slots_if_new};
     single_client_init_worker(&worker->single_client);
     sleeper_init(&worker->sleeper);
 }

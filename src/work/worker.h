@@ -35,6 +35,7 @@
 #include <stdint.h>
 
 #include "store/root.h"
+#include "store/slots.h"
 #include "work/job.h"
 #include "work/wake.h"
 
@@ -45,6 +46,7 @@ struct worker_options {
     const struct root *root;
     unsigned index, workers;
     unsigned buckets_if_new;
+    struct slots slots_if_new;
     unsigned max_files; /* see file_cache.h */
     int sync_after_ms;
     unsigned syncs_at_once; /* of those whose time has come; see sync_schedule.h */

@@ -40,6 +40,8 @@ ALERTS = {
                         REQUESTS % 503: "0+5x60"}),
     "RochefortRefuses": ("warning", {REQUESTS % 200: "0+900x60", REQUESTS % 503: "0+20x60"},
                          {REQUESTS % 200: "0+900x60", READYZ: "0+50x60"}),
+    "RochefortIsAskedForOthersIds": ("critical", {REQUESTS % 421: "0x55 1x5"},
+                                     {REQUESTS % 421: "0x20 1x40"}),
     "RochefortMemoryIsTaken": ("warning", {"rochefort_buffered_bytes": "91x60",
                                            "rochefort_buffered_limit_bytes": "100x60"},
                                {"rochefort_buffered_bytes": "89x60",

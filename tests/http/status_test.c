@@ -28,6 +28,7 @@ static void every_status_in_use_has_its_name(void **state)
         {405, "Method Not Allowed"},
         {413, "Content Too Large"},
         {417, "Expectation Failed"},
+        {421, "Misdirected Request"},
         {500, "Internal Server Error"},
         {503, "Service Unavailable"},
         {507, "Insufficient Storage"},
@@ -60,6 +61,8 @@ static void errors_become_statuses(void **state)
         {STORE_PAST_END, 416},
         {STORE_OTHER_RECORD, 409},
         {STORE_NO_BUCKET, 404},
+        /* somewhere else */
+        {STORE_OTHER_SLOT, 421},
         {STORE_NOT_SYNCED, 500},
         {STORE_NO_PREFIX, 404},
         /* the disk failed, or its content is damaged */
@@ -108,6 +111,7 @@ static void every_error_has_a_meaning_of_its_own(void **state)
                                  STORE_NO_PREFIX,
                                  STORE_FILES_MISSING,
                                  STORE_NO_FILE,
+                                 STORE_OTHER_SLOT,
                                  STORE_NOT_REGULAR,
                                  STORE_CHANGED,
                                  STORE_READ_ONLY,

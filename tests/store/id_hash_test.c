@@ -11,17 +11,18 @@
 
 #include "store/manifest.h"
 
-/* FNV-1a from the list of its authors, http://www.isthe.com/chongo/src/fnv/test_fnv.c; XXH3 from
- * the program xxhsum -H3. */
+/* FNV-1a from the list of its authors, http://www.isthe.com/chongo/src/fnv/test_fnv.c; XXH3
+ * and XXH32 from the program xxhsum -H3 and -H32. */
 static const struct {
     const char *id;
     uint32_t fnv1a;
     uint64_t xxh3;
+    uint32_t xxh32;
 } table[] = {
-    {"", 0x811c9dc5, 0x2d06800538d394c2},
-    {"a", 0xe40c292c, 0xe6c632b61e964e1f},
-    {"foobar", 0xbf9cf968, 0xd78fda63144c5c84},
-    {"hello", 0x4f9f2cab, 0x9555e8555c62dcfd},
+    {"", 0x811c9dc5, 0x2d06800538d394c2, 0x02cc5d05},
+    {"a", 0xe40c292c, 0xe6c632b61e964e1f, 0x550d7456},
+    {"foobar", 0xbf9cf968, 0xd78fda63144c5c84, 0xeda34aaf},
+    {"hello", 0x4f9f2cab, 0x9555e8555c62dcfd, 0xfb0077f9},
 };
 
 static void hashes_are_those_of_the_standards(void **state)
@@ -30,6 +31,7 @@ static void hashes_are_those_of_the_standards(void **state)
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         struct id_hash hash = id_hash_of(table[i].id, strlen(table[i].id));
         assert_int_equal(id_hash_fnv1a(&hash), table[i].fnv1a);
+        assert_int_equal(id_hash_xxh32(&hash), table[i].xxh32);
         if (hash.xxh3 != table[i].xxh3)
             fail_msg("XXH3 of \"%s\"", table[i].id);
     }

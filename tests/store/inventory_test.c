@@ -134,7 +134,7 @@ static void manifest_says_the_hash_and_the_slots(void **state)
     write_file(fixture, "p/MANIFEST", "rochefort 1\nbuckets 1\nhash fnv1a\nslots 3-5/9\n");
     assert_int_equal(take_and_check(fixture, &manifest, &file), 0);
     static const struct manifest expected = {
-        .buckets = 1, .hash = MANIFEST_FNV1A, .slots = 9, .first_slot = 3, .last_slot = 5};
+        .buckets = 1, .hash = MANIFEST_FNV1A, .slots = {.count = 9, .first = 3, .last = 5}};
     assert_true(manifest_equal(&manifest, &expected));
 }
 

@@ -121,12 +121,10 @@ static void texts_are_taken_or_refused(void **state)
 static const struct manifest manifests[] = {
     {.buckets = 1, .hash = MANIFEST_XXH3},
     {.buckets = 10, .hash = MANIFEST_FNV1A},
-    {.buckets = 128, .hash = MANIFEST_XXH3, .slots = 4096, .first_slot = 0, .last_slot = 1365},
+    {.buckets = 128, .hash = MANIFEST_XXH3, .slots = {.count = 4096, .first = 0, .last = 1365}},
     {.buckets = 65536,
      .hash = MANIFEST_FNV1A,
-     .slots = 65536,
-     .first_slot = 65535,
-     .last_slot = 65535},
+     .slots = {.count = 65536, .first = 65535, .last = 65535}},
 };
 
 static void what_is_formatted_is_parsed(void **state)
@@ -189,7 +187,6 @@ static void words_of_the_command_line(void **state)
 {
     (void)state;
     enum manifest_hash hash;
-    struct manifest manifest = {0};
     assert_true(manifest_parse_hash("xxh3", &hash));
     assert_int_equal(hash, MANIFEST_XXH3);
     assert_true(manifest_parse_hash("fnv1a", &hash));
@@ -198,14 +195,15 @@ static void words_of_the_command_line(void **state)
     static const char *const no_hashes[] = {"", "xxh", "xxh3 ", "XXH3", "fnv", "fnv1a\n"};
     for (size_t i = 0; i < sizeof(no_hashes) / sizeof(no_hashes[0]); i++)
         assert_false(manifest_parse_hash(no_hashes[i], &hash));
-    assert_true(manifest_parse_slots("3-1365/4096", &manifest));
-    assert_int_equal(manifest.first_slot, 3);
-    assert_int_equal(manifest.last_slot, 1365);
-    assert_int_equal(manifest.slots, 4096);
+    struct slots slots;
+    assert_true(manifest_parse_slots("3-1365/4096", &slots));
+    assert_int_equal(slots.first, 3);
+    assert_int_equal(slots.last, 1365);
+    assert_int_equal(slots.count, 4096);
     static const char *const no_slots[] = {"",      "1",     "1-2",    "1-2/",
                                            "2-1/4", "0-4/4", "0-3/4 ", "-1-3/4"};
     for (size_t i = 0; i < sizeof(no_slots) / sizeof(no_slots[0]); i++)
-        assert_false(manifest_parse_slots(no_slots[i], &manifest));
+        assert_false(manifest_parse_slots(no_slots[i], &slots));
 }
 
 static int read_manifest(struct fixture *fixture, struct manifest *manifest)
