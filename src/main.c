@@ -93,6 +93,7 @@ static int serve(struct options *options, void (*hangup)(int))
     const bool stop_on_hangup = hangup != SIG_IGN && has_terminal();
     const struct standby_options standby_options = {.root = options->root,
                                                     .file_mode = file_mode,
+                                                    .read_only = options->read_only,
                                                     .wait_s = options->lock_wait_seconds,
                                                     .stops_on_hangup = stop_on_hangup};
     struct root *root;

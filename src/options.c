@@ -26,12 +26,12 @@
 #define DEFAULT_ADDRESS "127.0.0.1:8000"
 #define ADDRESS_FORM "host:port, :port, [v6]:port or unix:/path"
 
-enum kind { TEXT, ADDRESS, NUMBER, BYTES, MEMORY, SYNC, MODE, SOCKET_MODE, SLOTS, IGNORED };
+enum kind { TEXT, ADDRESS, NUMBER, BYTES, MEMORY, SYNC, MODE, SOCKET_MODE, SLOTS, IGNORED, SWITCH };
 
 /* MEMORY: BYTES whose default is quarter_of_memory() if that is less than `standard`.
  * MODE: the bits of `most`, in octal, with those of `least`; SOCKET_MODE is that of a socket.
  * ADDRESS: each one is added to those before it, the first replaces the default. IGNORED: BYTES
- * that are checked and not used. */
+ * that are checked and not used. SWITCH: has no value. */
 static const struct flag {
     const char *name, *value;
     const char *standard; /* the default, as it would be given; NULL if there is none */
@@ -59,6 +59,9 @@ static const struct flag {
     {"lock-wait", "S", "0",
      "seconds to wait for a root that another server uses, as its standby; 0: end at once", NUMBER,
      offsetof(struct options, lock_wait_seconds), 0, INT32_MAX},
+    {"read-only", NULL, NULL,
+     "serve what somebody else writes to the root: nothing is written, made or locked", SWITCH,
+     offsetof(struct options, read_only), 0, 0},
     {"mode", "MODE", "0600",
      "of new files, in octal; a directory can be entered by those who may read its files", MODE,
      offsetof(struct options, file_mode), 0600, 0664},
@@ -152,7 +155,8 @@ static void print_limits(const struct flag *flag)
 /* "(1 to 64; default 2)" */
 static void print_flag(const struct flag *flag)
 {
-    (void)printf("  -%s %s\n        %s", flag->name, flag->value, flag->help);
+    (void)printf("  -%s%s%s\n        %s", flag->name, flag->value != NULL ? " " : "",
+                 flag->value != NULL ? flag->value : "", flag->help);
     if (flag->standard == NULL) {
         (void)putchar('\n');
         return;
@@ -373,10 +377,18 @@ enum options_result options_parse(int argc, char *const argv[], struct options *
         }
         if (flag == NULL)
             return wrong(argument, "unknown flag");
+        if (flag->kind == SWITCH && name[bytes] == '=')
+            return wrong(argument, "takes no value");
+        if (flag->kind == SWITCH) {
+            *(bool *)((char *)options + flag->field) = true;
+            continue;
+        }
         if (name[bytes] != '=' && i + 1 == argc)
             return wrong(argument, "value missing");
         if (!set_flag(flag, name[bytes] == '=' ? name + bytes + 1 : argv[++i], options))
             return OPTIONS_WRONG;
     }
+    if (options->read_only && options->lock_wait_seconds > 0)
+        return wrong("-lock-wait", "of no use with -read-only, which takes no lock");
     return OPTIONS_SERVE;
 }

@@ -8,6 +8,7 @@
 #ifndef ROCHEFORT_OPTIONS_H
 #define ROCHEFORT_OPTIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "net/address_list.h"
@@ -22,6 +23,7 @@ struct options {
     int64_t buckets, workers, max_value_bytes, max_batch_bytes, max_connections, max_in_flight,
         log_slower_ms;
     int64_t max_open_prefixes, max_prefixes;
+    bool read_only;
     int64_t lock_wait_seconds;
     int64_t file_mode; /* bits of chmod(2) */
     int64_t sync_threads;

@@ -70,6 +70,7 @@ enum standby_result standby_open_root(const struct standby_options *options, str
                                       int *error)
 {
     const struct root_options root_options = {.file_mode = options->file_mode,
+                                              .read_only = options->read_only,
                                               .takes_over = options->wait_s > 0};
     sigset_t stopping, before;
     *error = root_open_with(options->root, &root_options, root);

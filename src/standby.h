@@ -22,6 +22,7 @@
 struct standby_options {
     const char *root;
     mode_t file_mode;
+    bool read_only;
     int64_t wait_s;       /* at most; 0: another server's lock is an error at once */
     bool stops_on_hangup; /* SIGHUP ends the wait, too */
 };

@@ -77,8 +77,8 @@ class Flags(unittest.TestCase):
         self.assertEqual(help_flags, flags_of_man_page())
         self.assertEqual(help_flags, flags_of_readme())
 
-    def test_every_flag_but_version_and_help_has_a_value(self):
-        self.assertEqual({"version", "help"}, {name for name, (form, _, _) in self.flags.items()
+    def test_every_flag_but_these_has_a_value(self):
+        self.assertEqual({"read-only", "version", "help"}, {name for name, (form, _, _) in self.flags.items()
                                                if not form})
 
     def test_defaults_may_be_given(self):
@@ -104,7 +104,7 @@ class Flags(unittest.TestCase):
             checked.add(name)
         others = set(self.flags) - checked
         self.assertEqual({"bind", "admin-bind", "root", "cache-control", "allow-origin", "allow-host",
-                          "tokens", "write-behind", "slots", "version", "help"}, others)
+                          "tokens", "write-behind", "slots", "read-only", "version", "help"}, others)
 
     def test_slots(self):
         for good in ("0-0/1", "0-1365/4096", "65535-65535/65536"):

@@ -15,6 +15,8 @@
 /* `curl -T` sends a PUT, which proxies may send twice: each would be a record. */
 #define PUT_HINT "to send a file use -X POST -T FILE"
 
+#define READ_ONLY_HINT "this server only reads (-read-only); ask the one that writes"
+
 /* Where it is if there is an -admin-bind. */
 enum place { MAIN, ADMIN, BOTH };
 
@@ -181,6 +183,10 @@ void endpoints_dispatch(struct exchange *exchange)
                              method == EVHTTP_REQ_PUT && endpoint_appends(endpoint)
                                  ? PUT_HINT
                                  : "use one of these methods");
+        return;
+    }
+    if (exchange->service->read_only && endpoint->right == RIGHT_WRITE) {
+        response_text(exchange, 403, READ_ONLY_HINT);
         return;
     }
     const char *wrong = query_parse(question != NULL ? question + 1 : NULL, &exchange->query);

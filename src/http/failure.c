@@ -82,9 +82,35 @@ static void make_paths(const struct exchange *exchange, struct paths *paths)
     (void)snprintf(paths->file, sizeof(paths->file), "%s/%s", paths->prefix, name);
 }
 
-static void add_help(int error, const struct paths *paths, char out[FAILURE_TEXT_BYTES_MAX])
+/* What is said instead where somebody else writes: nothing is to be done about a copy but to wait
+ * for it. NULL: the same. */
+static const char *help_for_reader(int error)
 {
+    switch (error) {
+    case STORE_NOT_FOUND:
+    case STORE_NO_PREFIX:
+        return "this server only reads (-read-only), and it may not be here yet";
+    case STORE_NO_MANIFEST:
+    case STORE_MANIFEST_TORN:
+    case STORE_MANIFEST_INVALID:
+    case STORE_FILES_ADDITIONAL:
+        return "this server only reads (-read-only): the copy may not be complete yet, or look at "
+               "it where it is written";
+    default:
+        return NULL;
+    }
+}
+
+static void add_help(const struct exchange *exchange, const struct paths *paths,
+                     char out[FAILURE_TEXT_BYTES_MAX])
+{
+    const int error = exchange->job.error;
     size_t used = strlen(out);
+    const char *help = exchange->service->read_only ? help_for_reader(error) : NULL;
+    if (help != NULL) {
+        (void)snprintf(out + used, FAILURE_TEXT_BYTES_MAX - used, "; %s", help);
+        return;
+    }
     for (size_t i = 0; i < sizeof(helps) / sizeof(helps[0]); i++)
         if (helps[i].error == error)
             (void)snprintf(out + used, FAILURE_TEXT_BYTES_MAX - used, "; %s%s", helps[i].text,
@@ -153,7 +179,7 @@ int failure_describe(const struct exchange *exchange, char out[FAILURE_TEXT_BYTE
         (void)snprintf(out, bytes, "%s: offset %" PRIu64 " of %s", meaning, (uint64_t)job->offset,
                        paths.file);
     if (what[0] == '\0')
-        add_help(job->error, &paths, out);
+        add_help(exchange, &paths, out);
     printable_make(out, strlen(out));
     return status;
 }
@@ -166,7 +192,7 @@ int failure_summarize(const struct exchange *exchange, char out[FAILURE_TEXT_BYT
     make_paths(exchange, &paths);
     (void)snprintf(out, FAILURE_TEXT_BYTES_MAX, "%d: %s%s: %s", status, what, meaning, paths.file);
     if (what[0] == '\0')
-        add_help(exchange->job.error, &paths, out);
+        add_help(exchange, &paths, out);
     printable_make(out, strlen(out));
     return status;
 }

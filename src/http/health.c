@@ -92,6 +92,11 @@ void readyz_handle(struct exchange *exchange)
         response_text(exchange, READY_STATUS, "ready");
         return;
     }
+    if (exchange->service->read_only) {
+        response_text(exchange, NOT_READY_STATUS,
+                      "this server only reads (-read-only); ask with for=get");
+        return;
+    }
     if (!check_syncs(exchange))
         return;
     exchange->job.done = room_checked;

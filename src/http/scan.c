@@ -11,6 +11,7 @@
 
 #define LIMIT_BYTES INT64_C(1048576)
 #define NS_PER_US 1000
+#define LOOK_NS (CLOCK_NS_PER_SECOND / 2)
 #define LIMIT_BYTES_MAX (64 * LIMIT_BYTES)
 
 static void next_scan_piece(struct exchange *exchange)
@@ -51,13 +52,6 @@ static void answer_at_end(struct exchange *exchange)
     response_nothing(exchange);
 }
 
-static void on_time_over(evutil_socket_t fd, short what, void *argument)
-{
-    (void)fd;
-    (void)what;
-    answer_at_end(argument);
-}
-
 static void on_client_ended(void *argument)
 {
     answer_at_end(argument);
@@ -66,6 +60,20 @@ static void on_client_ended(void *argument)
 static void go_on(void *argument)
 {
     submit(argument);
+}
+
+/* Of the wait, or until the next look. */
+static void on_time_over(evutil_socket_t fd, short what, void *argument)
+{
+    struct exchange *exchange = argument;
+    (void)fd;
+    (void)what;
+    if (service_now_ns(exchange->service) >= exchange->wait.until_ns) {
+        answer_at_end(exchange);
+    } else if (router_stop_waiting(&exchange->job)) {
+        end_wait(exchange);
+        connection_go_on(exchange->connection, go_on, exchange);
+    }
 }
 
 static void on_woken(struct job *job)
@@ -78,9 +86,12 @@ static void on_woken(struct job *job)
         connection_go_on(exchange->connection, go_on, exchange);
 }
 
-/* True if there is a timer for the rest of the wait. */
+/* True if there is a timer for the rest of the wait, or, as nothing tells this server of appends
+ * that somebody else writes, until it looks again. */
 static bool set_timer(struct exchange *exchange, uint64_t left_ns)
 {
+    if (exchange->service->read_only && left_ns > LOOK_NS)
+        left_ns = LOOK_NS;
     struct event_base *base =
         evhttp_connection_get_base(evhttp_request_get_connection(exchange->request));
     const struct timeval left = {.tv_sec = (time_t)(left_ns / CLOCK_NS_PER_SECOND),
@@ -187,6 +198,10 @@ void scan_handle(struct exchange *exchange)
         response_text(exchange, 400,
                       "offset missing; give it in the query: ?bucket=N&offset=0 for the first "
                       "record");
+    } else if (query->synced && exchange->service->read_only) {
+        response_text(exchange, 403,
+                      "this server only reads (-read-only) and syncs nothing; ask the one that "
+                      "writes, or without synced");
     } else if (query->limit > LIMIT_BYTES_MAX) {
         response_text(exchange, 400, "limit must be a whole number from 1 to %" PRId64 " here",
                       LIMIT_BYTES_MAX);

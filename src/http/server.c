@@ -524,6 +524,7 @@ int server_start(const struct server_options *options, struct server **out)
     server->service.origins = options->origins;
     server->service.origins_are_allowed = strcmp(options->origins.origins, "none") != 0;
     server->service.cache_control = options->cache_control;
+    server->service.read_only = root_read_only(options->root);
     server->service.idle_s = options->timeouts.idle_s;
     server->service.buffered_bytes_max = options->max_buffered_bytes;
     server->service.metrics.started_ns = clock_realtime_ns();

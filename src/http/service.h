@@ -31,6 +31,7 @@ struct service {
     bool origins_are_allowed;
     struct tokens *tokens; /* NULL: nobody is asked for one */
     bool admin_apart;      /* the figures are on -admin-bind alone */
+    bool read_only;        /* somebody else writes to the root */
     bool stopping;         /* no new requests are served */
     struct metrics metrics;
     struct event_log failures; /* responses of status 500 and above, and 421 */

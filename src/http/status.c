@@ -48,6 +48,7 @@ static const struct {
     {-ELOOP, 500, "a symbolic link is in the way"},
     {STORE_NOT_FOUND, 404, NULL},
     {STORE_NO_PREFIX, 404, NULL},
+    {STORE_ROOT_READ_ONLY, 403, NULL},
     {STORE_OTHER_END, 412, NULL},
     {STORE_PAST_END, 416, NULL},
     {STORE_OTHER_RECORD, 409, NULL},

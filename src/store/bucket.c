@@ -29,7 +29,7 @@ struct bucket {
     int64_t tail;
     int64_t held_bytes; /* at the end, not complete yet */
     int64_t synced;     /* up to here; -1: it is not known */
-    bool end_found;     /* open for reading only: `found` says where it ends */
+    int64_t end_found;  /* open for reading only: `found` is of so many bytes; -1: of none yet */
     uint64_t file_id;
     dev_t device;
     ino_t inode;
@@ -102,7 +102,7 @@ int bucket_open(const struct root *root, const char *name, unsigned index, bool 
     int error = fstat(bucket->fd, &status) != 0 ? -errno : 0;
     if (error == 0) {
         bucket->writable = writable;
-        bucket->synced = -1;
+        bucket->synced = bucket->end_found = -1;
         bucket->file_id = ++files_opened;
         bucket->device = status.st_dev;
         bucket->inode = status.st_ino;
@@ -140,6 +140,15 @@ bool bucket_suspended(const struct bucket *bucket)
     return bucket->fd < 0;
 }
 
+/* Of a file that is opened again: the length that it was left with, or, if somebody else writes it,
+ * whatever it has. */
+static bool status_has_length(struct bucket *bucket, const struct stat *status)
+{
+    if (bucket_grows(bucket))
+        bucket->tail = status->st_size;
+    return bucket->tail == status->st_size;
+}
+
 int bucket_resume(struct bucket *bucket, const struct root *root, const char *name, unsigned index)
 {
     struct stat status;
@@ -148,13 +157,23 @@ int bucket_resume(struct bucket *bucket, const struct root *root, const char *na
         return fd;
     int error = fstat(fd, &status) != 0 ? -errno : 0;
     if (error == 0 && (bucket->broken || status.st_dev != bucket->device ||
-                       status.st_ino != bucket->inode || status.st_size != bucket->tail))
+                       status.st_ino != bucket->inode || !status_has_length(bucket, &status)))
         error = STORE_CHANGED;
     if (error == 0)
         bucket->fd = fd;
     else
         (void)close(fd);
     return error;
+}
+
+bool bucket_grows(const struct bucket *bucket)
+{
+    return root_read_only(bucket->root);
+}
+
+int bucket_refresh(struct bucket *bucket)
+{
+    return root_find_file(bucket->root, bucket->path, bucket->device, bucket->inode, &bucket->tail);
 }
 
 bool bucket_broken(const struct bucket *bucket)
@@ -192,11 +211,13 @@ int bucket_find_end(struct bucket *bucket, int64_t *end)
     *end = bucket->tail - bucket->held_bytes;
     if (bucket->writable)
         return 0;
-    if (!bucket->end_found) {
-        int error = tail_find(bucket->fd, bucket->tail, &bucket->found);
+    if (bucket->end_found != bucket->tail) {
+        bool goes_on = bucket->end_found >= 0 && bucket->found.whole <= bucket->tail;
+        int error = goes_on ? tail_find_on(bucket->fd, bucket->tail, &bucket->found)
+                            : tail_find(bucket->fd, bucket->tail, &bucket->found);
+        bucket->end_found = error == 0 ? bucket->tail : -1;
         if (error != 0)
             return error;
-        bucket->end_found = true;
     }
     if (bucket->found.state == TAIL_TORN)
         *end = bucket->found.whole;
@@ -346,10 +367,13 @@ void bucket_rollback(struct bucket *bucket, int64_t tail)
         bucket->broken = true;
 }
 
-/* Bytes are missing: they are not in memory yet, or, as only we shorten the file, they are lost. */
-static int missing_error(bool cached_only)
+/* Bytes of a record are missing: they are not in memory yet, or, as only we shorten the file, they
+ * are lost. If somebody else writes it they may not be there yet. */
+static int missing_error(const struct bucket *bucket, bool cached_only)
 {
-    return cached_only ? STORE_WOULD_BLOCK : STORE_TRUNCATED;
+    if (cached_only)
+        return STORE_WOULD_BLOCK;
+    return bucket_grows(bucket) ? STORE_NOT_FOUND : STORE_TRUNCATED;
 }
 
 int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capacity,
@@ -368,7 +392,7 @@ int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capa
     if (got < 0)
         return (int)got;
     if (got < RECORD_HEADER_BYTES)
-        return missing_error(cached_only);
+        return missing_error(bucket, cached_only);
     struct record_header header;
     if (record_header_decode(header_bytes, below_tail, &header) != 0)
         return STORE_NOT_FOUND;
@@ -376,9 +400,9 @@ int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capa
     if (value_got > header.value_bytes)
         value_got = header.value_bytes;
     if (header.value_bytes > below_tail)
-        return STORE_TRUNCATED;
+        return missing_error(bucket, false);
     if (value_got < capacity && value_got < header.value_bytes)
-        return missing_error(cached_only);
+        return missing_error(bucket, cached_only);
     found->value_bytes = header.value_bytes;
     found->time_ns = header.time_ns;
     found->read_bytes = (uint32_t)value_got;
@@ -393,7 +417,9 @@ int bucket_read_raw(struct bucket *bucket, int64_t offset, void *buffer, size_t 
         parts_read(bucket->fd, &part, 1, bytes, offset, cached_only, &bucket->waits_to_read);
     if (got < 0)
         return (int)got;
-    return (size_t)got < bytes ? missing_error(cached_only) : 0;
+    if ((size_t)got == bytes)
+        return 0;
+    return cached_only ? STORE_WOULD_BLOCK : STORE_TRUNCATED;
 }
 
 int bucket_read_more(struct bucket *bucket, int64_t offset, uint32_t skip, void *buffer,

@@ -52,6 +52,13 @@ int bucket_suspend(struct bucket *bucket);
 int bucket_resume(struct bucket *bucket, const struct root *root, const char *name, unsigned index);
 bool bucket_suspended(const struct bucket *bucket);
 
+/* Somebody else writes it: the root is open for reading only. */
+bool bucket_grows(const struct bucket *bucket);
+
+/* Looks how long such a file is now. STORE_NO_FILE: its name is another file's by now, or nobody's.
+ * What it says of the length of others is not believed. */
+int bucket_refresh(struct bucket *bucket);
+
 /* It was opened for appending, but takes no appends. */
 bool bucket_broken(const struct bucket *bucket);
 
@@ -125,7 +132,7 @@ struct bucket_value {
 /*
  * Reads the header at `offset` and the beginning of the value, at most `capacity` bytes, in one
  * call to the kernel if it can. With `cached_only` it does not wait for the disk.
- *   STORE_NOT_FOUND    no record starts there
+ *   STORE_NOT_FOUND    no record starts there, or a file that grows has not got all of it yet
  *   STORE_TRUNCATED    the record is cut short
  *   STORE_WOULD_BLOCK  only with `cached_only`: the disk would have to be waited for
  */

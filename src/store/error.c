@@ -27,6 +27,7 @@ static const char *const texts[STORE_ERROR_END - STORE_NOT_FOUND] = {
     ("an earlier sync of this file failed; until its prefix is closed or the server restarts it "
      "takes no more appends that are to be synced"),
     "the server has lost its lock of the root and writes nothing any more",
+    "this server only reads (-read-only)",
     "the lock file was replaced again and again",
     "it belongs to another user, and the root may be written to by others",
     "its directory is open under the name of another storagePrefix",

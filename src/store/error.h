@@ -33,6 +33,7 @@ enum store_error {
     STORE_BROKEN,            /* a failed append could not be cut off: no more are taken */
     STORE_SYNC_REFUSED,      /* an earlier sync has failed: none is tried any more */
     STORE_ROOT_LOST,         /* the lock file is gone or replaced: nothing is written any more */
+    STORE_ROOT_READ_ONLY,    /* the root was opened for reading only */
     STORE_LOCK_UNSTABLE,     /* the lock file was replaced again and again */
     STORE_FOREIGN,           /* another user owns it, in a root that others may write to */
     STORE_SAME_DIRECTORY,    /* a directory is open under another name */

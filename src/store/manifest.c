@@ -229,3 +229,8 @@ int manifest_remove(int directory_fd)
 {
     return unlinkat(directory_fd, MANIFEST_NAME, 0) == 0 || errno == ENOENT ? 0 : -errno;
 }
+
+void manifest_path(const char *name, char out[MANIFEST_PATH_BYTES])
+{
+    (void)snprintf(out, MANIFEST_PATH_BYTES, "%s/%s", name, MANIFEST_NAME);
+}

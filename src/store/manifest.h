@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "store/id_hash.h"
+#include "store/names.h"
 #include "store/root.h"
 #include "store/slots.h"
 
@@ -84,6 +85,10 @@ int manifest_read(int directory_fd, struct manifest *manifest);
  * It is not synced: prefix_sync.h. For one prefix only one thread at a time may call this. */
 int manifest_write(const struct root *root, const char *name, int directory_fd,
                    const struct manifest *manifest);
+
+/* "prefix/MANIFEST" */
+#define MANIFEST_PATH_BYTES (PREFIX_NAME_BYTES_MAX + sizeof("/" MANIFEST_NAME))
+void manifest_path(const char *name, char out[MANIFEST_PATH_BYTES]);
 
 /* Removes it; it is no error if there is none. */
 int manifest_remove(int directory_fd);

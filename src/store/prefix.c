@@ -74,6 +74,9 @@ static int find_prefix(const struct root *root, const char *name, int directory_
     if (error != 0)
         return error;
     error = inventory_check(&inventory, manifest, file);
+    /* of a copy that is being made: nothing is taken for what is not there */
+    if (error == STORE_FILES_MISSING && inventory.manifest_error == 0 && root_read_only(root))
+        return 0;
     if (error == STORE_INCOMPLETE) {
         if (!create)
             return STORE_NO_PREFIX;

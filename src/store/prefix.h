@@ -25,7 +25,8 @@
  *   STORE_NO_PREFIX         there is no such prefix and `create` is false, or nothing but the
  *                           beginning of one
  *   STORE_FILES_MISSING, STORE_FILES_ADDITIONAL
- *                           the files are not those that were made
+ *                           the files are not those that were made; in a root that is open for
+ *                           reading only some may be missing
  *   STORE_NO_MANIFEST, STORE_MANIFEST_TORN, STORE_MANIFEST_INVALID, STORE_MANIFEST_LATER,
  *   STORE_MANIFEST_UNREADABLE
  *                           it is not known which bucket an id has: refused

@@ -34,9 +34,9 @@ void prefix_list_free(struct prefix_list *list)
 /* 1: it has one; 0: it has none, or it is not ours to look into. Or -errno. */
 static int has_manifest(int root_fd, const char *name)
 {
-    char path[PREFIX_NAME_BYTES_MAX + sizeof("/" MANIFEST_NAME)];
+    char path[MANIFEST_PATH_BYTES];
     struct stat status;
-    (void)snprintf(path, sizeof(path), "%s/%s", name, MANIFEST_NAME);
+    manifest_path(name, path);
     if (fstatat(root_fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0)
         return S_ISREG(status.st_mode);
     return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;

@@ -33,8 +33,8 @@ struct names {
 struct root {
     int directory_fd;
     mode_t file_mode;
-    bool shared; /* see owner.h */
-    struct lock *lock;
+    bool shared;       /* see owner.h */
+    struct lock *lock; /* NULL: for reading only */
     struct claims *claims;
     struct prefix_limit *prefix_limit;
     struct names *names;
@@ -156,9 +156,10 @@ int root_open_with(const char *dir, const struct root_options *options, struct r
     const char *path = root->path[0] != '\0' ? root->path : "/";
     struct stat status;
     if (stat(path, &status) != 0) {
-        error = errno == ENOENT ? make_directories(root->path, root_directory_mode(file_mode),
-                                                   &root->names->parents)
-                                : -errno;
+        error = errno == ENOENT && !options->read_only
+                    ? make_directories(root->path, root_directory_mode(file_mode),
+                                       &root->names->parents)
+                    : -errno;
         if (error != 0)
             goto fail;
     }
@@ -175,10 +176,11 @@ int root_open_with(const char *dir, const struct root_options *options, struct r
     error = prefix_limit_new(root->directory_fd, &root->prefix_limit);
     if (error != 0)
         goto fail;
-    error = take_lock(root, options->takes_over);
+    error = options->read_only ? 0 : take_lock(root, options->takes_over);
     if (error != 0)
         goto fail;
-    sync_new_parents(root);
+    if (!options->read_only)
+        sync_new_parents(root);
     *out = root;
     return 0;
 fail:
@@ -201,12 +203,17 @@ void root_close(struct root *root)
 
 int root_check(const struct root *root)
 {
-    return lock_check(root->lock);
+    return root->lock != NULL ? lock_check(root->lock) : STORE_ROOT_READ_ONLY;
 }
 
 const char *root_loss(const struct root *root)
 {
-    return lock_loss(root->lock);
+    return root->lock != NULL ? lock_loss(root->lock) : NULL;
+}
+
+bool root_read_only(const struct root *root)
+{
+    return root->lock == NULL;
 }
 
 struct prefix_limit *root_prefix_limit(const struct root *root)
@@ -335,11 +342,31 @@ int root_find_file(const struct root *root, const char *path, dev_t device, ino_
                    int64_t *bytes)
 {
     struct name_status status;
-    int error = name_status_read(root->directory_fd, path, false, &status);
+    /* what somebody else has written may not be in the cache of this machine */
+    int error = name_status_read(root->directory_fd, path, root_read_only(root), &status);
     if (error != 0)
         return error == -ENOENT || error == -ENOTDIR ? STORE_NO_FILE : error;
     *bytes = status.bytes;
     return status.inode == inode && status.device == device ? 0 : STORE_NO_FILE;
+}
+
+int root_stamp_file(const struct root *root, const char *path, struct root_stamp *out)
+{
+    struct stat status;
+    *out = (struct root_stamp){0};
+    if (fstatat(root->directory_fd, path, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+    out->device = status.st_dev;
+    out->inode = status.st_ino;
+    out->changed_s = status.st_ctim.tv_sec;
+    out->changed_ns = status.st_ctim.tv_nsec;
+    return 0;
+}
+
+bool root_stamps_equal(const struct root_stamp *a, const struct root_stamp *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->changed_s == b->changed_s &&
+           a->changed_ns == b->changed_ns;
 }
 
 /* The directories that root_open has made are each a name in the one above. */

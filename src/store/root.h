@@ -41,16 +41,19 @@ void root_close(struct root *root);
 
 struct root_options {
     mode_t file_mode; /* of the files that are made; the umask can take from it */
+    bool read_only;   /* somebody else writes: nothing is made or locked, root_check refuses */
     bool takes_over; /* another server may believe that the root is its own: see LOCK_MUST_BE_NEW */
 };
 
-/* The same with other options than ROOT_FILE_MODE and false. */
+/* The same with other options than ROOT_FILE_MODE and false. With `read_only` -ENOENT if it is
+ * missing. */
 int root_open_with(const char *dir, const struct root_options *options, struct root **out);
+bool root_read_only(const struct root *root);
 mode_t root_directory_mode(mode_t file_mode);
 
 /*
  * Before each round of writes: 0 if the lock is still held, otherwise STORE_ROOT_LOST from then on,
- * and nothing may be written any more. One call to the kernel.
+ * and nothing may be written any more. One call to the kernel. STORE_ROOT_READ_ONLY: never.
  */
 int root_check(const struct root *root);
 
@@ -111,6 +114,19 @@ int root_check_owner(const struct root *root, int directory_fd, const char *file
  */
 int root_find_file(const struct root *root, const char *path, dev_t device, ino_t inode,
                    int64_t *bytes);
+
+/*
+ * Which file `path`, "prefix/file", is, and since when it is as it is; all zero if nothing has that
+ * name. Of two that are equal nothing has changed in between. One call to the kernel. 0 or -errno.
+ */
+struct root_stamp {
+    dev_t device;
+    ino_t inode;
+    int64_t changed_s, changed_ns;
+};
+
+int root_stamp_file(const struct root *root, const char *path, struct root_stamp *out);
+bool root_stamps_equal(const struct root_stamp *a, const struct root_stamp *b);
 
 /* Syncs the names in a directory. A file system that cannot do so (EINVAL) has nothing to sync
  * there. 0 or -errno. */

@@ -78,6 +78,12 @@ static int64_t find_checkpoint(int fd, int64_t bytes)
     return (int64_t)offset;
 }
 
+int tail_find_on(int fd, int64_t bytes, struct tail *tail)
+{
+    tail->state = TAIL_WHOLE;
+    return follow_headers(fd, bytes, READS_FROM_CHECKPOINT, tail);
+}
+
 int tail_find(int fd, int64_t bytes, struct tail *tail)
 {
     *tail = (struct tail){TAIL_WHOLE, 0, -1};

@@ -47,6 +47,9 @@ struct tail {
 /* Finds out about the end of a file of `bytes` bytes. STORE_CHANGED: it has fewer. */
 int tail_find(int fd, int64_t bytes, struct tail *tail);
 
+/* The same of a file that has grown since, from where its whole records ended then. */
+int tail_find_on(int fd, int64_t bytes, struct tail *tail);
+
 /* Makes the record at `offset` the checkpoint. It is only a hint, so this has no result. */
 void tail_write_checkpoint(int fd, int64_t offset, const uint8_t header[RECORD_HEADER_BYTES]);
 

@@ -19,6 +19,9 @@ static int find_end_of_file(struct file_cache *cache, const struct open_prefix *
     do
         error = bucket_open(cache->root, prefix->name, bucket, false, &opened);
     while (file_cache_free_descriptor(cache, error));
+    *end = 0; /* of one that is not there yet, if somebody else writes to the root */
+    if (error == STORE_NO_FILE && root_read_only(cache->root))
+        return 0;
     if (error == STORE_NO_FILE)
         return file_cache_explain_missing(cache, prefix);
     if (error != 0)
@@ -32,7 +35,8 @@ static int find_end(struct file_cache *cache, const struct open_prefix *prefix, 
                     int64_t *end)
 {
     struct bucket *used = prefix->slots[bucket].bucket;
-    if (used != NULL && (bucket_writable(used) || !bucket_suspended(used)))
+    if (used != NULL && (bucket_writable(used) || !bucket_suspended(used)) &&
+        (!bucket_grows(used) || bucket_refresh(used) == 0))
         return bucket_find_end(used, end);
     return find_end_of_file(cache, prefix, bucket, end);
 }

@@ -241,6 +241,32 @@ int file_cache_open(struct file_cache *cache, struct open_prefix *prefix, unsign
     return 0;
 }
 
+int file_cache_check_prefix(const struct file_cache *cache, const struct open_prefix *prefix)
+{
+    char path[MANIFEST_PATH_BYTES];
+    struct root_stamp now;
+    if (!root_read_only(cache->root))
+        return 0;
+    manifest_path(prefix->name, path);
+    int error = root_stamp_file(cache->root, path, &now);
+    if (error != 0)
+        return error;
+    return root_stamps_equal(&now, &prefix->stamp) ? 0 : FILE_CACHE_DELETED;
+}
+
+int file_cache_open_current(struct file_cache *cache, struct open_prefix *prefix, unsigned index)
+{
+    int error = file_cache_open(cache, prefix, index, false);
+    if (!root_read_only(cache->root) || (error != 0 && error != STORE_NO_FILE))
+        return error;
+    int changed = error == 0 ? bucket_refresh(prefix->slots[index].bucket) : 0;
+    if (changed == STORE_NO_FILE)
+        return FILE_CACHE_DELETED;
+    if (changed == 0) /* after the file: it is that of the prefix as it was opened */
+        changed = file_cache_check_prefix(cache, prefix);
+    return changed != 0 ? changed : error;
+}
+
 int file_cache_close(struct file_cache *cache, struct bucket_slot *slot)
 {
     if (slot->bucket == NULL)

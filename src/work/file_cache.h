@@ -25,7 +25,8 @@
 /* Errors beside those of store/error.h. */
 enum {
     FILE_CACHE_WAIT = -6001,   /* nothing is wrong: try again when a sync has ended */
-    FILE_CACHE_DELETED = -6002 /* the directory was deleted: close the prefix and open it again */
+    FILE_CACHE_DELETED = -6002 /* the directory was deleted: close the prefix and open it again; or,
+                                * if somebody else writes to the root, replaced */
 };
 
 struct file_cache {
@@ -51,6 +52,17 @@ void file_cache_init(struct file_cache *cache, const struct root *root,
  */
 int file_cache_open(struct file_cache *cache, struct open_prefix *prefix, unsigned bucket,
                     bool writable);
+
+/*
+ * The same for reading what is there now, also if somebody else writes to the root: then the end of
+ * the file is looked for. FILE_CACHE_DELETED: it is another file now, or its prefix is another one.
+ * Two calls to the kernel then, otherwise none.
+ */
+int file_cache_open_current(struct file_cache *cache, struct open_prefix *prefix, unsigned bucket);
+
+/* Whether the prefix still is what it was when it was opened: 0 or FILE_CACHE_DELETED, or -errno.
+ * Always 0 if nobody else writes to the root. */
+int file_cache_check_prefix(const struct file_cache *cache, const struct open_prefix *prefix);
 
 /* A bucket file is missing, and there is nothing to be appended. STORE_NO_PREFIX: so is the whole
  * directory; or what prefix_find says, or STORE_FILES_MISSING. */

@@ -130,7 +130,8 @@ struct job_route {
     bool single_client;    /* see single_client.h */
     bool create;           /* JOB_RESOLVE: make the prefix if it is missing */
     bool to_sync;          /* appends: as was asked for */
-    bool again;            /* appends: its prefix was deleted, and is made anew for it */
+    bool again;            /* its prefix was deleted, and is made or opened anew for it */
+    bool begun;            /* reads: in the file as it was then */
     enum job_close close;  /* JOB_CLOSE of the router's own */
     struct router *router; /* JOB_CHECK_VALUES, JOB_CHECK_ROOM, JOB_LIST: whose it is */
 };

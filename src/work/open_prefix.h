@@ -77,6 +77,8 @@ struct open_prefix {
     size_t name_bytes;
     uint64_t hash;
     struct manifest manifest;
+    struct root_stamp
+        stamp; /* of the file that says so; only if somebody else writes to the root */
     unsigned buckets_if_new;   /* if it is to be made with so many again; 0: as others */
     unsigned missing;          /* files that are still to be made, while it is opened */
     struct bucket_slot *slots; /* one for each bucket */

@@ -21,6 +21,16 @@ static bool finish_step(struct resolver *resolver, struct job *job, int error)
     return false;
 }
 
+/* Before the file is read: what changes it afterwards is noticed. */
+static int stamp_manifest(const struct resolver *resolver, struct open_prefix *prefix)
+{
+    char path[MANIFEST_PATH_BYTES];
+    if (!root_read_only(resolver->root))
+        return 0;
+    manifest_path(prefix->name, path);
+    return root_stamp_file(resolver->root, path, &prefix->stamp);
+}
+
 bool resolver_begin(struct resolver *resolver, struct job *job)
 {
     struct open_prefix *prefix = job->route.prefix;
@@ -31,7 +41,7 @@ bool resolver_begin(struct resolver *resolver, struct job *job)
     int error;
     prefix->missing = 0;
     job->bucket = PREFIX_DIRECTORY;
-    error = job->route.create ? root_check(resolver->root) : 0;
+    error = job->route.create ? root_check(resolver->root) : stamp_manifest(resolver, prefix);
     if (error != 0)
         return finish_step(resolver, job, error);
     do

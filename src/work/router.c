@@ -67,6 +67,7 @@ static void start_anew(struct job *job)
     job->more = false;
     job->route.prefix = NULL;
     job->has_bucket = false;
+    job->route.begun = false;
     job->bucket = PREFIX_DIRECTORY;
 }
 
@@ -79,9 +80,11 @@ static void release_job(struct open_prefix *prefix, const struct job *job)
     prefix_states_job_finished(prefix);
 }
 
-/* The directory of its prefix was deleted. It is made anew for an append, once. True: the append
- * waits for that. */
-static bool append_again(struct open_prefix *prefix, struct job *job)
+static void submit(struct router *router, const char *name, struct job *job);
+
+/* The directory of its prefix was deleted. It is made anew for an append, once; or it was replaced,
+ * by somebody else who writes to the root. True: the job waits for that. */
+static bool submit_again(struct open_prefix *prefix, struct job *job)
 {
     struct router *router = prefix->router;
     if (job->route.again || router->parked >= router->max_parked) {
@@ -93,6 +96,10 @@ static bool append_again(struct open_prefix *prefix, struct job *job)
     prefix_states_reopen(prefix);
     release_job(prefix, job);
     start_anew(job);
+    if (!job_appends(job)) { /* it was not waited for: a newer generation may be open by now */
+        submit(router, prefix->name, job);
+        return true;
+    }
     router->parked++;
     job_list_add(&prefix->again, job);
     return true;
@@ -105,7 +112,7 @@ static void job_completed(struct job *job)
         job->done(job);
         return;
     }
-    if (job->error == FILE_CACHE_DELETED && append_again(prefix, job))
+    if (job->error == FILE_CACHE_DELETED && submit_again(prefix, job))
         return;
     release_job(prefix, job);
     if (job_appends(job) && job->error == 0)
@@ -169,12 +176,8 @@ void router_dispatch(struct open_prefix *prefix, struct job *job)
     pool_push(pool, job);
 }
 
-void router_submit(struct router *router, const char *name, struct job *job)
+static void submit(struct router *router, const char *name, struct job *job)
 {
-    start_anew(job);
-    job->route.again = false;
-    job->route.to_sync = job->sync;
-    router->in_flight++;
     struct open_prefix *prefix = prefix_table_get(&router->prefixes, router, name);
     if (prefix == NULL) {
         router_complete_later(router, job, -ENOMEM);
@@ -191,6 +194,15 @@ void router_submit(struct router *router, const char *name, struct job *job)
         job_list_add(&prefix->parked, job);
     }
     prefix_states_serve(prefix);
+}
+
+void router_submit(struct router *router, const char *name, struct job *job)
+{
+    start_anew(job);
+    job->route.again = false;
+    job->route.to_sync = job->sync;
+    router->in_flight++;
+    submit(router, name, job);
 }
 
 static void job_without_prefix_completed(struct job *job)

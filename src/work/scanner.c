@@ -29,8 +29,14 @@ static int find_ends(const struct job *job, struct bucket *bucket, int64_t *end,
     return error;
 }
 
+/* The beginning of a record, and somebody else writes the rest. */
+static bool is_growing(const struct bucket *bucket, const struct walk_part *part)
+{
+    return bucket_grows(bucket) && (part->kind == WALK_CUT_SHORT || part->kind == WALK_TOO_SHORT);
+}
+
 /* What is known of `offset` when nothing is wrong with it. */
-static int judge_offset(struct job *job, struct walk *walk)
+static int judge_offset(struct job *job, const struct bucket *bucket, struct walk *walk)
 {
     struct job_scan *scan = &job->scan;
     struct walk_part part;
@@ -41,6 +47,9 @@ static int judge_offset(struct job *job, struct walk *walk)
     int error = walk_look(walk, job->offset, &part);
     if (error != 0)
         return error;
+    scan->at_end = is_growing(bucket, &part);
+    if (scan->at_end)
+        return 0;
     scan->step = part.kind == WALK_RECORD ? STEP_MEASURE : STEP_SKIP;
     scan->at = job->offset;
     scan->searching = false;
@@ -97,7 +106,7 @@ static int check_last(struct job *job, struct bucket *bucket, struct walk *walk)
     if (scan->at != job->offset)
         return STORE_OTHER_RECORD;
     bucket_walk(bucket, scan->tail, walk);
-    return judge_offset(job, walk);
+    return judge_offset(job, bucket, walk);
 }
 
 static int judge(struct job *job, struct bucket *bucket, struct walk *walk)
@@ -115,11 +124,11 @@ static int judge(struct job *job, struct bucket *bucket, struct walk *walk)
     if (scan->has_last)
         return judge_last(job, bucket);
     bucket_walk(bucket, scan->tail, walk);
-    return judge_offset(job, walk);
+    return judge_offset(job, bucket, walk);
 }
 
 /* Records are added until there are enough, or none is next. */
-static int measure(struct job *job, struct walk *walk)
+static int measure(struct job *job, const struct bucket *bucket, struct walk *walk)
 {
     struct job_scan *scan = &job->scan;
     while (walk->reads < STEP_READS) {
@@ -129,7 +138,8 @@ static int measure(struct job *job, struct walk *walk)
         if (error != 0)
             return error;
         if (part.kind != WALK_RECORD || scan->bytes >= scan->limit_bytes) {
-            bool follows = part.kind == WALK_RECORD || part.kind == WALK_END;
+            bool follows =
+                part.kind == WALK_RECORD || part.kind == WALK_END || is_growing(bucket, &part);
             scan->step = follows ? STEP_READ : STEP_SKIP;
             scan->next = scan->at;
             break;
@@ -162,7 +172,7 @@ static int find_reply(struct job *job, struct bucket *bucket)
     if (error == 0 && scan->step == STEP_CHECK_LAST)
         error = check_last(job, bucket, &walk);
     if (error == 0 && scan->step == STEP_MEASURE && !scan->at_end)
-        error = measure(job, &walk);
+        error = measure(job, bucket, &walk);
     else if (error == 0 && scan->step == STEP_SKIP && !scan->at_end)
         error = skip(scan, &walk);
     return error;
@@ -192,6 +202,15 @@ static int read_piece(struct job *job, struct bucket *bucket)
     if (job->more) /* the next piece is read when this one is sent */
         bucket_prefetch(bucket, scan->at, JOB_PIECE_BYTES);
     return 0;
+}
+
+void scanner_without_file(struct job *job)
+{
+    struct job_scan *scan = &job->scan;
+    scan->at_end = true;
+    scan->bytes = 0;
+    scan->next = scan->tail = 0;
+    job->error = job->offset == 0 ? 0 : STORE_PAST_END;
 }
 
 enum reader_result scanner_step(struct job *job, struct bucket *bucket)

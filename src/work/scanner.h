@@ -18,6 +18,9 @@
 #include "work/job.h"
 #include "work/reader.h"
 
+/* There is no file yet, but somebody else who makes it: as if it were empty. */
+void scanner_without_file(struct job *job);
+
 /*
  * READER_DONE: `error` is 0, and the result in job->scan; then there is a piece, with `more` if
  * others follow, unless `at_end`, `bytes` is 0 or `header_only`. Or the error is, in this order,

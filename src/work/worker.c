@@ -140,13 +140,28 @@ static int sync_for_scan(struct worker *worker, struct job *job, struct bucket_s
     return error;
 }
 
+/* A reply that has begun goes on in the file that it has begun in. */
+static int open_to_read(struct worker *worker, struct job *job)
+{
+    struct job_route *route = &job->route;
+    int error = route->begun ? file_cache_open(&worker->cache, route->prefix, job->bucket, false)
+                             : file_cache_open_current(&worker->cache, route->prefix, job->bucket);
+    route->begun = error == 0;
+    return error;
+}
+
 static void scan_job(struct worker *worker, struct job *job)
 {
     struct open_prefix *prefix = job->route.prefix;
     struct bucket_slot *slot = &prefix->slots[job->bucket];
-    int error = file_cache_open(&worker->cache, prefix, job->bucket, false);
+    int error = open_to_read(worker, job);
     if (error == FILE_CACHE_WAIT) {
         job_list_add(&worker->waiting, job);
+        return;
+    }
+    if (error == STORE_NO_FILE && root_read_only(worker->options.root)) {
+        scanner_without_file(job);
+        complete_read(worker, job);
         return;
     }
     if (error == STORE_NO_FILE)
@@ -178,7 +193,11 @@ static void scan_job(struct worker *worker, struct job *job)
 static void find_ends(struct worker *worker, struct job *job)
 {
     const struct worker_options *options = &worker->options;
-    if (!ends_step(&worker->cache, job, options->index, options->workers))
+    bool begins = job->ends.ends == NULL;
+    int error = begins ? file_cache_check_prefix(&worker->cache, job->route.prefix) : 0;
+    if (error != 0)
+        complete_job(worker, job, error);
+    else if (!ends_step(&worker->cache, job, options->index, options->workers))
         job_list_add(&worker->long_reads, job);
     else if (job->error == FILE_CACHE_WAIT)
         job_list_add(&worker->waiting, job);
@@ -208,9 +227,13 @@ static void list_prefixes(struct worker *worker, struct job *job)
 static void read_job(struct worker *worker, struct job *job, struct reader_quota *quota)
 {
     struct bucket_slot *slot = &job->route.prefix->slots[job->bucket];
-    int error = file_cache_open(&worker->cache, job->route.prefix, job->bucket, false);
+    int error = open_to_read(worker, job);
     if (error == FILE_CACHE_WAIT) {
         job_list_add(&worker->waiting, job);
+        return;
+    }
+    if (error == FILE_CACHE_DELETED) { /* nothing of it is read yet */
+        complete_job(worker, job, error);
         return;
     }
     if (error == STORE_NO_FILE)

@@ -57,6 +57,7 @@ static void errors_become_statuses(void **state)
         {STORE_NAME_REFUSED, 400},
         /* not there */
         {STORE_NOT_FOUND, 404},
+        {STORE_ROOT_READ_ONLY, 403},
         {STORE_OTHER_END, 412},
         {STORE_PAST_END, 416},
         {STORE_OTHER_RECORD, 409},
