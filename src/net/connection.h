@@ -39,6 +39,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/connection_closing.h"
+#include "net/connection_owner.h"
+#include "net/connection_steps.h"
 #include "net/framing.h"
 #include "net/timeouts.h"
 
@@ -46,26 +49,6 @@ struct bufferevent;
 struct connection;
 struct evbuffer;
 struct event_base;
-
-/* What a connection reports. `context` is that of connection_new. */
-struct connection_owner {
-    /* evhttp's input has a whole request: call connection_feed_evhttp. The handler of the
-     * request calls connection_serve. */
-    void (*request_ready)(void *context);
-    /* The request will not be read: answer with connection_refuse. */
-    void (*request_refused)(void *context, int status, const char *why);
-    /* May a body of so many bytes be in memory? If its length is not known it is asked again for
-     * more, up to `body_bytes_max`. False: not now, connection_memory_granted says when. */
-    bool (*memory_wanted)(void *context, uint64_t body_bytes, uint64_t body_bytes_max);
-    /* It is over, or will never be: no memory is held or waited for any more. */
-    void (*memory_released)(void *context);
-    /* There is more to do than fits into one loop iteration: call connection_run in the next. */
-    void (*unfinished)(void *context);
-    /* Nothing can be done until something happens; the phase may be another one. */
-    void (*settled)(void *context);
-    /* The socket is closed. Free the connection later, not in this call. */
-    void (*closed)(void *context);
-};
 
 /* NULL when out of memory. `owner` and `rules` are constant and outlive it. */
 struct connection *connection_new(struct event_base *base, const struct framing_rules *rules,
@@ -78,9 +61,6 @@ struct bufferevent *connection_bufferevent(const struct connection *connection);
 /* Takes over the socket that evhttp has set on the bufferevent. May end in `closed`. */
 void connection_start(struct connection *connection);
 
-/* Goes on with what can be done now. */
-void connection_run(struct connection *connection);
-
 /* After memory_wanted was false. */
 void connection_memory_granted(struct connection *connection);
 
@@ -90,18 +70,6 @@ void connection_drain(struct connection *connection);
 /* Nobody waits for this client any more: closed, or, while its request is served, as soon as the
  * reply does not go out at once. */
 void connection_end(struct connection *connection);
-
-/* Closed in good order: nothing is under way, or the client has ended its side. */
-void connection_leave(struct connection *connection);
-
-/* Closes the socket; evhttp has let go already. Nothing happens if it is closed. */
-void connection_close(struct connection *connection);
-
-/* Resets the connection, so that the client cannot take what it has for a whole reply. */
-void connection_abort(struct connection *connection);
-
-/* Answers a refused request with these bytes, then lingers. */
-void connection_refuse(struct connection *connection, const void *bytes, size_t length);
 
 /* For the handler of a request. */
 
