@@ -4,38 +4,34 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
-#include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/heap.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/service_manager.h"
 #include "http/access.h"
+#include "http/body_limits.h"
 #include "http/endpoints.h"
+#include "http/listening.h"
 #include "http/response.h"
 #include "http/service.h"
 #include "http/token_file.h"
-#include "http/trim_schedule.h"
+#include "http/upkeep.h"
 #include "net/connections.h"
 #include "net/framing.h"
 #include "net/head.h"
 #include "net/listener.h"
+#include "store/root.h"
 #include "work/router.h"
 
 /* How long a shutdown waits for clients, and then for the disk. */
 #define STOP_SECONDS 5
 #define STOP_DISK_SECONDS 1
-#define LIMIT_TEXT_BYTES 96
-#define US_PER_SECOND 1000000
 #define EXIT_SIGNALLED_TWICE 3
-/* Of bodies: one for each path that takes one, the last for all others. */
-#define LIMITS 6
 
 struct server {
     struct server_options options;
@@ -45,12 +41,11 @@ struct server {
     struct connections *connections;
     struct listener *listener;
     struct pool *pool;
-    struct event *woken, *terminate, *interrupt, *hangup, *deadline, *trim, *report, *watchdog;
-    struct trim_schedule trim_schedule;
+    struct event *woken, *terminate, *interrupt, *hangup, *deadline;
+    struct upkeep upkeep;
     bool gave_up, root_lost;
     struct framing_rules rules;
-    struct framing_limit limits[LIMITS];
-    char limit_texts[LIMITS][LIMIT_TEXT_BYTES];
+    struct body_limits limits;
     char *root_json;
 };
 
@@ -131,56 +126,6 @@ static void on_deadline(evutil_socket_t fd, short what, void *argument)
     connections_end(server->connections);
     if (event_add(server->deadline, &limit) != 0)
         server->gave_up = true;
-}
-
-static void on_trim(evutil_socket_t fd, short what, void *argument)
-{
-    struct server *server = argument;
-    (void)fd;
-    (void)what;
-    enum trim_step step = trim_schedule_tick(&server->trim_schedule);
-    if (step == TRIM_LOOP_AND_WORKERS)
-        heap_trim();
-    if (step != TRIM_NOTHING)
-        pool_trim(server->pool);
-}
-
-/* Once a loop iteration. If the timer cannot be set the next one tries again. */
-static void watch_memory(struct server *server)
-{
-    static const struct timeval interval = {.tv_sec = 1};
-    uint64_t bytes = connections_reserved_bytes(server->connections);
-    if (trim_schedule_note(&server->trim_schedule, bytes) &&
-        !event_pending(server->trim, EV_TIMEOUT, NULL))
-        (void)event_add(server->trim, &interval);
-}
-
-static void on_report(evutil_socket_t fd, short what, void *argument)
-{
-    struct server *server = argument;
-    (void)fd;
-    (void)what;
-    event_log_report(&server->service.failures);
-    event_log_report(&server->service.limits);
-}
-
-/* The same for events that are counted for the log. */
-static void watch_events(struct server *server)
-{
-    static const struct timeval interval = {.tv_sec = 60};
-    if ((event_log_wants_report(&server->service.failures) ||
-         event_log_wants_report(&server->service.limits)) &&
-        !event_pending(server->report, EV_TIMEOUT, NULL))
-        (void)event_add(server->report, &interval);
-}
-
-/* By the loop alone: a slow disk is no reason to end the process, a loop that is stuck is one. */
-static void on_watchdog(evutil_socket_t fd, short what, void *argument)
-{
-    (void)fd;
-    (void)what;
-    (void)argument;
-    service_manager_send("WATCHDOG=1");
 }
 
 static void begin_stop(struct server *server)
@@ -281,53 +226,6 @@ static const char *const forwarded[] = {
     "Origin",        "Sec-Fetch-Site",    "Sec-Fetch-Mode", "Range", "If-Range",
     "If-None-Match", "If-Modified-Since", "Content-Type",   NULL};
 
-/* Of an appendMulti: the offsets of its values are in memory as a whole. */
-static uint64_t append_multi_memory(uint64_t body_bytes)
-{
-    uint64_t values = body_bytes / (VALUE_LIST_LENGTH_BYTES + 1);
-    uint64_t reply = (values < JOB_OFFSETS_MAX ? values : JOB_OFFSETS_MAX) * JOB_OFFSET_BYTES;
-    return body_bytes + (reply > JOB_PIECE_BYTES_MAX ? reply - JOB_PIECE_BYTES_MAX : 0);
-}
-
-/* Of a list of ends or names: it is in memory as a whole. */
-static uint64_t list_memory(uint64_t body_bytes)
-{
-    return body_bytes + LIST_MEMORY_BYTES_MAX;
-}
-
-/* Bodies that no endpoint takes are read as well, so that the reply can say what is wrong. */
-static void set_limits(struct server *server)
-{
-    const struct framing_limit limits[LIMITS - 1] = {
-        {.path = "/append", .body_bytes_max = server->options.max_value_bytes},
-        {.path = "/appendMulti",
-         .body_bytes_max = server->options.max_batch_bytes,
-         .memory_bytes = append_multi_memory},
-        {.path = "/getMulti", .body_bytes_max = GET_MULTI_BODY_BYTES_MAX},
-        {.path = "/ends", .memory_bytes = list_memory},
-        {.path = "/prefixes", .memory_bytes = list_memory}};
-    struct framing_limit *others = &server->limits[LIMITS - 1];
-    for (size_t i = 0; i < LIMITS - 1; i++) {
-        server->limits[i] = limits[i];
-        if (limits[i].body_bytes_max > others->body_bytes_max)
-            others->body_bytes_max = limits[i].body_bytes_max;
-    }
-    for (size_t i = 0; i < LIMITS; i++) {
-        if (server->limits[i].body_bytes_max == 0)
-            server->limits[i].body_bytes_max = others->body_bytes_max;
-        (void)snprintf(server->limit_texts[i], LIMIT_TEXT_BYTES,
-                       "the body is too large, the limit is %" PRIu64 " bytes",
-                       server->limits[i].body_bytes_max);
-        server->limits[i].why = server->limit_texts[i];
-    }
-    server->rules = (struct framing_rules){
-        .limits = server->limits,
-        .forwarded = forwarded,
-        .judge = server->service.tokens != NULL ? access_judge : NULL,
-        .context = &server->service,
-    };
-}
-
 static struct evhttp *new_http(struct server *server,
                                void (*handle)(struct evhttp_request *, void *))
 {
@@ -336,7 +234,7 @@ static struct evhttp *new_http(struct server *server,
         return NULL;
     /* framing.c keeps the limits; this is the last line, and never reached */
     evhttp_set_max_headers_size(http, 2 * HEAD_BYTES_MAX);
-    evhttp_set_max_body_size(http, (ev_ssize_t)server->limits[LIMITS - 1].body_bytes_max);
+    evhttp_set_max_body_size(http, (ev_ssize_t)body_limits_most(&server->limits));
     evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
                                          EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
                                          EVHTTP_REQ_PATCH);
@@ -347,7 +245,14 @@ static struct evhttp *new_http(struct server *server,
 
 static int make_http(struct server *server)
 {
-    set_limits(server);
+    body_limits_set(&server->limits, server->options.max_value_bytes,
+                    server->options.max_batch_bytes);
+    server->rules = (struct framing_rules){
+        .limits = server->limits.limits,
+        .forwarded = forwarded,
+        .judge = server->service.tokens != NULL ? access_judge : NULL,
+        .context = &server->service,
+    };
     struct connections_options options = {
         .base = server->base,
         .rules = &server->rules,
@@ -413,27 +318,12 @@ static int make_events(struct server *server)
     server->interrupt = evsignal_new(server->base, SIGINT, on_signal, server);
     server->hangup = evsignal_new(server->base, SIGHUP, on_hangup, server);
     server->deadline = evtimer_new(server->base, on_deadline, server);
-    server->trim = evtimer_new(server->base, on_trim, server);
-    server->report = evtimer_new(server->base, on_report, server);
     if (server->woken == NULL || server->terminate == NULL || server->interrupt == NULL ||
-        server->hangup == NULL || server->deadline == NULL || server->trim == NULL ||
-        server->report == NULL || event_add(server->hangup, NULL) != 0 ||
-        event_add(server->woken, NULL) != 0 || event_add(server->terminate, NULL) != 0 ||
-        event_add(server->interrupt, NULL) != 0)
+        server->hangup == NULL || server->deadline == NULL ||
+        event_add(server->hangup, NULL) != 0 || event_add(server->woken, NULL) != 0 ||
+        event_add(server->terminate, NULL) != 0 || event_add(server->interrupt, NULL) != 0)
         return -ENOMEM;
     return 0;
-}
-
-/* Twice as often as the service manager wants it. */
-static int make_watchdog(struct server *server)
-{
-    uint64_t us = service_manager_watchdog_us() / 2;
-    const struct timeval interval = {.tv_sec = (time_t)(us / US_PER_SECOND),
-                                     .tv_usec = (suseconds_t)(us % US_PER_SECOND)};
-    if (us == 0)
-        return 0;
-    server->watchdog = event_new(server->base, -1, EV_PERSIST, on_watchdog, server);
-    return server->watchdog != NULL && event_add(server->watchdog, &interval) == 0 ? 0 : -ENOMEM;
 }
 
 static int make_root_json(struct server *server)
@@ -463,52 +353,8 @@ static int make_all(struct server *server, const char **step)
     if (error == 0)
         error = make_events(server);
     if (error == 0)
-        error = make_watchdog(server);
+        error = upkeep_start(&server->upkeep, server->base, &server->service, server->pool);
     return error;
-}
-
-static int listen_on(struct server *server, const struct address_list *list, struct evhttp *http)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        const char *bind = list->addresses[i];
-        int error = listener_add(server->listener, bind, server->options.socket_mode, http);
-        if (error != 0) {
-            log_line("cannot listen on %s: %s", bind, listener_error_text(bind, error));
-            return error;
-        }
-    }
-    return 0;
-}
-
-static void log_addresses(const struct server *server)
-{
-    const char *name;
-    for (size_t i = 0; (name = listener_name(server->listener, i)) != NULL; i++) {
-        bool admin = i >= server->options.inherited_count + server->options.bind.count;
-        log_line(admin ? "figures and page are on %s" : "starting http server on %s", name);
-        if (server->service.tokens == NULL && !listener_is_local(server->listener, i))
-            log_line("without -tokens everybody who reaches %s may %s", name,
-                     admin ? "see the figures" : "read and write everything");
-    }
-}
-
-/* The log says why it fails. */
-static int listen_all(struct server *server)
-{
-    server->listener = listener_new(server->base);
-    if (server->listener == NULL) {
-        log_line("cannot listen: %s", strerror(ENOMEM));
-        return -ENOMEM;
-    }
-    int error = 0;
-    for (size_t i = 0; i < server->options.inherited_count && error == 0; i++) {
-        error = listener_adopt(server->listener, server->options.inherited[i], server->http);
-        if (error != 0)
-            log_line("cannot listen on an inherited socket: %s", strerror(-error));
-    }
-    if (error == 0)
-        error = listen_on(server, &server->options.bind, server->http);
-    return error != 0 ? error : listen_on(server, &server->options.admin_bind, server->admin_http);
 }
 
 int server_start(const struct server_options *options, struct server **out)
@@ -537,12 +383,13 @@ int server_start(const struct server_options *options, struct server **out)
     if (error != 0)
         log_line("%s: %s", step, strerror(-error));
     else
-        error = listen_all(server);
+        error = listening_start(server->base, options, server->http, server->admin_http,
+                                &server->listener);
     if (error != 0) {
         (void)server_stop(server);
         return error;
     }
-    log_addresses(server);
+    listening_log(server->listener, options, server->service.tokens != NULL);
     service_manager_send("READY=1");
     *out = server;
     return 0;
@@ -568,8 +415,7 @@ void server_iterate(struct server *server, bool may_sleep)
         _exit(EXIT_FAILURE);
     }
     connections_run(server->connections);
-    watch_memory(server);
-    watch_events(server);
+    upkeep_run(&server->upkeep);
     server->service.now_ns = 0;
     pool_collect(server->pool);
     router_deliver(server->service.router);
@@ -638,9 +484,7 @@ int server_stop(struct server *server)
     event_log_end(&server->service.failures);
     event_log_end(&server->service.limits);
     free_event(server->deadline);
-    free_event(server->trim);
-    free_event(server->report);
-    free_event(server->watchdog);
+    upkeep_stop(&server->upkeep);
     if (server->base != NULL)
         event_base_free(server->base);
     libevent_global_shutdown();
