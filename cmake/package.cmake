@@ -40,7 +40,7 @@ file(GLOB_RECURSE documents RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/src
   ${CMAKE_SOURCE_DIR}/tests/README.md ${CMAKE_SOURCE_DIR}/bench/README.md
   ${CMAKE_SOURCE_DIR}/bench/results/*)
 file(GLOB examples RELATIVE ${CMAKE_SOURCE_DIR} ${deploy}/*.conf ${deploy}/*.cfg ${deploy}/*.yml
-  ${deploy}/*.sh ${deploy}/rochefort.*)
+  ${deploy}/*.sh ${deploy}/rochefort.* ${deploy}/haproxy/* ${deploy}/nginx/*)
 foreach(document IN ITEMS README.md ${documents} ${examples})
   cmake_path(GET document PARENT_PATH folder)
   packaged(FILES ${CMAKE_SOURCE_DIR}/${document} DESTINATION share/doc/rochefort/${folder})
