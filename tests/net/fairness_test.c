@@ -15,6 +15,7 @@
 #include "http/server.h"
 #include "lib/client.h"
 #include "lib/temporary.h"
+#include "store/root.h"
 
 #define CLIENTS 8
 #define REQUESTS 200 /* of each; if the loop slept each took a second, and the test too long */
