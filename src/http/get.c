@@ -6,6 +6,7 @@
 #include "http/endpoints.h"
 #include "http/response.h"
 #include "http/service.h"
+#include "http/tally.h"
 #include "work/router.h"
 
 static void next_piece(struct exchange *exchange)
@@ -18,7 +19,7 @@ static void piece_done(struct job *job)
 {
     struct exchange *exchange = exchange_of(job);
     if (job->error != 0) {
-        response_note_failure(exchange);
+        tally_job_failure(exchange);
         response_abort(exchange); /* the length was promised, nothing else can tell the client */
     } else if (job->more) {
         response_piece(exchange, job->piece, next_piece);

@@ -11,6 +11,7 @@
 #include "http/failure.h"
 #include "http/response.h"
 #include "http/service.h"
+#include "http/tally.h"
 #include "store/error.h"
 #include "store/record.h"
 #include "work/router.h"
@@ -64,7 +65,7 @@ static bool add_error(struct exchange *exchange)
     int status = 200;
     text[0] = '\0';
     if (!empty_value) {
-        response_note_failure(exchange);
+        tally_job_failure(exchange);
         status = failure_describe(exchange, text);
     }
     if (job->partial_bytes > 0 && !cut_end(job->piece, job->partial_bytes))

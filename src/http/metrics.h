@@ -1,7 +1,7 @@
 /*
  * metrics: what the loop counts of responses.
  *
- * Each response is counted once, by response.c. The workers have counters of
+ * Each response is counted once, by tally.c. The workers have counters of
  * their own, see worker_counts.h. Loop thread.
  */
 #ifndef ROCHEFORT_HTTP_METRICS_H

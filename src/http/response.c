@@ -1,92 +1,31 @@
 #include "http/response.h"
 
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/event.h>
 #include <event2/http.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "http/conditions.h"
 #include "http/failure.h"
 #include "http/http_date.h"
 #include "http/service.h"
-#include "net/connections.h"
+#include "http/tally.h"
+#include "net/connection.h"
 #include "store/error.h"
 #include "work/router.h"
 
-#define TYPE_TEXT "text/plain"
 #define TYPE_PAGE "text/html; charset=utf-8"
-#define RETRY_AFTER_S 1
 #define ALLOW_BYTES_MAX 64
 /* What an allowed foreign page may send beside what every page may. */
 #define PREFLIGHT_HEADERS                                                                          \
     "Authorization, Content-Type, Range, If-Range, If-None-Match, If-Modified-Since"
-#define CACHE_NEVER "no-store"
 #define CONTENT_RANGE_BYTES 48
 /* Up to here head and body are copied into one buffer and added at once. */
 #define COPIED_BYTES_MAX 4096
 #define CHUNK_SIZE_BYTES_MAX 18
-#define NS_PER_MS 1e6
-/* From here on it is the server that has failed. */
-#define FAILURE_STATUS_MIN 500
-
-/* Written once a second. */
-static const char *date_now(struct service *service)
-{
-    time_t now = time(NULL);
-    if (now != service->date_s) {
-        service->date_s = now;
-        http_date_write(now, service->date);
-    }
-    return service->date;
-}
-
-/* Each response is counted here, once; one that took as long as the user wants to know of is
- * logged.
- */
-static void count_response(struct service *service, unsigned endpoint, int status, uint64_t took_ns,
-                           const char *what)
-{
-    metrics_count_response(&service->metrics, endpoint, status, took_ns);
-    if (service->log_slower_ms >= 0 &&
-        took_ns / CLOCK_NS_PER_MS >= (uint64_t)service->log_slower_ms)
-        log_line("%.3f ms %d %s", (double)took_ns / NS_PER_MS, status, what);
-}
-
-static void count_exchange(const struct exchange *exchange, int status)
-{
-    count_response(exchange->service, exchange->endpoint, status,
-                   service_now_ns(exchange->service) - exchange->begun_ns,
-                   evhttp_request_get_uri(exchange->request));
-}
-
-/* A failure of the server's. `why` is printable. */
-static void note_failure(struct service *service, int status, const char *why)
-{
-    char text[FAILURE_TEXT_BYTES_MAX];
-    if (status < FAILURE_STATUS_MIN)
-        return;
-    (void)snprintf(text, sizeof(text), "%d: %s", status, why);
-    event_log_note(&service->failures, text);
-}
-
-void response_note_failure(const struct exchange *exchange)
-{
-    char text[FAILURE_TEXT_BYTES_MAX];
-    struct service *service = exchange->service;
-    if (exchange->job.error == JOB_TOO_MANY_IN_FLIGHT)
-        event_log_note(&service->limits,
-                       "-max-in-flight is reached: requests are refused with 503");
-    else if (failure_summarize(exchange, text) >= FAILURE_STATUS_MIN ||
-             exchange->job.error == STORE_OTHER_SLOT)
-        event_log_note(&service->failures, text);
-}
 
 static bool is_head(const struct exchange *exchange)
 {
@@ -121,13 +60,13 @@ static struct response_head head_of(struct exchange *exchange, int status, const
                                       connection_http_1_0(exchange->connection) ? 0 : 1,
                                   .status = status,
                                   .type = type,
-                                  .date = date_now(exchange->service),
+                                  .date = service_date(exchange->service),
                                   .length = length,
-                                  .cache_control = CACHE_NEVER,
+                                  .cache_control = RESPONSE_CACHE_NEVER,
                                   .wants_token = status == 401,
                                   .origin = exchange->origin,
                                   .varies = exchange->service->origins_are_allowed,
-                                  .retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
+                                  .retry_after_s = status == 503 ? RESPONSE_RETRY_AFTER_S : 0,
                                   .keep_alive_s = keep_alive_of(exchange),
                                   .connection = connection_of(exchange)};
 }
@@ -227,7 +166,7 @@ static void send_bytes(struct exchange *exchange, const struct response_head *he
         response_abort(exchange); /* nothing else could tell the client */
         return;
     }
-    count_exchange(exchange, head->status);
+    tally_exchange(exchange, head->status);
     send_output(exchange);
 }
 
@@ -256,7 +195,7 @@ void response_buffer(struct exchange *exchange, const char *type, struct evbuffe
         response_abort(exchange);
         return;
     }
-    count_exchange(exchange, head.status);
+    tally_exchange(exchange, head.status);
     send_output(exchange);
 }
 
@@ -283,10 +222,10 @@ void response_text(struct exchange *exchange, int status, const char *format, ..
     /* the analyzer does not know va_start here: NOLINTNEXTLINE(clang-analyzer-valist.*) */
     int length = vsnprintf(text, FAILURE_TEXT_BYTES_MAX, format, arguments);
     va_end(arguments);
-    struct response_head head = head_of(exchange, status, TYPE_TEXT, 0);
+    struct response_head head = head_of(exchange, status, RESPONSE_TEXT, 0);
     size_t bytes = length < 0 ? 0 : (size_t)length;
     text[bytes < FAILURE_TEXT_BYTES_MAX ? bytes : FAILURE_TEXT_BYTES_MAX] = '\0';
-    note_failure(exchange->service, status, text);
+    tally_failure(exchange->service, status, text);
     if (bytes > FAILURE_TEXT_BYTES_MAX - 1)
         bytes = FAILURE_TEXT_BYTES_MAX - 1;
     send_line(exchange, &head, text, bytes);
@@ -296,7 +235,7 @@ void response_not_allowed(struct exchange *exchange, const char *path, const cha
                           const char *hint)
 {
     char text[RESPONSE_HEAD_BYTES_MAX];
-    struct response_head head = head_of(exchange, 405, TYPE_TEXT, 0);
+    struct response_head head = head_of(exchange, 405, RESPONSE_TEXT, 0);
     head.allow = allow;
     int length = snprintf(text, sizeof(text) - 1, "%s takes %s; %s", path, allow, hint);
     send_line(exchange, &head, text, (size_t)length);
@@ -313,7 +252,7 @@ void response_no_such_range(struct exchange *exchange)
 {
     char text[RESPONSE_HEAD_BYTES_MAX];
     struct value_lines lines;
-    struct response_head head = value_head_of(exchange, 416, TYPE_TEXT, 0, &lines);
+    struct response_head head = value_head_of(exchange, 416, RESPONSE_TEXT, 0, &lines);
     int length = snprintf(text, sizeof(text) - 1, "the value has %" PRIu32 " bytes, from 0 on",
                           exchange->job.value_bytes);
     send_line(exchange, &head, text, (size_t)length);
@@ -337,8 +276,9 @@ void response_failure(struct exchange *exchange)
 {
     char text[FAILURE_TEXT_BYTES_MAX];
     const struct job *job = &exchange->job;
-    response_note_failure(exchange);
-    struct response_head head = head_of(exchange, failure_describe(exchange, text), TYPE_TEXT, 0);
+    tally_job_failure(exchange);
+    struct response_head head =
+        head_of(exchange, failure_describe(exchange, text), RESPONSE_TEXT, 0);
     bool of_scan = job->kind == JOB_SCAN &&
                    (job->error == STORE_PAST_END || job->error == STORE_OTHER_RECORD ||
                     job->error == STORE_NOT_FOUND);
@@ -401,7 +341,7 @@ static void piece_sent(void *argument, bool gone)
     }
     router_abandon(exchange->service->router, &exchange->job);
     if (gone) {
-        count_exchange(exchange, piece_status(exchange));
+        tally_exchange(exchange, piece_status(exchange));
         finish_exchange(exchange);
     } else {
         response_abort(exchange);
@@ -429,75 +369,13 @@ void response_last(struct exchange *exchange, struct evbuffer *piece)
         response_abort(exchange);
         return;
     }
-    count_exchange(exchange, piece_status(exchange));
+    tally_exchange(exchange, piece_status(exchange));
     send_output(exchange);
 }
 
 void response_abort(struct exchange *exchange)
 {
-    count_exchange(exchange, 200);
+    tally_exchange(exchange, 200);
     connection_abort(exchange->connection);
     finish_exchange(exchange);
-}
-
-/* The only line that is not of a request that was read. */
-static size_t write_refusal(struct service *service, bool of_head, int status, const char *why,
-                            char out[COPIED_BYTES_MAX])
-{
-    struct response_head head = {.minor_version = 1,
-                                 .status = status,
-                                 .type = TYPE_TEXT,
-                                 .date = date_now(service),
-                                 .length = strlen(why) + 1,
-                                 .cache_control = CACHE_NEVER,
-                                 .allow = status == 405 ? RESPONSE_METHODS : NULL,
-                                 .retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
-                                 .connection = RESPONSE_CONNECTION_CLOSE};
-    size_t bytes = response_head_write(&head, out);
-    if (of_head)
-        return bytes;
-    memcpy(out + bytes, why, strlen(why));
-    bytes += strlen(why);
-    out[bytes++] = '\n';
-    return bytes;
-}
-
-void response_refusal(struct service *service, struct connection *connection,
-                      const struct connections_refusal *refusal)
-{
-    char bytes[COPIED_BYTES_MAX];
-    size_t length = write_refusal(service, connection_is_head(connection), refusal->status,
-                                  refusal->why, bytes);
-    note_failure(service, refusal->status, refusal->why);
-    count_response(service, METRICS_OTHER, refusal->status, refusal->elapsed_ms * CLOCK_NS_PER_MS,
-                   refusal->why);
-    connection_refuse(connection, bytes, length);
-}
-
-void response_out_of_memory(struct service *service, struct evhttp_request *request,
-                            struct connection *connection)
-{
-    static const char why[] = "out of memory";
-    char bytes[COPIED_BYTES_MAX];
-    struct evhttp_connection *http = evhttp_request_get_connection(request);
-    bool of_head = evhttp_request_get_command(request) == EVHTTP_REQ_HEAD;
-    size_t length = write_refusal(service, of_head, 503, why, bytes);
-    note_failure(service, 503, why);
-    count_response(service, METRICS_OTHER, 503, 0, why);
-    (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
-    struct bufferevent *bev = connection != NULL ? NULL : evhttp_connection_get_bufferevent(http);
-    struct evbuffer *output =
-        connection != NULL ? connection_output(connection) : bufferevent_get_output(bev);
-    bool added = evbuffer_add(output, bytes, length) == 0;
-    if (connection == NULL) {
-        evhttp_send_reply_end(request); /* evhttp's own socket: it writes, and closes */
-        (void)bufferevent_enable(bev, EV_WRITE);
-        return;
-    }
-    if (!added)
-        connection_abort(connection);
-    connection_close_after_reply(connection);
-    evhttp_send_reply_end(request);
-    if (added)
-        connection_send(connection);
 }

@@ -1,9 +1,8 @@
 /*
- * response: the one door out. Every response leaves through here, those to
- * requests that framing refused and those for lack of memory included: so the
- * status line, the header lines, the end of keep-alive and the log are in one
- * place. evhttp's own serializer is not used; it is only told when a response
- * is complete.
+ * response: the one door out. Every response leaves through here, but for those
+ * to requests that have no exchange (refusal.h): so the status line, the header
+ * lines and the end of keep-alive are in one place, and tally.h has all of them. evhttp's own
+ * serializer is not used; it is only told when a response is complete.
  *
  * Loop thread. response_whole, response_buffer, response_nothing, response_text,
  * response_options, response_not_allowed, response_failure, response_last and
@@ -19,9 +18,9 @@
 #include "http/exchange.h"
 #include "http/response_head.h"
 
-struct connections_refusal;
 struct evbuffer;
 
+#define RESPONSE_TEXT "text/plain"
 #define RESPONSE_JSON "application/json"
 #define RESPONSE_VALUE "application/octet-stream"
 /* The methods of all paths together. */
@@ -55,10 +54,6 @@ void response_options(struct exchange *exchange, const char *allow);
 /* What went wrong with the job, and with which file. */
 void response_failure(struct exchange *exchange);
 
-/* The log is told of the job's error if it is a failure of the server's; response_failure does that
- * too. For a response that has begun, and tells the client in another way. */
-void response_note_failure(const struct exchange *exchange);
-
 /* Of the exchange's job, a JOB_READ that is done: 304; 416. */
 void response_not_modified(struct exchange *exchange);
 void response_no_such_range(struct exchange *exchange);
@@ -77,14 +72,5 @@ void response_piece(struct exchange *exchange, struct evbuffer *piece,
 void response_last(struct exchange *exchange, struct evbuffer *piece);
 void response_abort(struct exchange *exchange);
 bool response_overdue(const void *exchange);
-
-/* To a request that was refused before evhttp had it. */
-void response_refusal(struct service *service, struct connection *connection,
-                      const struct connections_refusal *refusal);
-
-/* 503, for a request that there is no exchange for; `connection` may be NULL, see
- * connections_serve. */
-void response_out_of_memory(struct service *service, struct evhttp_request *request,
-                            struct connection *connection);
 
 #endif

@@ -12,6 +12,8 @@
 
 #define RESPONSE_HEAD_BYTES_MAX 2048
 #define RESPONSE_ORIGIN_BYTES_MAX 256
+#define RESPONSE_CACHE_NEVER "no-store"
+#define RESPONSE_RETRY_AFTER_S 1
 #define RESPONSE_LENGTH_UNKNOWN UINT64_MAX
 #define RESPONSE_NO_BODY (UINT64_MAX - 1) /* of a status that has none: no length is told */
 

@@ -17,6 +17,7 @@
 #include "http/body_limits.h"
 #include "http/endpoints.h"
 #include "http/listening.h"
+#include "http/refusal.h"
 #include "http/response.h"
 #include "http/service.h"
 #include "http/token_file.h"
@@ -55,7 +56,7 @@ static void serve(struct server *server, struct evhttp_request *request, bool ad
     struct exchange *exchange =
         connection != NULL ? exchange_new(&server->service.free_exchanges) : NULL;
     if (exchange == NULL) {
-        response_out_of_memory(&server->service, request, connection);
+        refusal_out_of_memory(&server->service, request, connection);
         return;
     }
     exchange->service = &server->service;
@@ -100,7 +101,7 @@ static void on_refused(void *argument, struct connection *connection,
                        const struct connections_refusal *refusal)
 {
     struct server *server = argument;
-    response_refusal(&server->service, connection, refusal);
+    refusal_send(&server->service, connection, refusal);
 }
 
 /* Nothing to do: the loop iteration that this brings about collects the jobs that are done. */

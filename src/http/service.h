@@ -43,7 +43,7 @@ struct service {
     struct exchange_list free_exchanges;
     struct exchange_waits waits; /* scans that wait for appends, so many */
     unsigned waiting;
-    char date[32]; /* the Date header of the second `date_s`; see response.c */
+    char date[32]; /* the Date header of the second `date_s`; see service_date */
     int64_t date_s;
 };
 
@@ -55,5 +55,8 @@ static inline uint64_t service_now_ns(struct service *service)
         service->now_ns = clock_monotonic_ns();
     return service->now_ns;
 }
+
+/* The value of a Date header, now; written once a second. */
+const char *service_date(struct service *service);
 
 #endif
