@@ -86,6 +86,7 @@ set_tests_properties(http/proxies_test.py PROPERTIES TIMEOUT 900) # three proxie
 set_tests_properties(http/soak_test.py http/memory_test.py fault/kill_test.py
   fault/crash_states_test.py fault/descriptors_test.py PROPERTIES TIMEOUT 7200)
 server_test(deploy/expire_test.py curl)
+server_test(deploy/follow_test.py)
 server_test(deploy/queries_test.py)
 server_test(deploy/slots_test.py)
 server_test(command_line_test.py curl groff)
