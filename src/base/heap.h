@@ -5,14 +5,14 @@
  * when it is asked for more: after a burst a process that has nothing to do
  * would hold it for ever.
  *
- * Any thread. A program with another allocator than mimalloc keeps its memory.
+ * Any thread. A program with another allocator than jemalloc keeps its memory.
  */
 #ifndef ROCHEFORT_BASE_HEAP_H
 #define ROCHEFORT_BASE_HEAP_H
 
-/* Gives back what the calling thread has allocated and somebody has freed. That takes a system call
- * for each free range, some milliseconds for 100 MiB, and the next use of the memory is a page
- * fault: not for a busy thread. */
+/* Gives back all that is free but for what other threads keep for themselves, some KiB of each
+ * size. That takes a system call for each free range, some milliseconds for 100 MiB, and the next
+ * use of the memory is a page fault: not for a busy thread. */
 void heap_trim(void);
 
 #endif

@@ -2,19 +2,19 @@
  * count_trims: how often a program has given free memory back.
  *
  * Preloaded into the server under test. The file $TRIM_COUNT holds an int, which
- * is counted up at each call of mimalloc's mi_collect, in any thread.
+ * is counted up at each call of jemalloc's mallctl to purge, in any thread.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 static atomic_int *count;
 
-void mi_collect(bool force);
+int mallctl(const char *name, void *old, size_t *old_bytes, void *new, size_t new_bytes);
 
 static __attribute__((constructor)) void map_count(void)
 {
@@ -28,12 +28,13 @@ static __attribute__((constructor)) void map_count(void)
         count = mapped;
 }
 
-void mi_collect(bool force)
+int mallctl(const char *name, void *old, size_t *old_bytes, void *new, size_t new_bytes)
 {
-    static void (*real)(bool);
+    static int (*real)(const char *, void *, size_t *, void *, size_t);
+    const char *last = strrchr(name, '.');
     if (real == NULL)
-        *(void **)&real = dlsym(RTLD_NEXT, "mi_collect");
-    real(force);
-    if (count != NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "mallctl");
+    if (count != NULL && last != NULL && strcmp(last, ".purge") == 0)
         atomic_fetch_add(count, 1);
+    return real(name, old, old_bytes, new, new_bytes);
 }

@@ -12,6 +12,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/heap.h"
 #include "work/loop.h"
@@ -19,40 +20,31 @@
 #define WORKERS 3
 #define CALLS_MAX 100
 
-/* In place of mimalloc's: what is freed is given back after `delay`. */
-#define DELAY 25
-static atomic_long delay = DELAY;
 static pthread_t callers[CALLS_MAX];
 static atomic_uint slots, calls; /* taken in `callers`; filled */
-static atomic_bool held;         /* a caller waits for its `go_on` */
+static atomic_uint flushes;
+static atomic_bool held; /* a caller waits for its `go_on` */
 static sem_t go_on;
-void mi_collect(bool force);
-long mi_option_get(int option);
-void mi_option_set(int option, long value);
+int mallctl(const char *name, void *old, size_t *old_bytes, void *new, size_t new_bytes);
 
-long mi_option_get(int option)
+/* In place of jemalloc's. */
+int mallctl(const char *name, void *old, size_t *old_bytes, void *new, size_t new_bytes)
 {
-    assert_true(option > 0);
-    return delay;
-}
-
-void mi_option_set(int option, long value)
-{
-    assert_true(option > 0);
-    delay = value;
-}
-
-void mi_collect(bool force)
-{
-    assert_true(force);
-    assert_int_equal(delay, 0);
+    assert_true(old == NULL && old_bytes == NULL && new == NULL &&new_bytes == 0);
+    if (strcmp(name, "thread.tcache.flush") == 0) {
+        atomic_fetch_add(&flushes, 1);
+        return 0;
+    }
+    assert_string_equal(name, "arena.4096.purge"); /* of all of them */
     unsigned call = atomic_fetch_add(&slots, 1);
     assert_true(call < CALLS_MAX);
+    assert_int_not_equal(atomic_load(&flushes), call); /* its own is before */
     callers[call] = pthread_self();
     atomic_fetch_add(&calls, 1);
     if (atomic_load(&held))
         while (sem_wait(&go_on) != 0)
             ;
+    return 0;
 }
 
 static void wait_for(const atomic_uint *counter, unsigned count)
@@ -74,7 +66,7 @@ static void trim(struct fixture *fixture)
 
 static int set_up_trim(void **state)
 {
-    slots = calls = 0;
+    slots = calls = flushes = 0;
     held = false;
     return set_up(state) != 0 || sem_init(&go_on, 0, 0) != 0;
 }
@@ -83,37 +75,9 @@ static void the_calling_thread_trims_its_heap(void **state)
 {
     (void)state;
     heap_trim();
+    assert_int_equal(flushes, 1);
     assert_int_equal(calls, 1);
-    assert_int_equal(delay, DELAY);
     assert_true(pthread_equal(callers[0], pthread_self()));
-}
-
-static atomic_uint through;
-
-static void *trim_thread(void *argument)
-{
-    heap_trim();
-    atomic_fetch_add(&through, 1);
-    return argument;
-}
-
-/* The delay is as before only when the last of them is through. */
-static void threads_trim_side_by_side(void **state)
-{
-    pthread_t threads[WORKERS];
-    (void)state;
-    held = true;
-    for (unsigned i = 0; i < WORKERS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, trim_thread, NULL), 0);
-    wait_for(&calls, WORKERS);
-    for (unsigned i = 0; i < WORKERS; i++) {
-        assert_int_equal(delay, 0);
-        assert_int_equal(sem_post(&go_on), 0);
-        wait_for(&through, i + 1);
-    }
-    assert_int_equal(delay, DELAY);
-    for (unsigned i = 0; i < WORKERS; i++)
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
 static void each_worker_trims_its_own_heap_and_wakes_for_it(void **state)
@@ -132,7 +96,6 @@ static void each_worker_trims_its_own_heap_and_wakes_for_it(void **state)
     }
     stop(fixture);
     assert_int_equal(calls, 10 * WORKERS);
-    assert_int_equal(delay, DELAY);
 }
 
 /* More often than its ring has room. */
@@ -156,7 +119,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_calling_thread_trims_its_heap, set_up_trim, tear_down),
-        cmocka_unit_test_setup_teardown(threads_trim_side_by_side, set_up_trim, tear_down),
         cmocka_unit_test_setup_teardown(each_worker_trims_its_own_heap_and_wakes_for_it,
                                         set_up_trim, tear_down),
         cmocka_unit_test_setup_teardown(a_busy_worker_is_asked_once, set_up_trim, tear_down),
