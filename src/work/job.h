@@ -88,7 +88,7 @@ struct job_scan {
     int64_t at;
     bool searching;
     uint64_t file_id;
-    bool sync_tried; /* and worker.c this */
+    bool sync_tried; /* and reads.c this */
 
     /* of one that waits at the end, see router_wait; scan_waits.c's but for `follows` and `woken`
      */

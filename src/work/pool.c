@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "work/mailbox.h"
 #include "work/prefix_names.h"
 #include "work/single_client.h"
 #include "work/wake.h"
@@ -158,21 +159,26 @@ void pool_release(struct pool *pool, unsigned worker)
     pool->slots[worker].in_flight--;
 }
 
+static struct mailbox *mailbox_of(const struct pool *pool, unsigned worker)
+{
+    return worker_mailbox(pool->slots[worker].worker);
+}
+
 void pool_push(struct pool *pool, struct job *job)
 {
     pool->with_workers++;
     pool->pushed++;
     job->route.single_client = single_client_pushed(&pool->single_client, pool->with_workers);
-    worker_push(pool->slots[job->route.worker].worker, job);
+    mailbox_push(mailbox_of(pool, job->route.worker), job);
 }
 
 void pool_collect(struct pool *pool)
 {
     for (unsigned i = 0; i < pool->workers; i++) {
-        struct worker *worker = pool->slots[i].worker;
-        for (size_t count = worker_completed(worker); count > 0; count--) {
-            struct job *job = worker_pop(worker);
-            if (worker_tells_of_syncs(worker, job)) {
+        struct mailbox *mailbox = mailbox_of(pool, i);
+        for (size_t count = mailbox_completed(mailbox); count > 0; count--) {
+            struct job *job = mailbox_pop(mailbox);
+            if (mailbox_is_synced(mailbox, job)) {
                 pool->synced(pool->synced_argument);
                 continue;
             }
@@ -190,7 +196,7 @@ void pool_wake(struct pool *pool)
         return;
     pool->pushed = pool->pushed_before = 0;
     for (unsigned i = 0; i < pool->workers; i++)
-        worker_wake(pool->slots[i].worker);
+        mailbox_wake_pushed(mailbox_of(pool, i));
 }
 
 void pool_on_synced(struct pool *pool, void (*synced)(void *argument), void *argument)
@@ -202,14 +208,14 @@ void pool_on_synced(struct pool *pool, void (*synced)(void *argument), void *arg
 void pool_trim(struct pool *pool)
 {
     for (unsigned i = 0; i < pool->workers; i++)
-        worker_trim(pool->slots[i].worker);
+        mailbox_push_trim(mailbox_of(pool, i));
 }
 
 static bool has_completed(const void *argument)
 {
     const struct pool *pool = argument;
     unsigned i = 0;
-    while (i < pool->workers && worker_completed(pool->slots[i].worker) == 0)
+    while (i < pool->workers && mailbox_completed(mailbox_of(pool, i)) == 0)
         i++;
     return i < pool->workers;
 }

@@ -1,8 +1,8 @@
 /*
- * worker: one disk thread with its two rings.
+ * worker: one disk thread, which gets jobs through its mailbox.
  *
  * It owns the buckets that open_prefix_owner gives it: their descriptors and
- * tails are known to no other thread. A drain of its ring takes what is there
+ * tails are known to no other thread. A drain of its mailbox takes what is there
  * and works in this order:
  *
  *   1 syncs that have ended: their appends are answered
@@ -36,9 +36,9 @@
 
 #include "store/root.h"
 #include "store/slots.h"
-#include "work/job.h"
 #include "work/wake.h"
 
+struct mailbox;
 struct worker;
 struct worker_counts;
 
@@ -62,25 +62,12 @@ struct worker_options {
 /* Starts the thread. 0 or -errno. */
 int worker_start(const struct worker_options *options, struct worker **out);
 
-/* Hands a job over. The caller has made sure that there is room: otherwise the program ends, since
- * the job's request would never get a reply. */
-void worker_push(struct worker *worker, struct job *job);
-
-/* Wakes the thread if something was pushed since the last call and it sleeps. */
-void worker_wake(struct worker *worker);
-
-/* Has the thread give back what is free of its memory, see heap.h; then call worker_wake. */
-void worker_trim(struct worker *worker);
+/* How it gets jobs and gives them back, for the loop's side of it. The ring to it has room for
+ * `ring_capacity` jobs: the caller has made sure that there is room. */
+struct mailbox *worker_mailbox(struct worker *worker);
 
 /* What it has done; lives as long as the worker. */
 const struct worker_counts *worker_counts(const struct worker *worker);
-
-/* How many completed jobs are to be collected, and the next of them. */
-size_t worker_completed(const struct worker *worker);
-struct job *worker_pop(struct worker *worker);
-
-/* What was popped is no job but the message that pool_on_synced is about. */
-bool worker_tells_of_syncs(struct worker *worker, const struct job *job);
 
 /* No sync has ended for so long: a worker that ends does not wait for the others. */
 #define WORKER_LAST_SYNC_SECONDS 30

@@ -20,6 +20,7 @@
 
 #include "lib/temporary.h"
 #include "store/root.h"
+#include "work/mailbox.h"
 #include "work/open_prefix.h"
 #include "work/pool.h"
 #include "work/router.h"
@@ -61,10 +62,10 @@ static void overfill(struct root *root, bool wake)
     await_sleep(); /* what is pushed now without waking it stays in the ring */
     for (size_t i = 0; i < (wake ? 3 : sizeof(jobs) / sizeof(jobs[0])); i++) {
         jobs[i] = (struct job){.kind = JOB_CLOSE, .route.prefix = &prefix};
-        worker_push(worker, &jobs[i]);
+        mailbox_push(worker_mailbox(worker), &jobs[i]);
         if (wake)
-            worker_wake(worker);
-        while (wake && worker_completed(worker) == 0)
+            mailbox_wake_pushed(worker_mailbox(worker));
+        while (wake && mailbox_completed(worker_mailbox(worker)) == 0)
             continue; /* nobody takes results out: there is room for one, and for a message */
     }
     for (;;)
