@@ -184,7 +184,7 @@ static int manifest_open_error(int error)
 
 int manifest_read(int directory_fd, struct manifest *manifest)
 {
-    char text[MANIFEST_BYTES_MAX + 1]; /* one more than a valid one can have */
+    char text[MANIFEST_BYTES_MAX + 1] = {0}; /* one more than a valid one can have */
     struct stat status;
     /* O_NONBLOCK: a named pipe in its place must not hold the caller up */
     int fd = openat(directory_fd, MANIFEST_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
