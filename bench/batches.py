@@ -1,13 +1,13 @@
 """Many values in one request: appendMulti beside fio, which writes a file in the same directory.
 
-fio writes blocks of 1 MiB one after the other through the page cache, as one write of the server's;
-neither syncs, but in the cases that say so. What is compared is bytes of values a second.
+fio writes blocks of 1 MiB one after the other, as one write of the server's; neither syncs, but in
+the cases that say so. What is compared is bytes of values a second.
 """
-import os
 import shutil
+import tempfile
 
-import load
 import protocol
+import writes
 from plan import KIB, MIB, SMALL
 from servers import Rochefort, Workload, values_of
 from speed import Case
@@ -18,7 +18,7 @@ BATCH_VALUES = 1 << 20
 LENGTH_BYTES = 4
 # What one run writes at most, so that it can be counted in some seconds.
 RUN_VALUES = 4 << 20
-RUN_SECONDS_MAX = 60
+ROUNDS_MAX = 3
 
 
 def batch_of(size):
@@ -42,52 +42,43 @@ def workload_of(count, size, synced):
                     known=known)
 
 
-def fio_write(context):
-    directory = context.fresh("fio")
-    try:
-        part, latencies = load.fio(
-            RUN_SECONDS_MAX, "--filename=" + os.path.join(directory, "file"), "--rw=write",
-            "--bs=1m", "--size=%d" % context.plan.batch_run_bytes, "--fallocate=none", "--refill_buffers=0")
-        return {**latencies, "mib_per_second": part["io_bytes"] / MIB / (part["runtime"] / 1000)}
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
 def run(context):
-    server = Rochefort(context.rochefort, context.fresh("batches"))
-    cases = {"fio": None}
-    rounds = {None: []}
+    """What is synced is on the disk, the rest on a tmpfs, as what fio writes."""
+    plan, fio, started, cases = context.plan, [], [], {}
+    memory = tempfile.mkdtemp(prefix="rochefort-bench-", dir=writes.MEMORY)
     try:
-        for key in cases_of(context.plan):
+        for directory in (memory, context.fresh("batches")):
+            started.append(Rochefort(context.rochefort, directory))
+        for key in cases_of(plan):
             count, size, n, synced = key
-            name = "%d of %s, %d connections%s" % (count, size_text(size), n,
-                                                   ", synced" if synced else "")
-            cases[name] = key, Case(server, context, workload_of(count, size, synced))
-            rounds[key] = []
+            cases[key] = Case(started[synced], context, workload_of(count, size, synced))
 
-        def measure(item):
-            if item is None:
-                rounds[None].append(fio_write(context))
+        def measure(key):
+            if key is None:
+                fio.append(writes.fio(memory, MIB, plan.batch_run_bytes))
                 return
-            (count, size, n, synced), case = item
-            limit = max(2 * n, min(RUN_VALUES // count,
-                                   context.plan.batch_run_bytes // (count * size)))
-            found = case.run(n, context.plan.seconds, limit)
+            count, size, n, _ = key
+            limit = max(2 * n, min(RUN_VALUES // count, plan.batch_run_bytes // (count * size)))
+            found = cases[key].run(n, plan.seconds, limit)
             found["mib_per_second"] = found["values_per_second"] * size / MIB
             found["cpu_ns_value"] = found["cpu_us"] * 1000 / count
             found["cpu_workers_ns_value"] = found["cpu_workers_us"] * 1000 / count
-            rounds[item[0]].append(found)
-        context.rounds("batches", cases, measure)
+        context.rounds("batches", {"fio": None, **{
+            "%d of %s, %d connections%s" % (key[0], size_text(key[1]), key[2],
+                                            ", synced" * key[3]): key for key in cases}}, measure,
+            min(plan.rounds, ROUNDS_MAX))
     finally:
-        server.stop()
-    fio = rounds.pop(None)
+        for server in started:
+            server.stop()
+        shutil.rmtree(memory, ignore_errors=True)
     rows = [{"server": "fio", "what": "sequential write", "connections": 1, **summarise(fio),
              "rounds": fio}]
-    for (count, size, n, synced), found in rounds.items():
+    for (count, size, n, synced), case in cases.items():
         rows.append({"server": "rochefort", "workload": "appendMulti", "size": size,
                      "count": count, "synced": synced, "connections": n,
-                     "what": "%d x %s%s" % (count, size_text(size), ", synced" if synced else ""),
-                     **summarise(found), "ratio": ratio(found, fio, "mib_per_second"),
-                     "rounds": found})
-    return {"rows": rows, "note": "one file, so one disk thread; fio wrote %s in the same "
-            "directory, once a round" % size_text(context.plan.batch_run_bytes)}
+                     "what": "%d x %s%s" % (count, size_text(size), ", synced" * synced),
+                     **summarise(case.rounds), "rounds": case.rounds})
+        if not synced:
+            rows[-1]["ratio"] = ratio(case.rounds, fio, "mib_per_second")
+    return {"rows": rows, "note": "one file, so one disk thread; on a tmpfs, but on the disk where it "
+            "is synced; fio wrote %s on that tmpfs, once a round" % size_text(plan.batch_run_bytes)}

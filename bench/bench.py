@@ -1,4 +1,4 @@
-"""Measures rochefort: speed beside its peers, cost, how cost grows, and the disk.
+"""Measures rochefort beside its peers, in four runs, or a server that is up already.
 
 A wrong byte or a lost reply ends the run with exit 1. See README.md in this directory for what each
 figure means. `sh cmake/dev bench` builds what it needs and runs it.
@@ -12,28 +12,34 @@ import sys
 import tempfile
 
 import batches
+import cold
 import cost
-import disk
+import growth
 import machine
+import own
 import plan
 import plot
 import programs
 import speed
 import table
+import tails
+import writes
 from process import Failure
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(HERE, "..", ".build", "release")
 PUBLISHED = os.path.join(HERE, "results")
-PUBLISHED_PLOTS = ("speed-append.svg", "speed-get.svg", "connections.svg")
 PROGRAMS = ("fincore", "fio", "gnuplot", "nginx", "redis-benchmark", "redis-server", "strace",
             "wrk")
-CHAPTERS = {"calls": cost.calls, "memory": cost.memory,
-            **{name: lambda context, name=name: speed.grow(context, name)
-               for name in speed.SWEEPS},
-            "batches": batches.run, "write": disk.write, "read": disk.read}
-GROUPS = {"speed": speed.KINDS, "growth": tuple(speed.SWEEPS), "disk": ("write", "read")}
-NAMES = speed.KINDS + tuple(CHAPTERS)
+# name: the chapters, {name: function(context)}
+RUNS = {
+    "main": {"speed": speed.run, "calls": cost.calls, "memory": cost.memory, "writes": writes.run,
+             "batches": batches.run},
+    "growth": {name: lambda context, name=name: growth.grow(context, name)
+               for name in growth.SWEEPS},
+    "tails": {"tails": tails.run},
+    "cold": {"cold": cold.run},
+}
 
 
 def positive(text):
@@ -57,95 +63,95 @@ def peer(text):
     return name, url
 
 
-def names(text):
-    """Chapters, in their own order; a group stands for its members."""
-    wanted = set()
-    for name in text.split(","):
-        if name not in NAMES and name not in GROUPS:
-            raise argparse.ArgumentTypeError("%r is none of %s, %s" % (
-                name, ", ".join(GROUPS), ", ".join(NAMES)))
-        wanted.update(GROUPS.get(name, (name,)))
-    return [name for name in NAMES if name in wanted]
+def mix(text):
+    try:
+        return own.parse_mix(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def numbers(text):
+    return tuple(positive(part) for part in text.split(","))
 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="sh cmake/dev bench", description=__doc__.split("\n")[0])
+    parser.add_argument("run", nargs="?", choices=tuple(RUNS), default="main",
+                        help="which: main (the default), growth, tails or cold")
     parser.add_argument("--quick", action="store_true",
-                        help="a smoke test of about a minute; its timings mean nothing")
-    parser.add_argument("--only", type=names, default=list(NAMES), metavar="NAME[,NAME]",
-                        help="%s; or groups: %s" % (", ".join(NAMES), ", ".join(GROUPS)))
+                        help="a smoke test of it; its timings mean nothing")
+    parser.add_argument("--only", metavar="NAME[,NAME]", help="chapters of the run: " + "; ".join(
+        "%s: %s" % (run, ", ".join(chapters)) for run, chapters in RUNS.items()))
     parser.add_argument("--rounds", type=positive, help="how often each run is repeated")
     parser.add_argument("--seconds", type=positive, help="how long each run lasts")
-    parser.add_argument("--bytes", type=byte_count, metavar="N",
-                        help="what each run of the chapter write writes; if not given, a fifth "
-                             "more than the kernel keeps unwritten, 4GiB to 8GiB")
+    parser.add_argument("--url", metavar="URL", help="measures a server that is up there instead; "
+                        "what is appended stays, in the prefixes timed and fill...")
+    parser.add_argument("--value", type=byte_count, metavar="BYTES", default=plan.SMALL,
+                        help="with --url: the size of values, such as 100 or 64KiB")
+    parser.add_argument("--connections", type=numbers, metavar="N[,N]", default=(64,),
+                        help="with --url: so many at a time")
+    parser.add_argument("--mix", type=mix, metavar="KIND=SHARE[,...]",
+                        default={"get": 9, "append": 1},
+                        help="with --url: get=9,append=1 is the default")
     parser.add_argument("--peer", type=peer, action="append", default=[], metavar="NAME=URL",
-                        help="another server that speaks the protocol; may be repeated")
+                        help="another server that speaks the protocol, to be measured beside; may "
+                             "be repeated")
     parser.add_argument("--out", default=os.path.join(HERE, "..", ".build", "bench"),
-                        metavar="DIR", help="for table.md, results.json, plots: .build/bench")
+                        metavar="DIR", help="for tables, figures, plots: .build/bench")
     parser.add_argument("--directory", metavar="DIR", default="/var/tmp",
                         help="where servers keep their data, on the disk to be measured: /var/tmp")
     parser.add_argument("--publish", action="store_true",
-                        help="also put table, figures and some plots into bench/results")
+                        help="also put table, figures and plots into bench/results")
     parser.add_argument("--rochefort", default=os.path.join(BUILD, "rochefort"), metavar="FILE",
                         type=os.path.abspath, help="the server's binary")
     parser.add_argument("--ceiling", default=os.path.join(BUILD, "bench", "ceiling"),
                         metavar="FILE", type=os.path.abspath, help="that of ceiling.c")
+    parser.add_argument("--parse-only", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if options.publish and options.quick:
-        parser.error("a quick run has nothing to publish: its timings mean nothing")
-    options.arguments = arguments
+    chapters = RUNS[options.run]
+    options.only = options.only.split(",") if options.only else list(chapters)
+    for name in options.only:
+        if name not in chapters:
+            parser.error("%s has no chapter %r, but %s" % (options.run, name, ", ".join(chapters)))
+    if options.publish and (options.quick or len(options.only) < len(chapters)):
+        parser.error("only a whole run that is not quick is published")
+    options.arguments = [one for one in arguments if one != "--parse-only"]
     return options
 
 
 def make_plan(options):
     chosen = plan.Plan(**plan.QUICK) if options.quick else plan.Plan()
-    chosen.rounds = options.rounds or chosen.rounds
-    chosen.write_bytes = options.bytes or chosen.write_bytes
+    if options.rounds:
+        chosen.rounds = chosen.growth_rounds = chosen.cold_rounds = options.rounds
     if options.seconds:
-        chosen.seconds = chosen.long_seconds = chosen.read_seconds = options.seconds
+        chosen.seconds = chosen.cold_seconds = options.seconds
     return chosen
-
-
-def measure(context, only):
-    """The chapters, in order."""
-    chapters, kinds = {}, [kind for kind in speed.KINDS if kind in only]
-    if kinds:
-        chapters["speed"] = speed.run(context, kinds)
-    chapters.update((name, run(context)) for name, run in CHAPTERS.items() if name in only)
-    return chapters
 
 
 def store(results, directory, plots):
     """Writes table and figures; returns the table."""
-    with open(os.path.join(directory, "results.json"), "w", encoding="utf-8") as file:
+    path = os.path.join(directory, results["run"])
+    with open(path + ".json", "w", encoding="utf-8") as file:
         json.dump(results, file, separators=(",", ":"))
         file.write("\n")
     text = table.render(results, plots)
-    with open(os.path.join(directory, "table.md"), "w", encoding="utf-8") as file:
+    with open(path + ".md", "w", encoding="utf-8") as file:
         file.write(text)
     return text
 
 
 def publish(results, out, plots):
-    """What is kept with the source; no plot of a run before this one stays."""
+    """What is kept with the source."""
     os.makedirs(PUBLISHED, exist_ok=True)
-    for name in PUBLISHED_PLOTS:
-        if os.path.exists(os.path.join(PUBLISHED, name)):
-            os.unlink(os.path.join(PUBLISHED, name))
-    kept = [name for name in PUBLISHED_PLOTS if name in plots]
-    for name in kept:
+    for name in plots:
         shutil.copy(os.path.join(out, name), PUBLISHED)
-    store(results, PUBLISHED, kept)
+    store(results, PUBLISHED, plots)
 
 
 def check(results, only):
     """Every figure that was asked for is there, and is a number."""
     lacking = table.missing(results["chapters"], "chapters")
-    for name in only:
-        chapter = results["chapters"].get("speed" if name in speed.KINDS else name, {"rows": []})
-        if not any(name not in speed.KINDS or row["workload"] == name for row in chapter["rows"]):
-            lacking.append(name)
+    lacking += [name for name in only if not results["chapters"].get(name, {}).get("rows")]
     if lacking:
         raise Failure("figures are missing: " + ", ".join(lacking[:20]))
 
@@ -156,17 +162,30 @@ def need_programs(*names):
             raise Failure("%s is missing; `sh cmake/dev bench` installs and builds all" % name)
 
 
+def measure_own(options, directory):
+    """The server at --url."""
+    need_programs("wrk")
+    context = plan.Context(make_plan(options), options, directory, machine.raise_descriptor_limit())
+    rows = own.run(context, options.url, options.mix, options.value, options.connections)
+    plan.progress("done", end=True)
+    print("\n".join(table.table(rows, table.COLUMNS["own"])))
+
+
 def carry_out(options, directory):
     """All of it. Results are stored only when all have been measured."""
+    if options.url:
+        measure_own(options, directory)
+        return
     chosen = make_plan(options)
     need_programs(*PROGRAMS, options.rochefort, options.ceiling)
     os.makedirs(options.out, exist_ok=True)
     context = plan.Context(chosen, options, directory, machine.raise_descriptor_limit())
-    results = {"machine": machine.describe(options.rochefort, directory),
+    results = {"run": options.run, "machine": machine.describe(options.rochefort, directory),
                "command": " ".join(["sh cmake/dev bench"] + options.arguments),
-               "quick": options.quick, "rounds": chosen.rounds}
-    results["chapters"] = measure(context, options.only)
-    results["targets"] = table.targets(results["chapters"])
+               "quick": options.quick, "rounds": chosen.rounds if options.run == "main" else
+               getattr(chosen, options.run + "_rounds", 1)}
+    results["chapters"] = {name: RUNS[options.run][name](context) for name in options.only}
+    results["targets"] = table.targets(options.run, results["chapters"])
     results["took_seconds"] = plan.elapsed_seconds()
     check(results, options.only)
     plan.progress("drawing")
@@ -176,8 +195,8 @@ def carry_out(options, directory):
         publish(results, options.out, plots)
     plan.progress("done", end=True)
     print(text)
-    print("in %s: %s" % (os.path.relpath(options.out),
-                         ", ".join(["table.md", "results.json"] + plots)))
+    print("in %s: %s" % (os.path.relpath(options.out), ", ".join(
+        [options.run + ".md", options.run + ".json"] + plots)))
 
 
 def in_directory(parent, work):
@@ -205,4 +224,6 @@ def in_directory(parent, work):
 
 if __name__ == "__main__":
     parsed = parse(sys.argv[1:])
+    if parsed.parse_only:
+        sys.exit(0)
     sys.exit(in_directory(parsed.directory, lambda directory: carry_out(parsed, directory)))

@@ -1,5 +1,4 @@
 """The checks of the timed runs fail where they must, and no target lacks its figure."""
-import itertools
 import os
 import shutil
 import subprocess
@@ -7,74 +6,95 @@ import sys
 import tempfile
 import types
 import unittest
-from unittest import mock
 
 import batches
 import bench
 import cost
+import growth
 import load
-import machine
+import own
 import peers
 import plan
 import protocol
 import servers
 import speed
 import table
+import tails
 from conversation import converse
 from plan import SMALL
 from process import Failure
 
 BINARY, CEILING = os.environ["ROCHEFORT"], os.environ["CEILING"]
+BENCH = [sys.executable, "-B", bench.__file__]
 
 
-def full_run(figure):
+def full_run(run, figure):
     """The rows of a full plan, as far as the targets need them, with the same figure in all."""
-    chosen, rows = plan.Plan(), {"speed": [], "calls": [], "read": []}
-    one = table.spread([figure])
-    for kind, size in speed.cells(chosen, speed.KINDS):
-        rows["speed"] += [{"workload": kind, "size": size, "connections": n, "server": server,
-                           "ratio": one, "ratio_p50": one}
-                          for n in chosen.connections for server in (table.OWN, table.NGINX)]
-    for kind in ("append", "get"):
-        rows["calls"] += [{"server": "rochefort", "workload": kind, "size": SMALL,
-                           "connections": n, "thread": "loop", "per_request": figure}
-                          for n in chosen.calls_connections]
-    for size in chosen.read_sizes:
-        rows["read"] += [{"server": "fio", "workload": kind, "size": size, "connections": n,
-                          "ratio": one} for n in chosen.read_connections
-                         for kind in ("get", "getMulti")]
+    chosen, one = plan.Plan(), table.spread([figure])
+    if run == "growth":
+        return {name: {"rows": [], "growth": {"get": one, "append": one}} for name in bench.RUNS[run]}
+    if run == "tails":
+        return {"tails": {"rows": [{"what": name, "ratio": one} for name in tails.SERIES]}}
+    if run == "cold":
+        return {"cold": {"rows": [{"server": "fio", "workload": "get", "size": size,
+                                   "connections": n, "ratio": one, "ratio_p99": one}
+                                  for size in chosen.cold_sizes for n in chosen.cold_connections]}}
+    rows = {"speed": [{"workload": kind, "size": size, "connections": n, "server": table.NGINX,
+                       "ratio": one, "ratio_p50": one, "values_per_second": one}
+                      for kind, size, numbers in speed.cells(chosen, speed.KINDS)
+                      for n in numbers]}
+    rows["speed"] += [{"workload": "getMulti", "size": 10000, "connections": 8,
+                       "values_per_second": one}]
+    rows["calls"] = [{"workload": kind, "size": SMALL, "connections": n, "thread": "loop",
+                      "per_request": figure}
+                     for kind in ("append", "get") for n in chosen.calls_connections]
     rows["batches"] = [{"size": size, "count": count, "connections": n, "synced": synced,
                         "values_per_second": one, "ratio": one}
                        for count, size, n, synced in batches.cases_of(chosen)]
-    rows["memory"] = [{"server": "rochefort", "workload": "idle", "bytes_per_connection": one},
-                      {"workload": "mixed", "size": SMALL, "peak_rss_bytes": one}]
+    rows["writes"] = [{"server": "rochefort", "place": place, "size": size, "connections": n,
+                       "ratio": one} for place in ("tmpfs", "disk") for size in chosen.write_sizes
+                      for n in chosen.write_connections]
+    rows["memory"] = [{"server": "rochefort", "workload": kind, "size": size,
+                       "bytes_per_connection": one, "peak_rss_bytes": one, "beyond_bytes": one}
+                      for kind, size in [("idle", 0)] + [case[:2] for case in cost.BUSY]]
     return {name: {"rows": found} for name, found in rows.items()}
 
 
 class Figures(unittest.TestCase):
     def test_a_full_run_has_the_figure_of_each_target(self):
-        rows = table.targets(full_run(1))
-        self.assertEqual(26, len({row["name"] for row in rows}))
-        self.assertEqual([], [row["name"] for row in rows if "figure" not in row])
+        for run in bench.RUNS:
+            rows = table.targets(run, full_run(run, 1))
+            self.assertEqual(len(rows), len({row["name"] for row in rows}))
+            self.assertNotEqual([], rows)
+            self.assertEqual([], [row["name"] for row in rows if "figure" not in row])
 
     def test_more_is_better_or_worse(self):
         for figure, good in ((0, table.AT_MOST), (1e12, table.AT_LEAST)):
-            for row in table.targets(full_run(figure)):
-                self.assertEqual("yes" if row["wanted"].startswith(good) else "no", row["met"], row)
+            for run in bench.RUNS:
+                for row in table.targets(run, full_run(run, figure)):
+                    self.assertEqual("yes" if row["wanted"].startswith(good) else "no", row["met"],
+                                     row)
 
     def test_what_was_not_measured_is_neither_met_nor_missed(self):
-        self.assertEqual([], [row for row in table.targets({}) if "met" in row])
+        self.assertEqual([], [row for run in bench.RUNS for row in table.targets(run, {})
+                              if "met" in row])
 
     def test_a_missing_figure(self):
         good = {"chapters": {"calls": {"rows": [{"per_request": 2.5}]}}}
         bench.check(good, ["calls"])
         for found, only, where in (
-                (good["chapters"]["calls"]["rows"], ["calls", "read"], "missing: read"),
-                ([{"per_request": 1}], ["get"], "missing: get"), ([], ["calls"], "missing: calls"),
+                (good["chapters"]["calls"]["rows"], ["calls", "cold"], "missing: cold"),
+                ([], ["calls"], "missing: calls"),
                 ([{"per_request": None}], ["calls"], r"calls.rows\[0\].per_request"),
                 ([{"per_request": float("nan")}], ["calls"], r"calls.rows\[0\].per_request")):
-            with self.assertRaisesRegex(Failure, where):
+            with self.subTest(where), self.assertRaisesRegex(Failure, where):
                 bench.check({"chapters": {"calls": {"rows": found}}}, only)
+
+    def test_the_largest_cost_over_the_smallest(self):
+        rows = [{"workload": kind, "cost": table.spread([cost])} for kind, cost in (
+            ("get", 2), ("get", 3), ("append", 5), ("get", 4), ("append", 5))]
+        self.assertEqual({"get": 2, "append": 1}, {
+            kind: figure["median"] for kind, figure in growth.growth(rows, "cost").items()})
 
     def test_lanes_take_turns(self):
         options = types.SimpleNamespace(rochefort="", ceiling="", peer=[])
@@ -83,19 +103,24 @@ class Figures(unittest.TestCase):
         self.assertEqual([1, 2, 1, 2], seen)
 
 
-class Settle(unittest.TestCase):
-    def settle(self, unwritten, seconds):
-        with mock.patch.object(machine, "unwritten_bytes", side_effect=unwritten) as asked, \
-                mock.patch.object(os, "sync"):
-            machine.settle(seconds)
-            return asked.call_count
+class Own(unittest.TestCase):
+    def test_a_mix_is_sent_evenly(self):
+        order = own.spread_evenly(own.parse_mix("get=9,append=1"))
+        self.assertEqual((10, 9), (len(order), order.count("get")))
+        order = own.spread_evenly({"get": 2, "append": 2, "getMulti": 1})
+        self.assertEqual({"get": 2, "append": 2, "getMulti": 1}, {
+            kind: order.count(kind) for kind in set(order)})
+        self.assertNotIn(("get", "get"), zip(order, order[1:]))
 
-    def test_waits_until_little_is_left(self):
-        self.assertEqual(3, self.settle([1 << 30, machine.SETTLED_BYTES + 1,
-                                         machine.SETTLED_BYTES], 60))
-
-    def test_goes_on_where_others_write_all_the_while(self):
-        self.assertLess(self.settle(itertools.repeat(1 << 30), 0.1), 60)
+    def test_wrong_arguments_fail_at_once(self):
+        for arguments in (["--mix", "get"], ["--mix", "get=0"], ["--mix", "get=1,get=2"],
+                          ["--mix", "put=1"], ["--value", "0"], ["--connections", "8,x"], ["none"],
+                          ["cold", "--only", "speed"], ["--publish", "--quick"],
+                          ["--publish", "--only", "speed"]):
+            with self.subTest(arguments):
+                done = subprocess.run([*BENCH, *arguments], capture_output=True, text=True,
+                                      timeout=120, check=False)
+                self.assertEqual(2, done.returncode, done.stderr)
 
 
 class Runs(unittest.TestCase):
@@ -168,14 +193,32 @@ class Runs(unittest.TestCase):
             self.assertGreater(once[field], least)
             self.assertLess(abs(once[field] / again[field] - 1), 0.3)
 
+    def test_a_server_that_is_up(self):
+        done = subprocess.run(
+            [*BENCH, "--url", "http://%s:%d" % self.server.address, "--value", "1KiB",
+             "--connections", "1,8", "--mix", "get=9,append=1", "--rounds", "1", "--directory",
+             self.directory], capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual(0, done.returncode, done.stderr)
+        rows = [line for line in done.stdout.splitlines() if "9 get and 1 append of 1 KiB" in line]
+        self.assertEqual(2, len(rows), done.stdout)
+
+    def test_what_is_up_there_must_speak_the_protocol(self):
+        nginx = peers.NginxFile(os.path.join(self.directory, "nginx"))
+        self.addCleanup(nginx.stop)
+        os.rename(os.path.join(nginx.www, "get"), os.path.join(nginx.www, "other"))
+        done = subprocess.run([*BENCH, "--url", "http://%s:%d" % nginx.address, "--directory",
+                               self.directory], capture_output=True, text=True, timeout=120,
+                              check=False)
+        self.assertEqual(1, done.returncode, done.stdout)
+        self.assertIn("bench: wrong reply", done.stderr)
+
     def test_no_results_after_a_failure(self):
         """A peer that does not speak the protocol: exit 1, and not one file."""
         out = os.path.join(self.directory, "out")
         nginx = peers.NginxFile(os.path.join(self.directory, "nginx"))
         self.addCleanup(nginx.stop)
         done = subprocess.run(
-            [sys.executable, "-B", os.path.join(os.path.dirname(bench.__file__), "bench.py"),
-             "--quick", "--only", "append", "--rochefort", BINARY, "--ceiling", CEILING,
+            [*BENCH, "--quick", "--only", "speed", "--rochefort", BINARY, "--ceiling", CEILING,
              "--directory", self.directory, "--out", out, "--peer", "other=http://%s:%d"
              % nginx.address], capture_output=True, text=True, timeout=120, check=False)
         self.assertEqual(1, done.returncode, done.stderr)

@@ -52,7 +52,8 @@ def timed(context, binaries):
             everybody.append(servers.Rochefort(binary, context.fresh("compare"), name=name))
         everybody.append(peers.NginxFile(context.fresh("nginx")))
         return [row for kind in KINDS
-                for row in speed.measure(context, everybody, kind, plan.SMALL)]
+                for row in speed.measure(context, everybody, kind, plan.SMALL,
+                                         context.plan.connections)]
     finally:
         for server in everybody:
             server.stop()
@@ -64,7 +65,7 @@ def calls(context, binaries):
         server = servers.Rochefort(binary, context.fresh("compare"), name=name)
         try:
             rows += [row for kind in KINDS for n in CALLS_CONNECTIONS
-                     for row in cost.count_calls(context, server, kind, plan.SMALL, n, server)]
+                     for row in cost.count_calls(context, server, kind, plan.SMALL, n)]
         finally:
             server.stop()
     return rows

@@ -8,11 +8,12 @@ import os
 import re
 import signal
 import socket
+import threading
 
 import peers
 import programs
 import protocol
-from conversation import Parser, converse, expect
+from conversation import Parser, Request, ask, converse, expect
 from plan import MIB, SMALL, SMALL_OFFSETS, progress
 from process import Failure, wait_for
 from servers import Rochefort, appending_user
@@ -22,7 +23,7 @@ from table import summarise
 LONG_CONNECTIONS = 8
 SECONDS = 1
 FIRST_CONNECTIONS = 50  # these pay for what is allocated once
-BUSY_CONNECTIONS = 256
+BUSY = (("mixed", SMALL, 256), ("get", MIB, 64))
 CONNECT_SECONDS = 20
 CALL = re.compile(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)(?:\s+\d+)?\s+(\w+)$", re.M)
 ALLOCATIONS = ("malloc", "calloc", "realloc", "reallocarray", "aligned_alloc", "posix_memalign")
@@ -67,10 +68,10 @@ class TracedCase(Case):
             self.counts = [strace.stop() for strace in straces]
 
 
-def count_calls(context, server, kind, size, connections, reference):
+def count_calls(context, server, kind, size, connections):
     """Rows: the loop, and the workers together if there are any."""
     progress("calls: %s, %d connections, %s" % (name_of(kind, size), connections, server.name))
-    case = TracedCase(server, context, server.workload(kind, size, reference))
+    case = TracedCase(server, context, server.workload(kind, size, None))
     requests = case.run(connections, SECONDS)["requests"]
     case.done()
     rows = []
@@ -90,22 +91,15 @@ def count_calls(context, server, kind, size, connections, reference):
 
 
 def calls(context):
-    plan, rows, directory = context.plan, [], context.fresh("calls")
-    everybody = [Rochefort(context.rochefort, directory)]
+    rows, server = [], Rochefort(context.rochefort, context.fresh("calls"))
     try:
-        everybody += [peers.Ceiling(context.ceiling, directory, mode)
-                      for mode in peers.Ceiling.NAMES]
-        ours = everybody[0]
         for kind in ("append", "get"):
-            for connections in plan.calls_connections:
-                rows += count_calls(context, ours, kind, SMALL, connections, ours)
-        rows += count_calls(context, ours, "getMulti", SMALL_OFFSETS, LONG_CONNECTIONS, ours)
-        for size in plan.calls_sizes:
-            for server in everybody:
-                rows += count_calls(context, server, "append", size, LONG_CONNECTIONS, ours)
+            for connections in context.plan.calls_connections:
+                rows += count_calls(context, server, kind, SMALL, connections)
+            rows += count_calls(context, server, kind, MIB, LONG_CONNECTIONS)
+        rows += count_calls(context, server, "getMulti", SMALL_OFFSETS, LONG_CONNECTIONS)
     finally:
-        for server in everybody:
-            server.stop()
+        server.stop()
     return {"rows": rows}
 
 
@@ -166,37 +160,58 @@ def idle(server, count):
     return {"bytes_per_connection": (after - before) / count, "peak_rss_bytes": after}
 
 
+class BudgetCase(Case):
+    """Looks at what the server has reserved for requests and replies while it is under load."""
+
+    SECONDS = 0.02
+    GAUGE = re.compile(rb"^rochefort_buffered_bytes (\d+)", re.M)
+
+    def load(self, connections, seconds, limit):
+        self.most, ended = 0, threading.Event()
+
+        def watch():
+            while not ended.wait(self.SECONDS):
+                page = ask(self.server.address, Request("GET", "/metrics")).body
+                self.most = max(self.most, int(self.GAUGE.search(page).group(1)))
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            return super().load(connections, seconds, limit)
+        finally:
+            ended.set()
+            watcher.join()
+
+
+def busy(server, context, kind, size, connections):
+    """The peak of resident memory, and by how much it is over what was reserved and a fresh start."""
+    fresh = programs.memory_bytes(server.pid, "VmRSS")
+    case = BudgetCase(server, context, server.workload(kind, size, None))
+    peak = case.run(connections, context.plan.seconds_of(size, connections))["peak_rss_bytes"]
+    case.done()
+    return {"peak_rss_bytes": peak, "reserved_bytes": case.most,
+            "beyond_bytes": peak - fresh - case.most}
+
+
 def memory(context):
     """Rows: idle connections, on all; and ours with busy ones. A fresh server for each run."""
     count = min(context.plan.memory_connections,
                 context.descriptors - SPARE_DESCRIPTORS - FIRST_CONNECTIONS)
-    starts = [lambda directory: Rochefort(context.rochefort, directory),
-              lambda directory: peers.Ceiling(context.ceiling, directory, "own"),
-              lambda directory: peers.Ceiling(context.ceiling, directory, "plain"),
-              peers.NginxFile]
-    busy = [("mixed", SMALL)] + [(kind, size) for size in context.plan.memory_sizes
-                                 for kind in ("append", "get")]
-    rounds = {}
+    starts = {"rochefort": lambda directory: Rochefort(context.rochefort, directory),
+              **{name: lambda directory, mode=mode: peers.Ceiling(context.ceiling, directory, mode)
+                 for mode, name in peers.Ceiling.NAMES.items()}, "nginx": peers.NginxFile}
+    cases = {(name, "idle", 0, count): [] for name in starts}
+    cases.update({("rochefort", *load): [] for load in BUSY})
 
     def run(case):
-        start, kind, size = case
-        server = start(context.fresh("memory"))
+        name, kind, size, connections = case
+        server = starts[name](context.fresh("memory"))
         try:
-            if kind is None:
-                found, key = idle(server, count), (server.name, "idle", kind, size, count)
-            else:
-                loaded = Case(server, context, server.workload(kind, size, None))
-                seconds = context.plan.seconds_of(kind, size, BUSY_CONNECTIONS)
-                peak = loaded.run(BUSY_CONNECTIONS, seconds)["peak_rss_bytes"]
-                loaded.done()
-                found = {"peak_rss_bytes": peak}
-                key = (server.name, name_of(kind, size), kind, size, BUSY_CONNECTIONS)
+            cases[case].append(idle(server, count) if kind == "idle" else
+                               busy(server, context, kind, size, connections))
         finally:
             server.stop()
-        rounds.setdefault(key, []).append(found)
-    cases = {"idle %d" % n: (start, None, None) for n, start in enumerate(starts, 1)}
-    cases.update((name_of(*cell), (starts[0], *cell)) for cell in busy)
-    context.rounds("memory", cases, run)
-    return {"rows": [{"server": name, "what": what, "workload": kind or "idle", "size": size or 0,
-                      "connections": connections, **summarise(found), "rounds": found}
-                     for (name, what, kind, size, connections), found in rounds.items()]}
+    context.rounds("memory", {"%s, %s" % case[:2]: case for case in cases}, run)
+    return {"rows": [{"server": name, "what": name_of(kind, size) if size else kind,
+                      "workload": kind, "size": size, "connections": connections,
+                      **summarise(found), "rounds": found}
+                     for (name, kind, size, connections), found in cases.items()]}

@@ -57,8 +57,8 @@ def parse(arguments):
 
 def wrk(context, server, threads):
     """{kind: requests a second}"""
-    context.plan.connections = (threads,)
-    return {kind: speed.measure(context, [server], kind, plan.SMALL)[0]["values_per_second"]
+    return {kind: speed.measure(context, [server], kind, plan.SMALL, (threads,))[0][
+        "values_per_second"]
             for kind in KINDS}
 
 

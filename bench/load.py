@@ -115,11 +115,11 @@ def redis_benchmark(address, command, size, connections, keys, seconds):
     return {**once(count), "counted": count + trial}
 
 
-def fio(seconds, *arguments):
-    """A job of fio; returns its report and the latencies in microseconds."""
+def fio(seconds, *arguments, enter=None):
+    """A job of fio; returns its report and the latencies in microseconds. `enter` gets its id."""
     out = programs.run(["fio", "--name=bench", "--output-format=json", "--ioengine=psync",
                         "--thread", "--group_reporting", *arguments],
-                       seconds + GRACE_SECONDS).decode()
+                       seconds + GRACE_SECONDS, enter=enter).decode()
     try:
         job = json.loads(out[out.index("{"):])["jobs"][0]
         part = max(job["read"], job["write"], key=lambda part: part["io_bytes"])

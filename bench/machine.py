@@ -5,7 +5,6 @@ import platform
 import re
 import resource
 import subprocess
-import time
 
 import programs
 from process import wait_for
@@ -15,7 +14,6 @@ DESCRIPTORS = 20000
 RESIDENT_MAX = 0.01
 EVICT_SECONDS = 20
 SYNC_SECONDS = 900
-SETTLED_BYTES = 16 << 20
 
 
 def first_line(*command):
@@ -52,40 +50,12 @@ def describe(binary, directory):
     }
 
 
-def dirty_limit_bytes():
-    """About how much may be unwritten before the kernel slows writers down."""
-    fixed = int(read("/proc/sys/vm/dirty_bytes", r"(\d+)"))
-    ratio = int(read("/proc/sys/vm/dirty_ratio", r"(\d+)"))
-    available = int(read("/proc/meminfo", r"^MemAvailable:\s+(\d+)")) * 1024
-    return fixed or available * ratio // 100
-
-
 def raise_descriptor_limit():
     """For thousands of connections; returns the new limit, which children inherit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return wanted
-
-
-def unwritten_bytes():
-    """What is in memory and must still be written to a disk."""
-    return sum(int(read("/proc/meminfo", r"^%s:\s+(\d+)" % field)) * 1024
-               for field in ("Dirty", "Writeback"))
-
-
-def settle(seconds):
-    """Syncs, and waits until little is unwritten; or for so long, as others may write meanwhile."""
-    os.sync()
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit and unwritten_bytes() > SETTLED_BYTES:
-        time.sleep(0.05)
-
-
-def flush(directory):
-    """Syncs the files of a directory."""
-    programs.run(["sync"] + [os.path.join(folder, name) for folder, _, names in os.walk(directory)
-                             for name in names], SYNC_SECONDS)
 
 
 def resident(path):

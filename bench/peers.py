@@ -15,9 +15,9 @@ from process import Failure, wait_for
 from servers import IDS, Server, Workload, values_of
 
 NGINX_CONFIGURATION = """
-daemon off; pid %(directory)s/pid; error_log %(directory)s/error.log crit; worker_processes 1;
+daemon off; pid %(directory)s/pid; error_log %(directory)s/error.log crit; worker_processes %(workers)d;
 %(user)s
-worker_rlimit_nofile 4096;
+worker_rlimit_nofile 8192;
 events { worker_connections 4096; }
 http {
     access_log off; sendfile on; tcp_nopush on; tcp_nodelay on;
@@ -44,8 +44,8 @@ class Ceiling(Server):
 
     NAMES = {"own": "evhttp, our sockets", "plain": "evhttp alone"}
 
-    def __init__(self, binary, directory, mode, sizes=None):
-        self.name, self.sizes = self.NAMES[mode], sizes
+    def __init__(self, binary, directory, mode):
+        self.name = self.NAMES[mode]
         self.program = programs.Program([binary, mode, str(SMALL)],
                                         os.path.join(directory, "ceiling-%s.log" % mode))
         self.pid = self.program.pid
@@ -56,8 +56,7 @@ class Ceiling(Server):
         self.program.stop()
 
     def workload(self, kind, size, reference):
-        if kind not in ("get", "append") or (kind == "get" and size != SMALL) or (
-                self.sizes and size not in self.sizes):
+        if kind not in ("get", "append") or (kind == "get" and size != SMALL):
             return None
         requests = reference.workload(kind, size, reference).requests
         return Workload(kind, size, [(request, b"x" * SMALL) for request, _ in requests])
@@ -67,16 +66,16 @@ class NginxFile(Server):
     """A static file of the size, at the target of a get. Also beside appends of SMALL and getMulti
     of SMALL_OFFSETS, which it cannot do; it is sent gets of SMALL then."""
 
-    name = "nginx, static file"
-
-    def __init__(self, directory):
-        self.directory, self.size = directory, None
+    def __init__(self, directory, workers=1):
+        """With more than one worker it is sent values of SMALL alone."""
+        self.directory, self.size, self.workers = directory, None, workers
+        self.name = "nginx, static file" + (", %d workers" % workers) * (workers > 1)
         self.www = os.path.join(directory, "www")
         os.makedirs(self.www)
         self.address = "127.0.0.1", free_port()
         with open(os.path.join(directory, "nginx.conf"), "w") as file:
             file.write(NGINX_CONFIGURATION % {
-                "directory": directory, "port": self.address[1],
+                "directory": directory, "port": self.address[1], "workers": workers,
                 # otherwise the worker's user may not enter the directory
                 "user": "user root;" if os.getuid() == 0 else ""})
         self.start(SMALL)
@@ -106,6 +105,8 @@ class NginxFile(Server):
         self.program.stop()
 
     def workload(self, kind, size, reference):
+        if self.workers > 1 and (kind == "getMulti" or size != SMALL):
+            return None
         if (kind, size) in (("getMulti", SMALL_OFFSETS), ("append", SMALL)):
             size = SMALL
         elif kind != "get":

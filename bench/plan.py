@@ -1,4 +1,4 @@
-"""How much is measured, in full and with --quick, and what all chapters share."""
+"""How much is measured, in full and with --quick, and what all runs share."""
 import dataclasses
 import itertools
 import os
@@ -15,47 +15,49 @@ BEGUN = time.monotonic()
 
 @dataclasses.dataclass
 class Plan:
-    rounds: int = 3
-    seconds: int = 2  # of a run with values of SMALL, which most targets are about
-    long_seconds: int = 1  # of one with longer values, and of those of growth
-    sizes: tuple = (SMALL, KIB, 64 * KIB, MIB)
-    connections: tuple = (1, 8, 64, 256)
-    offsets: tuple = (10, SMALL_OFFSETS, 1000)
+    rounds: int = 5
+    seconds: int = 1  # of a timed run
+    connections: tuple = (1, 8, 64, 256)  # with values of SMALL
+    long_sizes: tuple = (16 * KIB, 64 * KIB, 256 * KIB, MIB)
+    long_connections: tuple = (8, 64)
+    offsets: tuple = (SMALL_OFFSETS, 10000)  # of a getMulti
     calls_connections: tuple = (64, 1)
-    calls_sizes: tuple = (64 * KIB, MIB)
     memory_connections: int = 2000
-    memory_sizes: tuple = (64 * KIB, MIB)
-    growth: dict = dataclasses.field(default_factory=lambda: {
-        "connections": (1, 4, 16, 64, 256, 1024, 4096), "prefixes": (1, 10, 100, 1000),
-        "file": (0, MIB, 32 * MIB, GIB, 5 * GIB, 20 * GIB), "offsets": (1, 10, 100, 1000, 10000),
-        "workers": (1, 2, 3, 4, 6, 8)})
     batches: tuple = (100, 10000)  # values of SMALL in an appendMulti
     batch_connections: tuple = (1, 16)
-    batch_run_bytes: int = 2 * GIB  # of values, in one run at most; and what fio writes
-    write_bytes: int = 0  # 0: more than the kernel keeps unwritten, see disk.py
+    batch_run_bytes: int = GIB  # of values, in one run at most; and what fio writes
     write_sizes: tuple = (64 * KIB, MIB)
-    settle_seconds: int = 30
-    read_bytes: int = GIB // 2
-    read_sizes: tuple = (SMALL, 4 * KIB)
-    read_connections: tuple = (1, 8, 64)
-    read_seconds: int = 3
+    write_connections: tuple = (1, 8, 64)
+    write_bytes: int = GIB // 2  # of each run beside fio
+    growth: dict = dataclasses.field(default_factory=lambda: {
+        "busy": (1, 10, 100, 1000, 10000), "idle": (0, 10, 100, 1000, 10000),
+        "prefixes": (1, 10, 100, 1000, 10000), "workers": (1, 2, 4, 8, 16, 32, 64),
+        "file": (0, MIB, GIB, 32 * GIB, 1024 * GIB), "offsets": (1, 10, 100, 1000, 10000),
+        "batch": (1, 10, 100, 1000, 10000)})
+    growth_rounds: int = 3
+    tail_quiet_seconds: int = 10
+    tail_seconds: int = 20  # beside the writer that fills the disk
+    cold_bytes: int = GIB // 4
+    cold_sizes: tuple = (SMALL, 4 * KIB, 64 * KIB)
+    cold_connections: tuple = (1, 8, 64)
+    cold_rounds: int = 3
+    cold_seconds: int = 3
 
-    def seconds_of(self, kind, size, connections):
+    def seconds_of(self, size, connections):
         """A run is longer where much is in flight, since what is in flight at its end is lost."""
-        if kind == "getMulti" or size <= SMALL:
-            return self.seconds
-        return self.long_seconds * max(1, connections * size // IN_FLIGHT_BYTES)
+        return self.seconds * max(1, connections * size // IN_FLIGHT_BYTES)
 
 
 QUICK = {
-    "rounds": 1, "seconds": 1, "sizes": (SMALL,), "connections": (8,), "offsets": (SMALL_OFFSETS,),
-    "calls_connections": (64,), "calls_sizes": (64 * KIB,),
-    "memory_connections": 200, "memory_sizes": (),
-    "growth": {"connections": (1, 256), "prefixes": (100,), "file": (20 * GIB,),
-               "offsets": (1000,), "workers": (4,)},
+    "rounds": 1, "connections": (8,), "long_sizes": (64 * KIB,), "long_connections": (8,),
+    "offsets": (SMALL_OFFSETS,), "calls_connections": (64,), "memory_connections": 200,
     "batches": (100,), "batch_connections": (16,), "batch_run_bytes": 128 * MIB,
-    "write_bytes": 64 * MIB, "write_sizes": (64 * KIB,), "settle_seconds": 1,
-    "read_bytes": 32 * MIB, "read_connections": (64,), "read_seconds": 1,
+    "write_sizes": (64 * KIB,), "write_connections": (8,), "write_bytes": 32 * MIB,
+    "growth": {"busy": (1, 256), "idle": (0, 100), "prefixes": (100,), "workers": (4,),
+               "file": (20 * GIB,), "offsets": (1000,), "batch": (1000,)}, "growth_rounds": 1,
+    "tail_quiet_seconds": 1, "tail_seconds": 2,
+    "cold_bytes": 16 * MIB, "cold_sizes": (SMALL,), "cold_connections": (64,), "cold_rounds": 1,
+    "cold_seconds": 1,
 }
 
 
@@ -75,11 +77,12 @@ class Context:
         """A path that was not used before."""
         return os.path.join(self.directory, "%s-%d" % (name, next(self.numbers)))
 
-    def rounds(self, what, cases, run):
+    def rounds(self, what, cases, run, rounds=None):
         """run(case) for all cases in turn, round by round; cases are {name: case}."""
-        for number in range(self.plan.rounds):
+        rounds = rounds or self.plan.rounds
+        for number in range(rounds):
             for name, case in cases.items():
-                progress("%s, round %d of %d: %s" % (what, number + 1, self.plan.rounds, name))
+                progress("%s, round %d of %d: %s" % (what, number + 1, rounds, name))
                 run(case)
 
 

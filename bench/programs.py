@@ -58,11 +58,16 @@ def stop_all():
         program.stop()
 
 
-def run(command, seconds, stdin=b""):
-    """Runs a command to its end, within a time; returns its standard output."""
+def run(command, seconds, stdin=b"", enter=None):
+    """Runs a command to its end, within a time; returns its standard output. Before it begins,
+    enter() gets its id."""
+    def prepare():
+        die_with_parent()
+        if enter:
+            enter(os.getpid())
     try:
         done = subprocess.run(command, input=stdin, capture_output=True, timeout=seconds,
-                              preexec_fn=die_with_parent, check=False)
+                              preexec_fn=prepare, check=False)
     except subprocess.TimeoutExpired as error:
         raise Failure("%s did not end in %d s" % (" ".join(command), seconds)) from error
     if done.returncode != 0:
@@ -108,7 +113,7 @@ def used(before, after, requests):
     user, system = (seconds * 1e6 / requests for seconds in total[:2])
     return {"cpu_us": user + system, "cpu_user_us": user, "cpu_system_us": system,
             "cpu_loop_us": loop * 1e6 / requests,
-            "cpu_workers_us": user + system - loop * 1e6 / requests,
+            "cpu_workers_us": max(0.0, user + system - loop * 1e6 / requests),
             "switches": total[2] / requests}
 
 

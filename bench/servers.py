@@ -154,6 +154,8 @@ class Speaker(Server):
 class Rochefort(Speaker):
     """Ours, started here with its data in `root`."""
 
+    idle = 0  # connections that somebody holds open beside the runs
+
     def __init__(self, binary, directory, *flags, name="rochefort", wrapper=()):
         self.name, self.filled = name, {}
         os.makedirs(directory, exist_ok=True)
@@ -172,7 +174,7 @@ class Rochefort(Speaker):
         """The files hold only what was sent, and as many records as were answered; those that were
         in flight at the end, one a connection, may have been stored or not."""
         # a request that is still in a socket would be stored after the close
-        wait_for(lambda: not open_connections(self.address[1]), "connections to end")
+        wait_for(lambda: open_connections(self.address[1]) <= self.idle, "connections to end")
         super().finish(workload, result, connections)
         if not workload.prefixes:
             return

@@ -1,29 +1,24 @@
-"""The timed runs: each workload on all servers that can do it, and how cost grows.
+"""The timed runs: each workload on all servers that can do it.
 
 In a round all servers take turns, so that a slow minute of the machine affects all of them; ratios
 are taken within a round.
 """
 import os
-import random
 
 import load
 import peers
 import programs
-import protocol
-import records
 import servers
 from conversation import converse, expect
-from plan import KIB, SMALL, progress
+from plan import SMALL
 from process import Failure
-from servers import Rochefort, Workload, appending_user, values_of
+from servers import Rochefort
 from table import ratio, size_text, summarise
 
 SECONDS_MAX = 60
 COMPARED = 2000
-KINDS = ("append", "get", "getMulti", "mixed")
-GROWTH_CONNECTIONS = 64
+KINDS = ("append", "get", "getMulti")
 SPARE_DESCRIPTORS = 64
-FILLERS = 16
 
 
 def name_of(kind, size):
@@ -108,20 +103,26 @@ def start_all(context, everybody):
     everybody.append(Rochefort(context.rochefort, os.path.join(directory, "rochefort")))
     everybody += [servers.Speaker(name, url) for name, url in context.peers]
     everybody += [peers.Ceiling(context.ceiling, directory, "own"),
-                  peers.Ceiling(context.ceiling, directory, "plain", (SMALL,))]
+                  peers.Ceiling(context.ceiling, directory, "plain")]
     nginx = peers.NginxFile(context.fresh("nginx"))
     everybody += [nginx, peers.NginxPut(nginx)]
+    if os.cpu_count() > 1:
+        everybody.append(peers.NginxFile(context.fresh("nginx"), os.cpu_count()))
     for name, append_only in (("redis", False), ("redis-aof", True)):
         everybody.append(peers.Redis(os.path.join(directory, name), append_only))
 
 
 def cells(plan, kinds):
-    """All workloads: (kind, size or number of offsets)."""
-    return [(kind, size) for kind in kinds for size in (
-        (SMALL,) if kind == "mixed" else plan.offsets if kind == "getMulti" else plan.sizes)]
+    """All workloads: (kind, size or number of offsets, numbers of connections)."""
+    sizes = {"append": ((SMALL,), ()), "get": ((SMALL,), plan.long_sizes),
+             "getMulti": ((), plan.offsets)}
+    return [(kind, size, connections) for kind in kinds
+            for of_kind, connections in zip(sizes[kind], (plan.connections,
+                                                          plan.long_connections))
+            for size in of_kind]
 
 
-def measure(context, everybody, kind, size):
+def measure(context, everybody, kind, size, numbers):
     """Rows: one for each number of connections and server. The first server must be ours."""
     cases = {}
     for server in everybody:
@@ -129,8 +130,8 @@ def measure(context, everybody, kind, size):
         if workload is not None:
             cases[server.name] = Case(server, context, workload)
     rows = []
-    for connections in context.plan.connections:
-        seconds = context.plan.seconds_of(kind, size, connections)
+    for connections in numbers:
+        seconds = context.plan.seconds_of(size if kind != "getMulti" else SMALL, connections)
         context.rounds("%s, %d connections" % (name_of(kind, size), connections), cases,
                        lambda case: case.run(connections, seconds))
         found = {name: case.take_rounds() for name, case in cases.items()}
@@ -145,87 +146,13 @@ def measure(context, everybody, kind, size):
     return rows
 
 
-def run(context, kinds=KINDS):
+def run(context):
     everybody, rows = [], []
     try:
         start_all(context, everybody)
-        for kind, size in cells(context.plan, kinds):
-            rows += measure(context, everybody, kind, size)
+        for cell in cells(context.plan, KINDS):
+            rows += measure(context, everybody, *cell)
     finally:
         for server in everybody:
             server.stop()
     return {"rows": rows, "note": "ours/its counts values; nginx sends one a request"}
-
-
-def simple(kinds, size):
-    """Workloads of the usual kind."""
-    return lambda server, at: [server.workload(kind, size or at, None) for kind in kinds]
-
-
-def long_file(server, at):
-    """Reads and appends behind a hole of so many bytes, which takes no space on the disk."""
-    values = values_of(SMALL)[:100]
-    offsets = records.write_bucket(server.root, "long", values, hole_bytes=at)
-    return [Workload("get", SMALL, [(protocol.get("id", offset, "long"), value)
-                                    for offset, value in zip(offsets, values)]),
-            Workload("append", SMALL, [(protocol.append("id", value, "long"), None)
-                                       for value in values],
-                     prefixes=("long",), known=values, begin=at, stored=len(values))]
-
-
-def many_prefixes(server, at):
-    """Reads and appends to so many open prefixes in turn."""
-    value, found = values_of(SMALL)[0], {"p%d" % n: [] for n in range(at)}
-
-    def filler(prefixes):
-        for prefix in prefixes:
-            yield from appending_user(found[prefix], "id", [value], prefix)
-    converse(server.address, [filler(list(found)[n::FILLERS]) for n in range(FILLERS)])
-    gets = [(protocol.get("id", offset, prefix), value) for prefix, (offset,) in found.items()]
-    random.Random(at).shuffle(gets)
-    return [Workload("get", SMALL, gets),
-            Workload("append", SMALL, [(protocol.append("id", value, prefix), None)
-                                       for prefix in found],
-                     prefixes=tuple(found), known=(value,), stored=at)]
-
-
-# name: what grows; the server's flags, with N for how much; connections (0: N); the workloads
-SWEEPS = {
-    "connections": ("connections", ("-max-connections", "N"), 0, simple(("get", "append"), SMALL)),
-    "prefixes": ("open prefixes", ("-buckets", "1"), GROWTH_CONNECTIONS, many_prefixes),
-    "file": ("bytes before the records, a hole", ("-buckets", "1"), GROWTH_CONNECTIONS, long_file),
-    "offsets": ("offsets in a getMulti", (), 8, simple(("getMulti",), None)),
-    "workers": ("disk threads, values of 1 KiB", ("-workers", "N"), GROWTH_CONNECTIONS,
-                simple(("get", "append"), KIB)),
-}
-
-
-def grow(context, name):
-    """One server for each point; a round goes through all points."""
-    what, flags, connections, workloads = SWEEPS[name]
-    most = context.descriptors - SPARE_DESCRIPTORS - GROWTH_CONNECTIONS
-    wanted = context.plan.growth[name]
-    points = [at for at in wanted if at <= most or name == "file"]
-    # thousands of connections take time to open
-    seconds = context.plan.seconds if name == "connections" else context.plan.long_seconds
-    cases, started = {}, []
-    try:
-        progress("%s: starting the servers" % name)
-        for at in points:
-            server = Rochefort(context.rochefort, context.fresh("growth"),
-                               *[str(at) if flag == "N" else flag for flag in flags])
-            started.append(server)
-            for workload in workloads(server, at):
-                cases[at, workload.kind] = Case(server, context, workload)
-        rows = []
-        context.rounds(name, {key: (key, case) for key, case in cases.items()},
-                       lambda item: item[1].run(connections or item[0][0], seconds))
-        for (at, kind), case in cases.items():
-            rows.append({"at": at, "workload": kind, **summarise(case.rounds),
-                         "rounds": case.rounds})
-    finally:
-        for server in started:
-            server.stop()
-    left_out = len(wanted) - len(points)
-    return {"rows": rows, "what": what, "note": "%d points need more than %d descriptors" % (
-        left_out, context.descriptors) if left_out else ""}
