@@ -2,15 +2,20 @@
 src/deploy: the very file, with other addresses and paths."""
 import contextlib
 import os
+import random
 import re
+import socket
 
 import harness
+import process
 import proxies
 import records
 import slots
 
 DEPLOY = os.path.join(os.environ["SOURCE_DIR"], "src/deploy")
 COUNT = 4096  # slots
+KEPT_PORTS = 12000, 30000  # below net.ipv4.ip_local_port_range
+ATTEMPTS = 20
 NJS = "/usr/lib/nginx/modules/ngx_http_js_module.so"
 
 
@@ -57,11 +62,12 @@ class Shards(proxies.Proxy):
 class HAProxy(Shards):
     program = "haproxy"
     source = "haproxy/haproxy.cfg"
+    paths = {"/etc/haproxy": os.path.join(DEPLOY, "haproxy")}
 
     def command(self):
         path = self.write("haproxy.cfg", replace(self.configuration(), {
             "bind :8080": "bind 127.0.0.1:%d" % self.port,
-            "/etc/haproxy": os.path.join(DEPLOY, "haproxy"), **self.addresses()}))
+            **self.paths, **self.addresses()}))
         return [proxies.find("haproxy"), "-db", "-f", path]
 
 
@@ -69,15 +75,21 @@ class Nginx(Shards):
     program = "nginx"
     source = "nginx/nginx.conf"
 
-    def command(self):
+    def configure(self, text):
+        """With this machine's addresses and paths."""
         temporary = "".join("%s_temp_path %s/%s;" % (kind, self.directory, kind)
                             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        path = self.write("nginx.conf", replace(self.configuration(), {
+        return replace(text, {
             "user www-data;": "daemon off; master_process off; error_log stderr warn;",
             "/run/nginx.pid": os.path.join(self.directory, "pid"),
             "access_log off;": "access_log off; " + temporary,
             "listen 8080": "listen 127.0.0.1:%d" % self.port,
-            "js_path /etc/nginx": "js_path " + os.path.join(DEPLOY, "nginx"), **self.addresses()}))
+            **self.addresses()})
+
+    def command(self):
+        text = replace(self.configuration(),
+                       {"js_path /etc/nginx": "js_path " + os.path.join(DEPLOY, "nginx")})
+        path = self.write("nginx.conf", self.configure(text))
         return [proxies.find("nginx"), "-c", path, "-p", self.directory, "-e", "stderr"]
 
 
@@ -90,6 +102,18 @@ def reason_to_skip(kind):
     return None
 
 
+def kept_port():
+    """A free one that the kernel gives nobody who asks for any, so it is still free after a kill."""
+    for port in random.sample(range(*KEPT_PORTS), ATTEMPTS):
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise process.Failure("no free port of %d to %d" % KEPT_PORTS)
+
+
 class Cluster:
     """Use as a context manager. `flags`: those of each node; by default -slots of the configuration."""
 
@@ -99,8 +123,9 @@ class Cluster:
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
-            self.nodes = [stack.enter_context(harness.Server("-buckets", "4", *flags))
-                          for flags in self.flags]
+            self.nodes = [stack.enter_context(harness.Server(
+                "-buckets", "4", "-bind", "127.0.0.1:%d" % kept_port(), *flags))
+                for flags in self.flags]
             self.proxy = stack.enter_context(self.kind([node.port for node in self.nodes], self.edit))
             self.stack = stack.pop_all()
         return self
@@ -116,12 +141,6 @@ class Cluster:
         slot = slots.slot_of(id, COUNT)
         return next(number for number, (_, share) in enumerate(self.flags)
                     if slot <= int(re.fullmatch(r"\d+-(\d+)/\d+", share).group(1)))
-
-    def restart(self, number):
-        """Starts a node that was killed, at the address that it had."""
-        node = self.nodes[number]
-        node.flags = [*node.flags, "-bind", "127.0.0.1:%d" % node.port]
-        node.start()
 
     def values(self):
         """The values that each node holds, of all its prefixes."""
