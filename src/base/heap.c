@@ -9,9 +9,10 @@
 #pragma weak mallctl
 
 /*
- * Read by jemalloc when the program starts. One arena: the threads are few, and with one each 64 gets
- * of 1 MiB at a time hold half as much memory again. A thread keeps 100 free blocks of each size, and
- * not 20 of 4 KiB: then 64 requests at a time, each with a buffer of that size, find them there.
+ * Read by jemalloc when the program starts. One arena: the threads are few, and with one each 64
+ * gets of 1 MiB at a time hold half as much memory again. A thread keeps 100 free blocks of each
+ * size, and not 20 of 4 KiB: then 64 requests at a time, each with a buffer of that size, find them
+ * there.
  */
 const char *malloc_conf = "narenas:1,tcache_nslots_small_min:100";
 
