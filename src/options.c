@@ -24,14 +24,28 @@
 #define SYNC_INTERVAL "interval:"
 #define MEMORY_DIVISOR 4
 #define DEFAULT_ADDRESS "127.0.0.1:8000"
+#define PROXY_FORM "an address, address/bits or unix"
 #define ADDRESS_FORM "host:port, :port, [v6]:port or unix:/path"
 
-enum kind { TEXT, ADDRESS, NUMBER, BYTES, MEMORY, SYNC, MODE, SOCKET_MODE, SLOTS, IGNORED, SWITCH };
+enum kind {
+    TEXT,
+    ADDRESS,
+    NUMBER,
+    BYTES,
+    MEMORY,
+    SYNC,
+    MODE,
+    SOCKET_MODE,
+    SLOTS,
+    IGNORED,
+    SWITCH,
+    PROXY
+};
 
 /* MEMORY: BYTES whose default is quarter_of_memory() if that is less than `standard`.
  * MODE: the bits of `most`, in octal, with those of `least`; SOCKET_MODE is that of a socket.
- * ADDRESS: each one is added to those before it, the first replaces the default. IGNORED: BYTES
- * that are checked and not used. SWITCH: has no value. */
+ * ADDRESS: each one is added to those before it, the first replaces the default; PROXY: the same.
+ * IGNORED: BYTES that are checked and not used. SWITCH: has no value. */
 static const struct flag {
     const char *name, *value;
     const char *standard; /* the default, as it would be given; NULL if there is none */
@@ -106,6 +120,13 @@ static const struct flag {
      offsetof(struct options, sync_after_ms), 1, SYNC_MS_MAX},
     {"sync-threads", "N", "4", "threads on which syncs run, each one sync at a time", NUMBER,
      offsetof(struct options, sync_threads), 1, SYNC_POOL_THREADS_MAX},
+    {"access-log", "FILE", NULL,
+     "one line for each request; - is standard output; SIGHUP opens the file again", TEXT,
+     offsetof(struct options, access_log), 0, 0},
+    {"trusted-proxy", "ADDRESS", NULL,
+     PROXY_FORM
+     "; its X-Forwarded-For names the clients in -access-log; may be given several times",
+     PROXY, offsetof(struct options, trusted_proxies), 0, 0},
     {"log-slower-than", "MS", "-1", "log each request that takes longer; 0: all, -1: none", NUMBER,
      offsetof(struct options, log_slower_ms), -1, INT32_MAX},
 };
@@ -259,12 +280,25 @@ static bool add_address(const struct flag *flag, const char *text, struct addres
     return true;
 }
 
+static bool add_proxy(const struct flag *flag, const char *text, struct trusted_proxies *proxies)
+{
+    int error = trusted_proxies_add(proxies, text);
+    if (error == -ENOSPC)
+        printable_print(stderr, "rochefort: -%s: more than %d of them\n", flag->name,
+                        TRUSTED_PROXIES_MAX);
+    else if (error != 0)
+        printable_print(stderr, "rochefort: -%s: \"%s\" is not " PROXY_FORM "\n", flag->name, text);
+    return error == 0;
+}
+
 static bool set_flag(const struct flag *flag, const char *text, struct options *options)
 {
     int64_t ignored;
     void *field = flag->kind == IGNORED ? (void *)&ignored : (char *)options + flag->field;
     if (flag->kind == ADDRESS)
         return add_address(flag, text, field);
+    if (flag->kind == PROXY)
+        return add_proxy(flag, text, field);
     if (flag->kind == TEXT) {
         *(const char **)field = text;
         if (text[0] == '\0')

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "net/address_list.h"
+#include "net/trusted_proxies.h"
 #include "store/slots.h"
 
 struct options {
@@ -19,6 +20,8 @@ struct options {
     struct slots slots;  /* a count of 0: every id is held */
     int64_t socket_mode; /* bits of chmod(2) */
     const char *root, *allow_origin, *allow_host, *cache_control;
+    const char *access_log; /* NULL: none */
+    struct trusted_proxies trusted_proxies;
     const char *token_file; /* NULL: none */
     int64_t buckets, workers, max_value_bytes, max_batch_bytes, max_connections, max_in_flight,
         log_slower_ms;

@@ -104,7 +104,8 @@ class Flags(unittest.TestCase):
             checked.add(name)
         others = set(self.flags) - checked
         self.assertEqual({"bind", "admin-bind", "root", "cache-control", "allow-origin", "allow-host",
-                          "tokens", "write-behind", "slots", "read-only", "version", "help"}, others)
+                          "tokens", "access-log", "trusted-proxy", "write-behind", "slots",
+                          "read-only", "version", "help"}, others)
 
     def test_slots(self):
         for good in ("0-0/1", "0-1365/4096", "65535-65535/65536"):

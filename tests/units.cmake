@@ -106,6 +106,7 @@ failing_calls(net/framing_errors evbuffer_new evbuffer_pullup evbuffer_add evbuf
   evbuffer_remove_buffer evbuffer_drain evbuffer_ptr_set evbuffer_copyout_from)
 unit_test(http/response_head http)
 unit_test(http/origin http)
+unit_test(http/access_line http)
 unit_test(http/conditions http)
 unit_test(http/query http)
 unit_test(http/status http)

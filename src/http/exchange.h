@@ -35,6 +35,7 @@ struct exchange {
     bool chunked;                            /* its pieces are chunks */
     bool head_lost;                          /* there was no memory for its head */
     uint64_t begun_ns;                       /* service_now_ns */
+    uint64_t sent_bytes;                     /* of the body; for access_log.h */
     unsigned endpoint;                       /* see metrics.h */
     struct {                                 /* a scan that waits; only scan.c touches it */
         uint64_t begun_ns, until_ns;         /* 0: it has not waited yet */

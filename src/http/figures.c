@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/access_log.h"
 #include "http/endpoints.h"
 #include "http/exposition.h"
 #include "http/response.h"
@@ -192,6 +193,9 @@ static void write_all(struct exposition *out, const struct exchange *exchange)
               router_open_prefixes(service->router));
     write_one(out, "rochefort_log_lines_dropped_total", COUNTER,
               "Lines of the log that were not written.", (double)log_dropped());
+    write_one(out, "rochefort_access_log_lines_dropped_total", COUNTER,
+              "Lines of the access log that were not written.",
+              (double)access_log_dropped(service->access_log));
     write_room(out, &exchange->job);
 }
 

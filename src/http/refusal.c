@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "http/access_log.h"
 #include "http/metrics.h"
 #include "http/response.h"
 #include "http/service.h"
@@ -16,6 +17,12 @@
 
 /* Head and body; the texts are constants, and far shorter. */
 #define BYTES_MAX 4096
+
+/* With the newline. */
+static size_t body_bytes(bool of_head, const char *why)
+{
+    return of_head ? 0 : strlen(why) + 1;
+}
 
 static size_t write_refusal(struct service *service, bool of_head, int status, const char *why,
                             char out[BYTES_MAX])
@@ -47,6 +54,9 @@ void refusal_send(struct service *service, struct connection *connection,
     tally_failure(service, refusal->status, refusal->why);
     tally_response(service, METRICS_OTHER, refusal->status, refusal->elapsed_ms * CLOCK_NS_PER_MS,
                    refusal->why);
+    access_log_unserved(service->access_log, connection, refusal->status,
+                        body_bytes(connection_is_head(connection), refusal->why),
+                        refusal->elapsed_ms * CLOCK_NS_PER_MS);
     connection_refuse(connection, bytes, length);
 }
 
@@ -60,6 +70,7 @@ void refusal_out_of_memory(struct service *service, struct evhttp_request *reque
     size_t length = write_refusal(service, of_head, 503, why, bytes);
     tally_failure(service, 503, why);
     tally_response(service, METRICS_OTHER, 503, 0, why);
+    access_log_request(service->access_log, request, connection, 503, body_bytes(of_head, why));
     (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
     struct bufferevent *bev = connection != NULL ? NULL : evhttp_connection_get_bufferevent(http);
     struct evbuffer *output =

@@ -166,6 +166,7 @@ static void send_bytes(struct exchange *exchange, const struct response_head *he
         response_abort(exchange); /* nothing else could tell the client */
         return;
     }
+    exchange->sent_bytes = is_head(exchange) ? 0 : bytes;
     tally_exchange(exchange, head->status);
     send_output(exchange);
 }
@@ -195,6 +196,7 @@ void response_buffer(struct exchange *exchange, const char *type, struct evbuffe
         response_abort(exchange);
         return;
     }
+    exchange->sent_bytes = body == NULL || is_head(exchange) ? 0 : bytes;
     tally_exchange(exchange, head.status);
     send_output(exchange);
 }
@@ -305,6 +307,7 @@ static bool add_piece(struct exchange *exchange, struct evbuffer *piece)
     struct evbuffer *output = connection_output(exchange->connection);
     if (exchange->head_lost)
         return false;
+    exchange->sent_bytes += evbuffer_get_length(piece);
     if (!exchange->chunked)
         return evbuffer_add_buffer(output, piece) == 0;
     static const char digits[] = "0123456789abcdef";

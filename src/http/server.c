@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <event2/http_struct.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +13,11 @@
 #include "base/log.h"
 #include "base/service_manager.h"
 #include "http/access.h"
+#include "http/access_log.h"
 #include "http/body_limits.h"
 #include "http/endpoints.h"
+#include "http/event_loop.h"
+#include "http/forwarded.h"
 #include "http/listening.h"
 #include "http/refusal.h"
 #include "http/response.h"
@@ -47,6 +49,7 @@ struct server {
     bool gave_up, root_lost;
     struct framing_rules rules;
     struct body_limits limits;
+    const char *forwarded[FORWARDED_MAX];
     char *root_json;
 };
 
@@ -65,6 +68,7 @@ static void serve(struct server *server, struct evhttp_request *request, bool ad
     exchange->origin = NULL;
     exchange->admin = admin;
     exchange->begun_ns = service_now_ns(&server->service);
+    exchange->sent_bytes = 0;
     exchange->endpoint = METRICS_OTHER;
     endpoints_dispatch(exchange);
 }
@@ -104,6 +108,13 @@ static void on_refused(void *argument, struct connection *connection,
     refusal_send(&server->service, connection, refusal);
 }
 
+static void on_lost(void *argument, const struct connection *connection, uint64_t elapsed_ms)
+{
+    struct server *server = argument;
+    access_log_unserved(server->service.access_log, connection, ACCESS_LOG_CLIENT_LEFT, 0,
+                        elapsed_ms * CLOCK_NS_PER_MS);
+}
+
 /* Nothing to do: the loop iteration that this brings about collects the jobs that are done. */
 static void on_woken(evutil_socket_t fd, short what, void *argument)
 {
@@ -129,6 +140,13 @@ static void on_deadline(evutil_socket_t fd, short what, void *argument)
         server->gave_up = true;
 }
 
+/* Before _exit. */
+static void flush_logs(struct server *server)
+{
+    access_log_flush(server->service.access_log);
+    log_flush();
+}
+
 static void begin_stop(struct server *server)
 {
     static const struct timeval limit = {.tv_sec = STOP_SECONDS};
@@ -148,7 +166,7 @@ static void on_signal(evutil_socket_t signal_number, short what, void *argument)
     (void)what;
     if (server->service.stopping) {
         log_line("second signal, exiting at once");
-        log_flush();
+        flush_logs(server);
         _exit(EXIT_SIGNALLED_TWICE);
     }
     log_line("%s, stopping", strsignal((int)signal_number));
@@ -179,10 +197,12 @@ static bool read_tokens(struct server *server)
 static void on_hangup(evutil_socket_t signal_number, short what, void *argument)
 {
     struct server *server = argument;
-    if (!server->options.stop_on_hangup)
+    if (!server->options.stop_on_hangup) {
         (void)read_tokens(server);
-    else if (!server->service.stopping)
+        access_log_reopen(server->service.access_log);
+    } else if (!server->service.stopping) {
         on_signal(signal_number, what, argument);
+    }
 }
 
 /* A worker has found it out, before it has written. */
@@ -198,34 +218,6 @@ static void stop_if_root_is_lost(struct server *server)
     if (!server->service.stopping)
         begin_stop(server);
 }
-
-static void on_libevent_log(int severity, const char *message)
-{
-    if (severity >= EVENT_LOG_WARN)
-        log_line("libevent: %s", message);
-    if (severity >= EVENT_LOG_ERR)
-        log_flush(); /* libevent ends the process after it */
-}
-
-static struct event_base *make_base(void)
-{
-    struct event_config *config = event_config_new();
-    if (config == NULL)
-        return NULL;
-    /* Only this thread touches the base. No change list: it would take a socket out of epoll one
-     * iteration after it was closed, when a worker's file may have its number. */
-    struct event_base *base = NULL;
-    if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0 &&
-        event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE) == 0)
-        base = event_base_new_with_config(config);
-    event_config_free(config);
-    return base;
-}
-
-/* The header lines that handlers read. */
-static const char *const forwarded[] = {
-    "Origin",        "Sec-Fetch-Site",    "Sec-Fetch-Mode", "Range", "If-Range",
-    "If-None-Match", "If-Modified-Since", "Content-Type",   NULL};
 
 static struct evhttp *new_http(struct server *server,
                                void (*handle)(struct evhttp_request *, void *))
@@ -248,9 +240,11 @@ static int make_http(struct server *server)
 {
     body_limits_set(&server->limits, server->options.max_value_bytes,
                     server->options.max_batch_bytes);
+    forwarded_set(server->forwarded, server->options.access_log != NULL,
+                  trusted_proxies_any(&server->options.trusted_proxies));
     server->rules = (struct framing_rules){
         .limits = server->limits.limits,
-        .forwarded = forwarded,
+        .forwarded = server->forwarded,
         .judge = server->service.tokens != NULL ? access_judge : NULL,
         .context = &server->service,
     };
@@ -263,6 +257,8 @@ static int make_http(struct server *server)
         .count_changed = on_count_changed,
         .memory_awaited = on_memory_awaited,
         .refused = on_refused,
+        .lost = on_lost,
+        .peers_wanted = server->options.access_log != NULL,
         .piece_overdue = response_overdue,
         .context = server,
     };
@@ -342,7 +338,7 @@ static int make_root_json(struct server *server)
 static int make_all(struct server *server, const char **step)
 {
     *step = "cannot make an event loop";
-    server->base = make_base();
+    server->base = event_loop_new();
     if (server->base == NULL)
         return -ENOMEM;
     int error = make_http(server);
@@ -375,12 +371,18 @@ int server_start(const struct server_options *options, struct server **out)
     server->service.idle_s = options->timeouts.idle_s;
     server->service.buffered_bytes_max = options->max_buffered_bytes;
     server->service.metrics.started_ns = clock_realtime_ns();
-    event_set_log_callback(on_libevent_log);
     if (!read_tokens(server)) {
         free(server);
         return -EINVAL;
     }
-    int error = make_all(server, &step);
+    int error = access_log_open(options->access_log, options->file_mode,
+                                &server->options.trusted_proxies, &server->service.access_log);
+    if (error != 0) {
+        tokens_free(server->service.tokens);
+        free(server);
+        return error;
+    }
+    error = make_all(server, &step);
     if (error != 0)
         log_line("%s: %s", step, strerror(-error));
     else
@@ -412,7 +414,7 @@ void server_iterate(struct server *server, bool may_sleep)
     pool_awake(server->pool);
     if (result < 0) {
         log_line("event loop: %s", strerror(errno));
-        log_flush();
+        flush_logs(server);
         _exit(EXIT_FAILURE);
     }
     connections_run(server->connections);
@@ -432,7 +434,7 @@ int server_run(struct server *server)
     if (router_in_flight(server->service.router) > 0) {
         log_line("the disk holds up %u requests; not waiting",
                  router_in_flight(server->service.router));
-        log_flush();
+        flush_logs(server);
         _exit(server->root_lost ? SERVER_ROOT_LOST : EXIT_FAILURE);
     }
     return server->root_lost ? SERVER_ROOT_LOST : EXIT_SUCCESS;
@@ -478,7 +480,7 @@ int server_stop(struct server *server)
     free_event(server->hangup); /* from now on it is ignored again */
     int error = pool_stop(server->pool);
     if (error == -ETIMEDOUT) { /* a thread cannot be ended while it is in the kernel */
-        log_flush();
+        flush_logs(server);
         _exit(server->root_lost ? SERVER_ROOT_LOST : EXIT_FAILURE);
     }
     router_free(server->service.router);
@@ -490,6 +492,7 @@ int server_stop(struct server *server)
         event_base_free(server->base);
     libevent_global_shutdown();
     exchange_list_clear(&server->service.free_exchanges);
+    access_log_close(server->service.access_log);
     free(server->root_json);
     tokens_free(server->service.tokens);
     free(server);

@@ -14,6 +14,7 @@
 #include "http/origin.h"
 #include "net/address_list.h"
 #include "net/timeouts.h"
+#include "net/trusted_proxies.h"
 #include "store/slots.h"
 
 struct root;
@@ -29,7 +30,10 @@ struct server_options {
     unsigned workers, buckets, max_connections, max_in_flight, max_files, max_open_prefixes;
     uint64_t max_value_bytes, max_batch_bytes, max_buffered_bytes;
     struct timeouts timeouts;
-    int64_t log_slower_ms;     /* -1: no request is logged */
+    int64_t log_slower_ms;  /* -1: no request is logged */
+    const char *access_log; /* a file, or "-" for standard output; NULL: there is none */
+    mode_t file_mode;       /* of it, if it is new */
+    struct trusted_proxies trusted_proxies;
     const char *cache_control; /* of values */
     struct origin_rules origins;
     const char *token_file; /* NULL: nobody is asked for a token */

@@ -15,6 +15,7 @@
 #include "http/metrics.h"
 #include "http/origin.h"
 
+struct access_log;
 struct connections;
 struct router;
 struct tokens;
@@ -34,8 +35,9 @@ struct service {
     bool read_only;        /* somebody else writes to the root */
     bool stopping;         /* no new requests are served */
     struct metrics metrics;
-    struct event_log failures; /* responses of status 500 and above, and 421 */
-    struct event_log limits;   /* that were reached */
+    struct access_log *access_log; /* NULL: there is none */
+    struct event_log failures;     /* responses of status 500 and above, and 421 */
+    struct event_log limits;       /* that were reached */
     const struct connections *connections;
     uint64_t buffered_bytes_max;
     uint64_t now_ns; /* see service_now_ns; 0: to be read */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/access_log.h"
 #include "http/failure.h"
 #include "http/service.h"
 #include "store/error.h"
@@ -24,9 +25,12 @@ void tally_response(struct service *service, unsigned endpoint, int status, uint
 
 void tally_exchange(const struct exchange *exchange, int status)
 {
-    tally_response(exchange->service, exchange->endpoint, status,
-                   service_now_ns(exchange->service) - exchange->begun_ns,
+    struct service *service = exchange->service;
+    uint64_t took_ns = service_now_ns(service) - exchange->begun_ns;
+    tally_response(service, exchange->endpoint, status, took_ns,
                    evhttp_request_get_uri(exchange->request));
+    if (service->access_log != NULL)
+        access_log_exchange(service->access_log, exchange, status, took_ns);
 }
 
 void tally_failure(struct service *service, int status, const char *why)

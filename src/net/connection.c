@@ -73,6 +73,17 @@ void connection_start(struct connection *connection)
         connection->owner->settled(connection->context);
 }
 
+void connection_learn_peer(struct connection *connection)
+{
+    if (connection->state != DEAD)
+        connection->peer = peer_of_socket(connection->stream.fd);
+}
+
+struct peer connection_peer(const struct connection *connection)
+{
+    return connection->peer;
+}
+
 void connection_memory_granted(struct connection *connection)
 {
     connection->memory = MEMORY_GRANTED;
@@ -115,6 +126,11 @@ bool connection_wants_close(const struct connection *connection)
 bool connection_http_1_0(const struct connection *connection)
 {
     return connection->framing.http_1_0;
+}
+
+uint64_t connection_body_bytes(const struct connection *connection)
+{
+    return framing_body_bytes(&connection->framing);
 }
 
 struct framing_judgement connection_judgement(const struct connection *connection)
@@ -171,6 +187,27 @@ void connection_send_piece(struct connection *connection, void (*sent)(void *arg
     connection->piece_sent = sent;
     connection->piece_argument = argument;
     connection_send(connection);
+}
+
+size_t connection_request_line(const struct connection *connection, char *out, size_t room)
+{
+    /* what is left of a head that is well-formed is with evhttp already */
+    struct evbuffer *from = connection_has_request(connection)
+                                ? bufferevent_get_input(connection->bev)
+                                : connection->inbox;
+    struct evbuffer_ptr end = evbuffer_search_eol(from, NULL, NULL, EVBUFFER_EOL_CRLF_STRICT);
+    if (end.pos <= 0)
+        return 0;
+    ev_ssize_t copied =
+        evbuffer_copyout(from, out, (size_t)end.pos < room ? (size_t)end.pos : room);
+    return copied > 0 ? (size_t)copied : 0;
+}
+
+uint64_t connection_arrived_bytes(const struct connection *connection)
+{
+    return connection_has_request(connection)
+               ? framing_arrived_bytes(&connection->framing, connection->inbox)
+               : 0;
 }
 
 enum timeouts_phase connection_phase(const struct connection *connection)

@@ -43,6 +43,7 @@
 #include "net/connection_owner.h"
 #include "net/connection_steps.h"
 #include "net/framing.h"
+#include "net/peer.h"
 #include "net/timeouts.h"
 
 struct bufferevent;
@@ -60,6 +61,11 @@ struct bufferevent *connection_bufferevent(const struct connection *connection);
 
 /* Takes over the socket that evhttp has set on the bufferevent. May end in `closed`. */
 void connection_start(struct connection *connection);
+
+/* Asks the kernel who the client is, for connection_peer; before that it is not known. */
+void connection_learn_peer(struct connection *connection);
+
+struct peer connection_peer(const struct connection *connection);
 
 /* After memory_wanted was false. */
 void connection_memory_granted(struct connection *connection);
@@ -84,6 +90,9 @@ bool connection_wants_close(const struct connection *connection);
 
 /* The request is of HTTP/1.0. */
 bool connection_http_1_0(const struct connection *connection);
+
+/* How many bytes its body has. */
+uint64_t connection_body_bytes(const struct connection *connection);
 
 /* What its head was found to be; see framing_rules. */
 struct framing_judgement connection_judgement(const struct connection *connection);
@@ -118,6 +127,15 @@ void connection_wait(struct connection *connection, void (*ended)(void *argument
 /* Ends the wait: `go_on` is called when there is memory for a reply again, maybe at once. A short
  * reply may be sent without it. */
 void connection_go_on(struct connection *connection, void (*go_on)(void *argument), void *argument);
+
+/* Of a request that is being read and will not be served. */
+
+/* Its first line, without the end, or so many bytes of it. Returns 0 if it has not come as a whole.
+ */
+size_t connection_request_line(const struct connection *connection, char *out, size_t room);
+
+/* How many bytes of its body have come. */
+uint64_t connection_arrived_bytes(const struct connection *connection);
 
 /* For timeouts and lists of the owner. */
 

@@ -40,12 +40,19 @@ void connection_close(struct connection *connection)
 }
 
 /* The socket has failed, or nobody waits for it any more. */
+static void report_lost(struct connection *connection)
+{
+    if (connection->state == READING && connection_has_request(connection))
+        connection->owner->request_lost(connection->context);
+}
+
 void connection_drop(struct connection *connection)
 {
     void (*piece_sent)(void *, bool) = connection->piece_sent;
     connection->piece_sent = NULL;
     if (connection->state == DEAD)
         return;
+    report_lost(connection);
     connection_detach_evhttp(connection);
     connection_close(connection);
     if (piece_sent != NULL)
@@ -97,6 +104,7 @@ void connection_leave(struct connection *connection)
      * a client that acknowledges late would hold up the stop. */
     bool unsent = !connection->draining && stream_unsent_bytes(&connection->stream) > 0 &&
                   !stream_is_gone(&connection->stream);
+    report_lost(connection);
     connection_detach_evhttp(connection);
     if (unsent)
         connection_linger(connection);

@@ -16,6 +16,9 @@ struct connection_owner {
     void (*request_ready)(void *context);
     /* The request will not be read: answer with connection_refuse. */
     void (*request_refused)(void *context, int status, const char *why);
+    /* The client leaves, or nobody waits for it, after the head of a request and before it was
+     * served: it has no response. */
+    void (*request_lost)(void *context);
     /* May a body of so many bytes be in memory? If its length is not known it is asked again for
      * more, up to `body_bytes_max`. False: not now, connection_memory_granted says when. */
     bool (*memory_wanted)(void *context, uint64_t body_bytes, uint64_t body_bytes_max);

@@ -12,6 +12,7 @@
 
 #include "net/connection_owner.h"
 #include "net/framing.h"
+#include "net/peer.h"
 #include "net/stream.h"
 
 struct bufferevent;
@@ -27,6 +28,7 @@ struct connection {
     struct event_base *base;
     struct bufferevent *bev; /* evhttp's; we hold a reference */
     struct stream stream;
+    struct peer peer; /* once it is learned */
     struct evbuffer *inbox;
     struct framing framing;
     bool complete; /* a whole request is in evhttp's input, and not served yet */
@@ -51,6 +53,12 @@ struct connection {
 static inline bool connection_has_left(const struct connection *connection)
 {
     return stream_has_hung_up(&connection->stream) || stream_is_gone(&connection->stream);
+}
+
+/* In state READING: the head of a request has come. */
+static inline bool connection_has_request(const struct connection *connection)
+{
+    return connection->complete || connection->framing.state != FRAMING_HEAD;
 }
 
 /* Of connection_steps.c. In state SERVING: true if a reply is under way now. */

@@ -145,8 +145,7 @@ static bool read_on(struct connection *connection)
         }
         connection->complete = verdict.complete;
     }
-    bool has_head = connection->complete || framing->state != FRAMING_HEAD;
-    if (has_head && !has_memory(connection))
+    if (connection_has_request(connection) && !has_memory(connection))
         return false;
     if (connection->complete) {
         serve_request(connection);

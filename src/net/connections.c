@@ -114,18 +114,33 @@ static void on_settled(void *context)
     set_timer(client);
 }
 
+/* Since the request began to arrive. */
+static uint64_t elapsed_ms(struct client *client)
+{
+    if (client->timer.phase != TIMEOUTS_HEAD && client->timer.phase != TIMEOUTS_BODY)
+        return 0;
+    return now_ms(client->connections) - client->timer.begun_ms;
+}
+
 static void refuse_client(struct client *client, int status, const char *why)
 {
     struct connections *connections = client->connections;
-    struct connections_refusal refusal = {.status = status, .why = why};
-    if (client->timer.phase == TIMEOUTS_HEAD || client->timer.phase == TIMEOUTS_BODY)
-        refusal.elapsed_ms = now_ms(connections) - client->timer.begun_ms;
+    struct connections_refusal refusal = {
+        .status = status, .why = why, .elapsed_ms = elapsed_ms(client)};
     connections->options.refused(connections->options.context, client->connection, &refusal);
 }
 
 static void on_request_refused(void *context, int status, const char *why)
 {
     refuse_client(context, status, why);
+}
+
+static void on_request_lost(void *context)
+{
+    struct client *client = context;
+    const struct connections_options *options = &client->connections->options;
+    if (options->lost != NULL)
+        options->lost(options->context, client->connection, elapsed_ms(client));
 }
 
 /* The bytes that moved are asked for here and not when the phase begins: that costs a call to the
@@ -281,6 +296,7 @@ static void on_request_ready(void *context)
 
 static const struct connection_owner owner = {.request_ready = on_request_ready,
                                               .request_refused = on_request_refused,
+                                              .request_lost = on_request_lost,
                                               .memory_wanted = on_memory_wanted,
                                               .memory_released = on_memory_released,
                                               .unfinished = on_unfinished,
@@ -342,6 +358,8 @@ static void start_pending(struct connections *connections)
         TAILQ_REMOVE(&connections->pending, client, entry);
         TAILQ_INSERT_TAIL(&connections->open, client, entry);
         connection_start(client->connection);
+        if (connections->options.peers_wanted)
+            connection_learn_peer(client->connection);
         if (!start_tick(connections))
             connection_abort(client->connection); /* no limit would run */
         if (connections->draining)

@@ -44,6 +44,9 @@ struct connections_options {
     /* Answer it with connection_refuse. */
     void (*refused)(void *context, struct connection *connection,
                     const struct connections_refusal *refusal);
+    /* See connection_owner; may be NULL. */
+    void (*lost)(void *context, const struct connection *connection, uint64_t elapsed_ms);
+    bool peers_wanted; /* connection_peer is asked for */
     /* Of the argument of connection_send_piece: reset the connection now? May be NULL. */
     bool (*piece_overdue)(const void *argument);
     void *context;

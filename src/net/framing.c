@@ -314,6 +314,16 @@ uint64_t framing_body_bytes(const struct framing *framing)
     return framing->body_bytes;
 }
 
+uint64_t framing_arrived_bytes(const struct framing *framing, const struct evbuffer *inbox)
+{
+    uint64_t there = evbuffer_get_length(inbox), bytes = 0;
+    if (framing->state == FRAMING_BODY || framing->state == FRAMING_CHUNK)
+        bytes = there < framing->remaining_bytes ? there : framing->remaining_bytes;
+    if (framing->chunks != NULL)
+        bytes += evbuffer_get_length(framing->chunks);
+    return bytes;
+}
+
 bool framing_midway(const struct framing *framing, const struct evbuffer *inbox)
 {
     return framing->state != FRAMING_HEAD || evbuffer_get_length(inbox) > 0;

@@ -92,6 +92,9 @@ struct framing_verdict framing_scan(struct framing *framing, struct evbuffer *in
  */
 uint64_t framing_body_bytes(const struct framing *framing);
 
+/* How many bytes of the body of the request at hand have come, if it is not complete. */
+uint64_t framing_arrived_bytes(const struct framing *framing, const struct evbuffer *inbox);
+
 /* True if a request has begun and is not complete. */
 bool framing_midway(const struct framing *framing, const struct evbuffer *inbox);
 

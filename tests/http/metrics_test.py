@@ -101,6 +101,7 @@ class Mix(unittest.TestCase):
                  "rochefort_sync_failures_total": 0, "rochefort_sync_duration_seconds_count": 0,
                  "rochefort_connections": 1, "rochefort_connections_accepted_total": 3,
                  "rochefort_scans_waiting": 0,
+                 "rochefort_access_log_lines_dropped_total": 0,
                  "rochefort_log_lines_dropped_total": 0, "rochefort_open_prefixes": 1,
                  "rochefort_buffered_limit_bytes": 64 << 20}
         for name, value in plain.items():
