@@ -39,6 +39,7 @@ struct exchange {
     unsigned endpoint;                       /* see metrics.h */
     struct {                                 /* a scan that waits; only scan.c touches it */
         uint64_t begun_ns, until_ns;         /* 0: it has not waited yet */
+        int64_t tail;                        /* as it was when it began */
         struct event *timer;
         LIST_ENTRY(exchange) entry;
     } wait;

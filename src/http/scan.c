@@ -46,7 +46,7 @@ static void end_wait(struct exchange *exchange)
 /* Unless it was woken, which will go on with it. */
 static void answer_at_end(struct exchange *exchange)
 {
-    if (!router_stop_waiting(&exchange->job))
+    if (!router_stop_waiting(exchange->service->router, &exchange->job))
         return;
     end_wait(exchange);
     response_nothing(exchange);
@@ -70,7 +70,7 @@ static void on_time_over(evutil_socket_t fd, short what, void *argument)
     (void)what;
     if (service_now_ns(exchange->service) >= exchange->wait.until_ns) {
         answer_at_end(exchange);
-    } else if (router_stop_waiting(&exchange->job)) {
+    } else if (router_stop_waiting(exchange->service->router, &exchange->job)) {
         end_wait(exchange);
         connection_go_on(exchange->connection, go_on, exchange);
     }
@@ -105,8 +105,8 @@ static bool set_timer(struct exchange *exchange, uint64_t left_ns)
     return false;
 }
 
-/* Waits for what is left of the time, or answers that there is nothing. */
-static void wait_at_end(struct exchange *exchange)
+/* For what is left of the time; false: there is none. */
+static bool begin_wait(struct exchange *exchange)
 {
     struct service *service = exchange->service;
     uint64_t now = service_now_ns(service);
@@ -114,12 +114,22 @@ static void wait_at_end(struct exchange *exchange)
         exchange->wait.until_ns = now + exchange->query.wait_s * CLOCK_NS_PER_SECOND;
     if (now >= exchange->wait.until_ns || service->stopping ||
         !set_timer(exchange, exchange->wait.until_ns - now)) {
-        response_nothing(exchange);
-        return;
+        return false;
     }
     exchange->wait.begun_ns = now;
     LIST_INSERT_HEAD(&service->waits, exchange, wait.entry);
     service->waiting++;
+    return true;
+}
+
+/* Or answers that there is nothing. */
+static void wait_at_end(struct exchange *exchange)
+{
+    exchange->wait.tail = exchange->job.scan.tail;
+    if (!begin_wait(exchange)) {
+        response_nothing(exchange);
+        return;
+    }
     switch (router_wait(&exchange->job, on_woken)) {
     case SCAN_WAITS:
         connection_wait(exchange->connection, on_client_ended, exchange);
@@ -135,6 +145,24 @@ static void wait_at_end(struct exchange *exchange)
     }
 }
 
+/* It has waited, and when it was woken with many others its worker had too much to do. */
+static void wait_for_turn(struct exchange *exchange)
+{
+    struct job *job = &exchange->job;
+    if (!job->scan.no_slot) {
+        response_failure(exchange);
+        return;
+    }
+    job->scan.next = job->offset; /* if the time is over it is told what it was told before */
+    job->scan.tail = exchange->wait.tail;
+    if (!begin_wait(exchange)) {
+        response_nothing(exchange);
+        return;
+    }
+    router_wait_turn(exchange->service->router, job, on_woken);
+    connection_wait(exchange->connection, on_client_ended, exchange);
+}
+
 void scan_end_waits(struct service *service)
 {
     struct exchange *exchange, *next;
@@ -147,7 +175,9 @@ void scan_end_waits(struct service *service)
 static void scan_done(struct job *job)
 {
     struct exchange *exchange = exchange_of(job);
-    if (job->error != 0) {
+    if (job->error == JOB_TOO_MANY_IN_FLIGHT && exchange->wait.until_ns != 0) {
+        wait_for_turn(exchange);
+    } else if (job->error != 0) {
         response_failure(exchange);
     } else if (job->scan.at_end) {
         wait_at_end(exchange);

@@ -97,6 +97,11 @@ struct job_scan {
     bool closed; /* why it is woken: its prefix was closed */
     void (*woken)(struct job *job);
     LIST_ENTRY(job) waiting, waiting_synced;
+
+    /* of one that was woken and is refused, see router_wait_turn */
+    bool no_slot; /* result: because its worker has too many in flight */
+    bool in_turn; /* scan_turns.c's */
+    TAILQ_ENTRY(job) turn;
 };
 
 /* Of a JOB_ENDS. */

@@ -25,6 +25,7 @@ struct router *router_new(struct pool *pool, unsigned max_open_prefixes)
     router->pool = pool;
     router->max_parked = pool_max_in_flight(pool);
     router->prefixes.max_open = max_open_prefixes;
+    scan_turns_init(&router->scan_turns, pool);
     pool_on_synced(pool, files_synced, router);
     return router;
 }
@@ -163,6 +164,8 @@ void router_dispatch(struct open_prefix *prefix, struct job *job)
     job->route.worker =
         job->kind == JOB_ENDS ? 0 : open_prefix_owner(prefix, bucket, pool_workers(pool));
     if (!pool_admit(pool, job->route.worker)) {
+        if (job->kind == JOB_SCAN)
+            job->scan.no_slot = true;
         router_complete_later(prefix->router, job, JOB_TOO_MANY_IN_FLIGHT);
         return;
     }
@@ -270,9 +273,15 @@ enum scan_waits_result router_wait(struct job *job, void (*woken)(struct job *jo
     return scan_waits_add(&job->route.prefix->router->scan_waits, job);
 }
 
-bool router_stop_waiting(struct job *job)
+void router_wait_turn(struct router *router, struct job *job, void (*woken)(struct job *job))
 {
-    return scan_waits_remove(job);
+    job->scan.woken = woken;
+    scan_turns_add(&router->scan_turns, job);
+}
+
+bool router_stop_waiting(struct router *router, struct job *job)
+{
+    return scan_waits_remove(job) || scan_turns_remove(&router->scan_turns, job);
 }
 
 bool router_overdue(const struct job *job)
@@ -306,9 +315,11 @@ void router_deliver(struct router *router)
         deliver(router, job);
     }
     scan_waits_deliver(&router->scan_waits);
+    scan_turns_deliver(&router->scan_turns);
 }
 
 bool router_may_sleep(const struct router *router)
 {
-    return router->completed.first == NULL && router->scan_waits.woken.first == NULL;
+    return router->completed.first == NULL && router->scan_waits.woken.first == NULL &&
+           !scan_turns_due(&router->scan_turns);
 }

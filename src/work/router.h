@@ -91,7 +91,13 @@ bool router_overdue(const struct job *job);
  * about to be called.
  */
 enum scan_waits_result router_wait(struct job *job, void (*woken)(struct job *job));
-bool router_stop_waiting(struct job *job);
+bool router_stop_waiting(struct router *router, struct job *job);
+
+/*
+ * In `done` of a JOB_SCAN that has waited, was woken and is refused with `no_slot`: it waits for
+ * its turn, as above. `woken` is called when it may be submitted again, and may be refused again.
+ */
+void router_wait_turn(struct router *router, struct job *job, void (*woken)(struct job *job));
 
 /* Jobs that were accepted and are not done. */
 unsigned router_in_flight(const struct router *router);

@@ -9,6 +9,7 @@
 #include "work/job_list.h"
 #include "work/pool.h"
 #include "work/prefix_table.h"
+#include "work/scan_turns.h"
 #include "work/scan_waits.h"
 
 struct router {
@@ -19,6 +20,7 @@ struct router {
     unsigned next_checker;     /* the worker that was given the last job without a prefix */
     struct job_list completed; /* without a worker, to be delivered */
     struct scan_waits scan_waits;
+    struct scan_turns scan_turns;
 };
 
 /* The result is known; `done` is called by router_deliver. */

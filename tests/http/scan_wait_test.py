@@ -33,12 +33,14 @@ class Case(unittest.TestCase):
         """A connection whose scan waits."""
         return self.enterContext(self.server.send("GET", target(offset, **parameters)))
 
-    def settle(self, expected):
-        """Until so many scans wait, one on each connection but ours."""
+    def settle(self, expected, connections=None):
+        """Until so many scans wait, one on each connection but ours, or on some of so many."""
+        connections = expected if connections is None else connections
+
         def settled():
             _, _, body = self.client.request("GET", "/stats")
             figures = json.loads(body)
-            return (figures["rochefort_connections"] == expected + 1 and
+            return (figures["rochefort_connections"] == connections + 1 and
                     figures["rochefort_scans_waiting"] == expected)
         harness.wait_for(settled, "%d scans to wait" % expected)
 
@@ -256,13 +258,73 @@ class Many(Case):
         self.assertEqual(bytes(6 << 20), self.client.get("a", 0, "other"))
         with server.client() as client:
             client.append("a", b"more")
-        for sock in socks:
-            status, headers, body = harness.receive_reply(sock)
-            while status == 503:  # as all of them come back at once
-                self.assertEqual("1", headers["retry-after"])
-                sock.sendall(harness.request_bytes("GET", target(end)))
-                status, headers, body = harness.receive_reply(sock)
+        for sock in socks:  # all of them come back at once, and are answered in turn
+            status, _, body = harness.receive_reply(sock)
             self.assertEqual((200, 20), (status, len(body)))
+
+
+class InTurn(Case):
+    """Three scans are woken, but two requests may be in flight: these two are not read."""
+    VALUE = bytes(32 << 20)  # more than the kernel takes for a client that does not read
+
+    def start_three(self, wait):
+        """(end, those that are being answered, the one that waits for its turn)"""
+        self.start("-buckets", "1", "-workers", "1", "-max-in-flight", "2")
+        end = self.client.append("a", b"value") + 21
+        socks = []
+        for count in range(1, 4):  # not more at once than may be in flight
+            socks.append(self.wait(end, wait=wait))
+            self.settle(count)
+        self.client.append("a", self.VALUE)
+        self.settle(1, 3)
+        harness.wait_for(lambda: sum(harness.is_readable(sock, 0) for sock in socks) == 2,
+                         "the replies of two to begin")
+        late, = (sock for sock in socks if not harness.is_readable(sock, 0))
+        return end, [sock for sock in socks if sock != late], late
+
+    def assert_value(self, sock):
+        status, _, body = harness.receive_reply(sock)
+        self.assertEqual((200, len(self.VALUE) + 16), (status, len(body)))
+
+    def assert_nothing_at(self, end, headers):
+        self.assertEqual([str(end)] * 2,
+                         [headers["rochefort-next-offset"], headers["rochefort-tail"]])
+
+    def test_when_one_is_read(self):
+        end, first, late = self.start_three(60)
+        self.assert_waits(late)
+        self.assert_value(first[0])
+        self.assert_value(late)
+        self.assert_value(first[1])
+        self.settle(0, 3)
+
+    def test_when_one_has_left(self):
+        end, first, late = self.start_three(60)
+        harness.reset(first[0])
+        self.assert_value(late)
+
+    def test_when_the_time_is_over(self):
+        end, first, late = self.start_three(5)
+        self.assert_nothing_at(end, self.assert_answer(late, 204))
+        self.assert_value(first[0])
+        late.sendall(harness.request_bytes("GET", target(end)))
+        self.assert_value(late)
+
+    def test_when_its_client_ends(self):
+        end, first, late = self.start_three(60)
+        late.shutdown(socket.SHUT_WR)
+        self.assert_nothing_at(end, self.assert_answer(late, 204))
+        self.settle(0, 2)
+
+    def test_when_the_server_stops(self):
+        end, first, late = self.start_three(60)
+        self.server.process.terminate()
+        headers = self.assert_answer(late, 204)
+        self.assert_nothing_at(end, headers)
+        self.assertEqual("close", headers["connection"])
+        for sock in first:
+            self.assert_value(sock)
+        self.assertEqual(0, self.server.process.wait(harness.TIMEOUT_SECONDS))
 
 
 class Follower(threading.Thread):
