@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
+import cluster
 import harness
 import proxies
 import suite
@@ -180,6 +181,32 @@ class Access(unittest.TestCase):
         for path in PATHS:  # without TLS
             self.assertIn(self.curl(path, scheme="http")[1], (0, 400))
         self.assertEqual(before, self.requests())
+
+    @proxies.needs(HAProxy)
+    def test_in_front_of_several_nodes(self):
+        """haproxy/haproxy.cfg with the line that it has for this."""
+        shutil.copy(os.path.join(self.tls, "server.pem"), os.path.join(self.tls, "shards.pem"))
+        with open(os.path.join(self.tls, "shards.pem"), "ab") as both, \
+                open(os.path.join(self.tls, "server.key"), "rb") as key:
+            shutil.copyfileobj(key, both)
+
+        def edit(text):
+            return cluster.replace(text, {
+                "    bind :8080\n": "", "#tls bind :8443 ": "bind :8080 ",
+                "/etc/rochefort/tls/server.pem": os.path.join(self.tls, "shards.pem"),
+                "/etc/rochefort/tls/clients.pem": os.path.join(self.tls, "clients.pem")})
+        shards = self.enterContext(cluster.Cluster(edit=edit))
+        self.proxy = shards.proxy
+        for number in range(9):
+            _, status, body = self.curl("/append?id=%d" % number, "-d", "x",
+                                        *self.certificate("program"))
+            self.assertEqual(200, status, body)
+        stored = shards.values()
+        self.assertEqual(9, sum(map(len, stored)))
+        for flags in ((), self.certificate("stranger")):
+            code, status, _ = self.curl("/append?id=1", "-d", "x", *flags)
+            self.assertEqual((True, 0), (code != 0, status))
+        self.assertEqual(stored, shards.values())
 
     @proxies.needs(Nginx)
     def test_nginx(self):
