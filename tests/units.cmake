@@ -46,6 +46,7 @@ unit_test(store/bucket_damage store)
 unit_test(store/bucket_errors store)
 unit_test(store/bucket_lists store)
 unit_test(store/value_list store)
+unit_test(store/neighbours store)
 unit_test(store/bucket_read_errors store)
 set(store_calls calloc reallocarray getcwd stat64 fstat64 statx mkdir mkdirat open64 openat64 close flock
   fdopendir readdir64 pread64 preadv64v2 pwritev64 pwrite64 ftruncate64 fgetxattr fsetxattr

@@ -409,6 +409,19 @@ int bucket_read(struct bucket *bucket, int64_t offset, void *buffer, size_t capa
     return 0;
 }
 
+size_t bucket_read_some(struct bucket *bucket, int64_t offset, void *buffer, size_t bytes,
+                        bool cached_only)
+{
+    if (offset < 0 || offset >= bucket->tail)
+        return 0;
+    if (bytes > (uint64_t)(bucket->tail - offset))
+        bytes = (size_t)(bucket->tail - offset);
+    struct iovec part = {buffer, bytes};
+    ssize_t got =
+        parts_read(bucket->fd, &part, 1, bytes, offset, cached_only, &bucket->waits_to_read);
+    return got > 0 ? (size_t)got : 0;
+}
+
 int bucket_read_raw(struct bucket *bucket, int64_t offset, void *buffer, size_t bytes,
                     bool cached_only)
 {

@@ -148,6 +148,11 @@ int bucket_read_more(struct bucket *bucket, int64_t offset, uint32_t skip, void 
 int bucket_read_raw(struct bucket *bucket, int64_t offset, void *buffer, size_t bytes,
                     bool cached_only);
 
+/* Reads what there is of `bytes` bytes from `offset` on, below the tail; with `cached_only` what is
+ * in memory. Returns how many; fewer also if reading fails. */
+size_t bucket_read_some(struct bucket *bucket, int64_t offset, void *buffer, size_t bytes,
+                        bool cached_only);
+
 /* Tells the kernel that these bytes will be read soon. A hint, so it has no result. */
 void bucket_prefetch(const struct bucket *bucket, int64_t offset, size_t bytes);
 

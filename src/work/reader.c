@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "store/error.h"
+#include "store/neighbours.h"
 #include "store/record.h"
 
 /* So many offsets of one getMulti are prefetched together and then read before it yields. */
@@ -16,6 +17,8 @@
 /* The first read of a value takes so much with the header, at least and at most. */
 #define FIRST_READ_BYTES JOB_SMALL_BYTES
 #define FIRST_READ_BYTES_MAX BLOCK_BYTES
+/* The first read of a value of a getMulti. */
+#define VALUE_READ_BYTES (RECORD_HEADER_BYTES + FIRST_READ_BYTES)
 /* The usual length of values falls by this part of the way to a shorter one. */
 #define USUAL_BYTES_DECAY 8
 
@@ -186,16 +189,17 @@ static int begin_block(struct job *job, size_t bytes_max, struct block *block)
 }
 
 /*
- * Reads the value at job->offset into the block as [length][value]; the end of a long value is
+ * Puts the value at job->offset into the block as [length][value]; the end of a long value is
  * left for read_rest.
  */
 static int read_into_block(struct job *job, struct bucket *bucket, bool may_wait,
-                           struct block *block)
+                           const struct neighbours *neighbours, struct block *block)
 {
     struct bucket_value found;
-    char *at = (char *)block->room.iov_base + block->used;
-    int error = bucket_read(bucket, job->offset, at + RECORD_LENGTH_BYTES, FIRST_READ_BYTES,
-                            !may_wait, &found);
+    int error = 0;
+    char *at = (char *)block->room.iov_base + block->used, *value = at + RECORD_LENGTH_BYTES;
+    if (!neighbours_find(neighbours, bucket, job->offset, value, FIRST_READ_BYTES, &found))
+        error = bucket_read(bucket, job->offset, value, FIRST_READ_BYTES, !may_wait, &found);
     if (error != 0)
         return error;
     if (found.value_bytes == 0)
@@ -217,6 +221,18 @@ static bool block_has_room(const struct block *block)
            block->used + RECORD_LENGTH_BYTES + FIRST_READ_BYTES <= block->room.iov_len;
 }
 
+/* For the next of `offsets`, as many as are returned. */
+static size_t look_for_neighbours(struct neighbours *neighbours, struct bucket *bucket,
+                                  bool may_wait, const uint64_t *offsets, size_t count)
+{
+    neighbours->begin = 0;
+    neighbours->bytes = 0;
+    size_t close = neighbours_count(offsets, count, VALUE_READ_BYTES);
+    if (close > 1)
+        neighbours_read(neighbours, bucket, offsets, close, VALUE_READ_BYTES, !may_wait);
+    return close;
+}
+
 /*
  * Reads the values at `offsets` one after the other until one is long, one fails or the block is
  * full. `*done` counts those whose beginning is in the piece.
@@ -225,11 +241,16 @@ static int read_values(struct job *job, struct bucket *bucket, bool may_wait, si
                        const uint64_t *offsets, size_t count, size_t *done)
 {
     struct block block;
+    struct neighbours neighbours; /* its data are not cleared: they are large */
+    size_t looked_at = 0;
     int error = begin_block(job, bytes_max, &block);
     *done = 0;
     while (error == 0 && *done < count && !job->progress.value_open && block_has_room(&block)) {
+        if (*done == looked_at)
+            looked_at += look_for_neighbours(&neighbours, bucket, may_wait, offsets + looked_at,
+                                             count - looked_at);
         job->offset = (int64_t)le64toh(offsets[*done]); /* over INT64_MAX: negative, not found */
-        error = read_into_block(job, bucket, may_wait, &block);
+        error = read_into_block(job, bucket, may_wait, &neighbours, &block);
         if (error == 0)
             (*done)++;
     }
@@ -244,8 +265,7 @@ static int read_values(struct job *job, struct bucket *bucket, bool may_wait, si
 static void prefetch_values(const struct bucket *bucket, const uint64_t *offsets, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        bucket_prefetch(bucket, (int64_t)le64toh(offsets[i]),
-                        RECORD_HEADER_BYTES + FIRST_READ_BYTES);
+        bucket_prefetch(bucket, (int64_t)le64toh(offsets[i]), VALUE_READ_BYTES);
 }
 
 /* One batch of offsets, or the rest of one long value. */

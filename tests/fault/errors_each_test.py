@@ -136,7 +136,10 @@ class Failures(TestCase):
     def test_every_read_fails_once(self):
         """The Nth preadv2 fails, for N = 1, 2, ... until a run without a failure."""
         values = [b"a" * 10, b"b" * 5000, b"c" * 600000, b"d" * 10, b"e" * 2000]
-        offsets = [self.append(value) for value in values]
+        offsets = []
+        for value in values:
+            offsets.append(self.append(value))
+            self.append(b"between" * 300)  # neighbours are read together, and then one by one
         for error, status in ((errno.EIO, 500), (errno.ENOMEM, 503)):
             nth, broken_off, entries_of_errors = 0, 0, 0
             while True:
@@ -158,6 +161,20 @@ class Failures(TestCase):
                 entries_of_errors += 1
             self.assertGreaterEqual(entries_of_errors, len(values))
             self.assertGreater(broken_off, 0)  # in the middle of the long one
+
+    def test_reads_of_neighbours_fail(self):
+        """Then each of them is read alone."""
+        values = [b"%d" % n * 20 for n in range(50)]
+        offsets = [self.append(value) for value in values]
+        self.server.fail("preadv2", errno.EIO, 1)
+        self.assertEqual(values, self.read_each(offsets))
+        self.assertEqual(1 + len(values), self.server.seen("preadv2"))
+        self.server.fail("preadv2", errno.EIO, 1, times=2)
+        self.assertEqual([500], [entry[0] for entry in self.read_each(offsets)
+                                 if isinstance(entry, tuple)])
+        self.server.heal()
+        self.assertEqual(values, self.read_each(offsets))
+        self.assertEqual(1, self.server.seen("preadv2"))
 
     def test_every_read_fails(self):
         offsets = [self.append(b"a" * 100) for _ in range(300)]
