@@ -92,7 +92,6 @@ server_test(deploy/queries_test.py)
 server_test(deploy/slots_test.py)
 server_test(deploy/fourth_node_test.py)
 server_test(deploy/failover_test.py)
-server_test(deploy/cluster_test.py)
 server_test(command_line_test.py curl groff)
 server_test(options_test.py)
 server_test(readme_test.py bash curl)
@@ -100,4 +99,5 @@ if(ROCHEFORT_SANITIZE STREQUAL "none")
   server_test(threads_test.py strace) # sanitizers make system calls of their own
   server_test(http/idle_test.py) # and have threads of their own
   server_test(deploy/tls_test.py curl) # of the proxies
+  server_test(deploy/cluster_test.py curl) # of a script
 endif()

@@ -13,16 +13,22 @@
 #include "store/error.h"
 #include "store/manifest.h"
 #include "store/names.h"
+#include "work/router.h"
 
 /* Of a prefix: "<root>/<name>", and of a file in it. */
 #define PREFIX_PATH_BYTES (PATH_MAX + PREFIX_NAME_BYTES_MAX + 1)
 #define FILE_PATH_BYTES (PREFIX_PATH_BYTES + BUCKET_FILE_NAME_BYTES)
 
+/* What is run on a prefix whose MANIFEST is not there. If the server has a part of all ids, so may
+ * the prefix, but it cannot be known which. */
+#define ADOPT "stop the server and run: rochefort adopt -hash xxh3|fnv1a "
+#define ADOPT_SLOTS "-slots A-B/N "
+
 /* What to do, for the end of the line. */
 static const struct {
     int error;
     const char *text;
-    enum { NO_PATH, PREFIX_PATH, FILE_PATH } path; /* follows the text */
+    enum { NO_PATH, PREFIX_PATH, ADOPTED_PATH, FILE_PATH } path; /* follows the text */
 } helps[] = {
     {-ENOSPC, "appends go on as soon as there is room", NO_PATH},
     {-EDQUOT, "appends go on as soon as there is room", NO_PATH},
@@ -32,11 +38,9 @@ static const struct {
     {STORE_NOT_FOUND, "use an offset with the id and storagePrefix it was answered for", NO_PATH},
     {STORE_TRUNCATED, "look at the file: rochefort verify ", FILE_PATH},
     {STORE_NO_PREFIX, "the first append makes it", NO_PATH},
-    {STORE_NO_MANIFEST, "stop the server and run: rochefort adopt -hash xxh3|fnv1a ", PREFIX_PATH},
-    {STORE_MANIFEST_TORN, "stop the server and run: rochefort adopt -hash xxh3|fnv1a ",
-     PREFIX_PATH},
-    {STORE_MANIFEST_INVALID, "stop the server and run: rochefort adopt -hash xxh3|fnv1a ",
-     PREFIX_PATH},
+    {STORE_NO_MANIFEST, ADOPT, ADOPTED_PATH},
+    {STORE_MANIFEST_TORN, ADOPT, ADOPTED_PATH},
+    {STORE_MANIFEST_INVALID, ADOPT, ADOPTED_PATH},
     {STORE_MANIFEST_LATER, "run that version", NO_PATH},
     {STORE_FILES_MISSING, "bring them back, or stop the server and run: rochefort adopt -missing ",
      PREFIX_PATH},
@@ -101,6 +105,11 @@ static const char *help_for_reader(int error)
     }
 }
 
+static bool has_slots(const struct exchange *exchange)
+{
+    return pool_slots_if_new(router_pool(exchange->service->router))->count != 0;
+}
+
 static void add_help(const struct exchange *exchange, const struct paths *paths,
                      char out[FAILURE_TEXT_BYTES_MAX])
 {
@@ -111,12 +120,16 @@ static void add_help(const struct exchange *exchange, const struct paths *paths,
         (void)snprintf(out + used, FAILURE_TEXT_BYTES_MAX - used, "; %s", help);
         return;
     }
-    for (size_t i = 0; i < sizeof(helps) / sizeof(helps[0]); i++)
-        if (helps[i].error == error)
-            (void)snprintf(out + used, FAILURE_TEXT_BYTES_MAX - used, "; %s%s", helps[i].text,
-                           helps[i].path == PREFIX_PATH ? paths->prefix
-                           : helps[i].path == FILE_PATH ? paths->file
-                                                        : "");
+    for (size_t i = 0; i < sizeof(helps) / sizeof(helps[0]); i++) {
+        if (helps[i].error != error)
+            continue;
+        const bool adopted = helps[i].path == ADOPTED_PATH;
+        const char *path = adopted || helps[i].path == PREFIX_PATH ? paths->prefix
+                           : helps[i].path == FILE_PATH            ? paths->file
+                                                                   : "";
+        (void)snprintf(out + used, FAILURE_TEXT_BYTES_MAX - used, "; %s%s%s", helps[i].text,
+                       adopted && has_slots(exchange) ? ADOPT_SLOTS : "", path);
+    }
 }
 
 static bool is_of_close(const struct job *job)

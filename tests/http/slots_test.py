@@ -216,7 +216,12 @@ class CutShort(Case):
                 file.write(text)
             for id in (OURS[0], OTHERS[0]):
                 for method, path, body, parameters in requests(id):
-                    self.assertEqual(500, self.client.request(method, path, body, **parameters)[0])
+                    status, _, text = self.client.request(method, path, body, **parameters)
+                    self.assertEqual(500, status)
+                    if method != "HEAD":
+                        self.assertTrue(text.decode().endswith(
+                            "; stop the server and run: rochefort adopt -hash xxh3|fnv1a -slots A-B/N "
+                            "%s/default\n" % self.server.root), text)
             self.client.close()
 
 
