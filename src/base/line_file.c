@@ -144,7 +144,7 @@ static uint64_t write_lines(struct line_file *file, size_t bytes)
 
 static void open_again(struct line_file *file)
 {
-    bool regular;
+    bool regular = false; /* as the analyzer wants it: open_path sets it if it succeeds */
     if (is_standard_output(file))
         return;
     int fd = open_path(file, &regular);
