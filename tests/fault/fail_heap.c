@@ -31,6 +31,7 @@ void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
 void *__libc_realloc(void *old, size_t bytes);
 void *__libc_memalign(size_t alignment, size_t bytes);
+void __libc_free(void *memory);
 
 static __attribute__((constructor)) void map_plan(void)
 {
@@ -74,4 +75,16 @@ void *realloc(void *old, size_t bytes)
 void *aligned_alloc(size_t alignment, size_t bytes)
 {
     return fails(bytes) ? NULL : __libc_memalign(alignment, bytes);
+}
+
+int posix_memalign(void **memory, size_t alignment, size_t bytes)
+{
+    *memory = fails(bytes) ? NULL : __libc_memalign(alignment, bytes);
+    return *memory != NULL ? 0 : ENOMEM;
+}
+
+/* Not that of another allocator which the server is linked with. */
+void free(void *memory)
+{
+    __libc_free(memory);
 }
