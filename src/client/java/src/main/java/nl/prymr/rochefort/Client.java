@@ -57,13 +57,11 @@ import java.util.concurrent.CompletableFuture;
  * #close(String)} reads: it is sent a second time, on a new connection, if the connection was lost
  * before the first byte of the reply. Nothing else is repeated.
  */
-public final class Client implements AutoCloseable {
-    private static final long ANYWHERE = -1;
-    private static final int BUCKETS_MAX = 65_536;
-
+public final class Client extends DefaultPrefixCalls implements AutoCloseable {
     private final Endpoint endpoint;
     private final Transport transport;
     private final boolean syncAppends;
+    private final Calls calls;
 
     /**
      * Makes a client with the default limits, see {@link ClientBuilder}. Sends nothing.
@@ -89,6 +87,7 @@ public final class Client implements AutoCloseable {
         this.endpoint = builder.endpoint();
         this.transport = builder.transport();
         this.syncAppends = builder.syncsAppends();
+        this.calls = new Calls(endpoint, syncAppends);
     }
 
     /**
@@ -101,16 +100,9 @@ public final class Client implements AutoCloseable {
         return new ClientBuilder(new Endpoint(url));
     }
 
-    /**
-     * Appends a value under the default prefix.
-     *
-     * @param id selects the file
-     * @param data the value, at least 1 byte
-     * @return the offset of the value
-     * @throws RochefortException if it was refused or not answered
-     */
-    public long append(String id, byte[] data) throws RochefortException {
-        return append("", id, data);
+    @Override
+    Client client() {
+        return this;
     }
 
     /**
@@ -123,18 +115,7 @@ public final class Client implements AutoCloseable {
      * @throws RochefortException if it was refused or not answered
      */
     public long append(String storagePrefix, String id, byte[] data) throws RochefortException {
-        return transport.call(appending(storagePrefix, id, data, ANYWHERE));
-    }
-
-    /**
-     * Appends a value under the default prefix, asynchronously.
-     *
-     * @param id selects the file
-     * @param data the value, at least 1 byte
-     * @return the offset, or a RochefortException
-     */
-    public CompletableFuture<Long> appendAsync(String id, byte[] data) {
-        return appendAsync("", id, data);
+        return transport.call(calls.appending(storagePrefix, id, data));
     }
 
     /**
@@ -147,21 +128,7 @@ public final class Client implements AutoCloseable {
      * @return the offset, or a RochefortException
      */
     public CompletableFuture<Long> appendAsync(String storagePrefix, String id, byte[] data) {
-        return transport.start(appending(storagePrefix, id, data, ANYWHERE));
-    }
-
-    /**
-     * Appends a value under the default prefix, if the file ends where it is expected to.
-     *
-     * @param id selects the file
-     * @param data the value, at least 1 byte
-     * @param expectedOffset where the file must end, in bytes, which is the offset of the value
-     * @return the offset of the value
-     * @throws UnexpectedEndException if the file ends elsewhere
-     * @throws RochefortException if it was refused or not answered
-     */
-    public long append(String id, byte[] data, long expectedOffset) throws RochefortException {
-        return append("", id, data, expectedOffset);
+        return transport.start(calls.appending(storagePrefix, id, data));
     }
 
     /**
@@ -181,20 +148,7 @@ public final class Client implements AutoCloseable {
      */
     public long append(String storagePrefix, String id, byte[] data, long expectedOffset)
             throws RochefortException {
-        return transport.call(appending(storagePrefix, id, data, notNegative(expectedOffset)));
-    }
-
-    /**
-     * Appends a value under the default prefix, if the file ends where it is expected to,
-     * asynchronously.
-     *
-     * @param id selects the file
-     * @param data the value, at least 1 byte
-     * @param expectedOffset where the file must end, in bytes
-     * @return the offset, or an {@link UnexpectedEndException}, or another RochefortException
-     */
-    public CompletableFuture<Long> appendAsync(String id, byte[] data, long expectedOffset) {
-        return appendAsync("", id, data, expectedOffset);
+        return transport.call(calls.appending(storagePrefix, id, data, expectedOffset));
     }
 
     /**
@@ -208,19 +162,7 @@ public final class Client implements AutoCloseable {
      */
     public CompletableFuture<Long> appendAsync(String storagePrefix, String id, byte[] data,
             long expectedOffset) {
-        return transport.start(appending(storagePrefix, id, data, notNegative(expectedOffset)));
-    }
-
-    /**
-     * Appends many values under the default prefix, all or none.
-     *
-     * @param id selects the file
-     * @param values the values, at least 1 byte each
-     * @return the offset of each value, in their order
-     * @throws RochefortException if they were refused or not answered
-     */
-    public long[] appendMulti(String id, List<byte[]> values) throws RochefortException {
-        return appendMulti("", id, values);
+        return transport.start(calls.appending(storagePrefix, id, data, expectedOffset));
     }
 
     /**
@@ -243,17 +185,6 @@ public final class Client implements AutoCloseable {
         ValueFrames frames = ValueFrames.of(values);
         return frames.count() == 0 ? new long[0]
                 : transport.call(new AppendMultiExchange(endpoint, target, frames));
-    }
-
-    /**
-     * Appends many values under the default prefix, all or none, asynchronously.
-     *
-     * @param id selects the file
-     * @param values the values, at least 1 byte each
-     * @return the offset of each value, or a RochefortException
-     */
-    public CompletableFuture<long[]> appendMultiAsync(String id, List<byte[]> values) {
-        return appendMultiAsync("", id, values);
     }
 
     /**
@@ -282,18 +213,6 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Reads a value of the default prefix.
-     *
-     * @param id the id that was used for the append
-     * @param offset the offset of the value, in bytes
-     * @return the value
-     * @throws RochefortException with status 404 if there is no value
-     */
-    public byte[] get(String id, long offset) throws RochefortException {
-        return get("", id, offset);
-    }
-
-    /**
      * Reads a value.
      *
      * @param storagePrefix the prefix that was used for the append
@@ -303,18 +222,7 @@ public final class Client implements AutoCloseable {
      * @throws RochefortException with status 404 if there is no value
      */
     public byte[] get(String storagePrefix, String id, long offset) throws RochefortException {
-        return transport.call(getting(storagePrefix, id, offset));
-    }
-
-    /**
-     * Reads a value of the default prefix, asynchronously.
-     *
-     * @param id the id that was used for the append
-     * @param offset the offset of the value, in bytes
-     * @return the value, or a RochefortException
-     */
-    public CompletableFuture<byte[]> getAsync(String id, long offset) {
-        return getAsync("", id, offset);
+        return transport.call(calls.getting(storagePrefix, id, offset));
     }
 
     /**
@@ -326,22 +234,7 @@ public final class Client implements AutoCloseable {
      * @return the value, or a RochefortException
      */
     public CompletableFuture<byte[]> getAsync(String storagePrefix, String id, long offset) {
-        return transport.start(getting(storagePrefix, id, offset));
-    }
-
-    /**
-     * Reads a part of a value of the default prefix.
-     *
-     * @param id the id that was used for the append
-     * @param offset the offset of the value, in bytes
-     * @param from the first byte of the part, from 0
-     * @param length the length of the part, in bytes
-     * @return the part, shorter if the value ends before
-     * @throws RochefortException with status 416 if the value has no such byte
-     */
-    public byte[] getRange(String id, long offset, long from, int length)
-            throws RochefortException {
-        return getRange("", id, offset, from, length);
+        return transport.start(calls.getting(storagePrefix, id, offset));
     }
 
     /**
@@ -359,21 +252,7 @@ public final class Client implements AutoCloseable {
      */
     public byte[] getRange(String storagePrefix, String id, long offset, long from, int length)
             throws RochefortException {
-        return transport.call(gettingRange(storagePrefix, id, offset, from, length));
-    }
-
-    /**
-     * Reads a part of a value of the default prefix, asynchronously.
-     *
-     * @param id the id that was used for the append
-     * @param offset the offset of the value, in bytes
-     * @param from the first byte of the part, from 0
-     * @param length the length of the part, in bytes
-     * @return the part, or a RochefortException
-     */
-    public CompletableFuture<byte[]> getRangeAsync(String id, long offset, long from,
-            int length) {
-        return getRangeAsync("", id, offset, from, length);
+        return transport.call(calls.gettingRange(storagePrefix, id, offset, from, length));
     }
 
     /**
@@ -388,19 +267,7 @@ public final class Client implements AutoCloseable {
      */
     public CompletableFuture<byte[]> getRangeAsync(String storagePrefix, String id, long offset,
             long from, int length) {
-        return transport.start(gettingRange(storagePrefix, id, offset, from, length));
-    }
-
-    /**
-     * Reads many values of the default prefix.
-     *
-     * @param id the id that was used for the appends
-     * @param offsets the offsets of the values, in bytes
-     * @return the values, in the order of the offsets
-     * @throws GetMultiException if one of them cannot be read; it contains those before
-     */
-    public List<byte[]> getMulti(String id, long[] offsets) throws GetMultiException {
-        return getMulti("", id, offsets);
+        return transport.start(calls.gettingRange(storagePrefix, id, offset, from, length));
     }
 
     /**
@@ -421,18 +288,6 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Reads many values of the default prefix, with offsets that are already encoded.
-     *
-     * @param id the id that was used for the appends
-     * @param encodedOffsets 8 bytes for each offset, little-endian
-     * @return the values, in the order of the offsets
-     * @throws GetMultiException if one of them cannot be read; it contains those before
-     */
-    public List<byte[]> getMulti(String id, byte[] encodedOffsets) throws GetMultiException {
-        return getMulti("", id, encodedOffsets);
-    }
-
-    /**
      * Reads many values, with offsets that are already encoded.
      *
      * @param storagePrefix the prefix that was used for the appends
@@ -444,17 +299,6 @@ public final class Client implements AutoCloseable {
     public List<byte[]> getMulti(String storagePrefix, String id, byte[] encodedOffsets)
             throws GetMultiException {
         return multi(storagePrefix, id, new Offsets(encodedOffsets));
-    }
-
-    /**
-     * Reads many values of the default prefix, asynchronously.
-     *
-     * @param id the id that was used for the appends
-     * @param offsets the offsets of the values, in bytes
-     * @return the values, in the order of the offsets, or a {@link GetMultiException}
-     */
-    public CompletableFuture<List<byte[]>> getMultiAsync(String id, long[] offsets) {
-        return getMultiAsync("", id, offsets);
     }
 
     /**
@@ -470,19 +314,7 @@ public final class Client implements AutoCloseable {
         Offsets view = new Offsets(offsets);
         String target = endpoint.getMultiTarget(storagePrefix, id);
         return view.count() == 0 ? CompletableFuture.completedFuture(new ArrayList<>())
-                : transport.start(multiCall(target, view));
-    }
-
-    /**
-     * Reads many values of the default prefix, also if some of them cannot be read.
-     *
-     * @param id the id that was used for the appends
-     * @param offsets the offsets of the values, in bytes
-     * @return for each offset, in their order, the value or why there is none
-     * @throws RochefortException if the request as a whole was refused or not answered
-     */
-    public List<MultiResult> getMultiEach(String id, long[] offsets) throws RochefortException {
-        return getMultiEach("", id, offsets);
+                : transport.start(calls.multiCall(target, view));
     }
 
     /**
@@ -502,18 +334,7 @@ public final class Client implements AutoCloseable {
         Offsets view = new Offsets(offsets);
         String target = endpoint.getMultiEachTarget(storagePrefix, id);
         return view.count() == 0 ? new ArrayList<>()
-                : transport.call(multiEachCall(target, view));
-    }
-
-    /**
-     * Reads many values of the default prefix, also if some of them cannot be read, asynchronously.
-     *
-     * @param id the id that was used for the appends
-     * @param offsets the offsets of the values, in bytes
-     * @return for each offset the value or why there is none, or a RochefortException
-     */
-    public CompletableFuture<List<MultiResult>> getMultiEachAsync(String id, long[] offsets) {
-        return getMultiEachAsync("", id, offsets);
+                : transport.call(calls.multiEachCall(target, view));
     }
 
     /**
@@ -529,20 +350,7 @@ public final class Client implements AutoCloseable {
         Offsets view = new Offsets(offsets);
         String target = endpoint.getMultiEachTarget(storagePrefix, id);
         return view.count() == 0 ? CompletableFuture.completedFuture(new ArrayList<>())
-                : transport.start(multiEachCall(target, view));
-    }
-
-    /**
-     * Reads many values of the default prefix, one after the other.
-     *
-     * @param id the id that was used for the appends
-     * @param offsets the offsets of the values, in bytes; not to be changed until the iterator is
-     *     at its end
-     * @return the values, in the order of the offsets; to be closed unless all are taken
-     * @throws RochefortException if the first value cannot be read
-     */
-    public ValueIterator getMultiIterator(String id, long[] offsets) throws RochefortException {
-        return getMultiIterator("", id, offsets);
+                : transport.start(calls.multiEachCall(target, view));
     }
 
     /**
@@ -562,18 +370,6 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Reads the records of a bucket of the default prefix in their order.
-     *
-     * @param bucket the number of the bucket, from 0
-     * @param offset where to begin, in bytes
-     * @param wait how long to wait for more at the end of the bucket
-     * @return the records; to be closed
-     */
-    public Scan scan(int bucket, long offset, Duration wait) {
-        return scan("", bucket, offset, wait);
-    }
-
-    /**
      * Reads the records of a bucket in their order, whatever their ids were, and follows it. Sends
      * nothing before the first record is asked for.
      *
@@ -587,15 +383,7 @@ public final class Client implements AutoCloseable {
      * @throws IllegalArgumentException if an argument is negative, or there can be no such bucket
      */
     public Scan scan(String storagePrefix, int bucket, long offset, Duration wait) {
-        if (bucket < 0 || bucket >= BUCKETS_MAX) {
-            throw new IllegalArgumentException("bucket of " + bucket);
-        }
-        if (offset < 0) {
-            throw new IllegalArgumentException("offset of " + offset);
-        }
-        if (Objects.requireNonNull(wait, "wait").isNegative()) {
-            throw new IllegalArgumentException("wait of " + wait);
-        }
+        Calls.checkScan(bucket, offset, wait);
         return new Scan(transport, endpoint, endpoint.scanTarget(storagePrefix, bucket), offset,
                 wait.compareTo(ClientBuilder.TIMEOUT_MAX) < 0 ? wait : ClientBuilder.TIMEOUT_MAX);
     }
@@ -622,16 +410,6 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Finds out where each bucket of the default prefix ends.
-     *
-     * @return the buckets
-     * @throws RochefortException with status 404 if it does not exist
-     */
-    public PrefixInfo ends() throws RochefortException {
-        return ends("");
-    }
-
-    /**
      * Finds out where each bucket of a prefix ends.
      *
      * @param storagePrefix the prefix
@@ -639,16 +417,7 @@ public final class Client implements AutoCloseable {
      * @throws RochefortException with status 404 if it does not exist
      */
     public PrefixInfo ends(String storagePrefix) throws RochefortException {
-        return transport.call(findingEnds(storagePrefix));
-    }
-
-    /**
-     * Finds out where each bucket of the default prefix ends, asynchronously.
-     *
-     * @return the buckets, or a RochefortException
-     */
-    public CompletableFuture<PrefixInfo> endsAsync() {
-        return endsAsync("");
+        return transport.call(calls.findingEnds(storagePrefix));
     }
 
     /**
@@ -658,7 +427,7 @@ public final class Client implements AutoCloseable {
      * @return its buckets, or a RochefortException
      */
     public CompletableFuture<PrefixInfo> endsAsync(String storagePrefix) {
-        return transport.start(findingEnds(storagePrefix));
+        return transport.start(calls.findingEnds(storagePrefix));
     }
 
     /**
@@ -671,7 +440,7 @@ public final class Client implements AutoCloseable {
      * @throws RochefortException if it was refused or not answered
      */
     public void close(String storagePrefix) throws RochefortException {
-        transport.call(closing(storagePrefix));
+        transport.call(calls.closing(storagePrefix));
     }
 
     /**
@@ -681,7 +450,7 @@ public final class Client implements AutoCloseable {
      * @return null, or a RochefortException
      */
     public CompletableFuture<Void> closeAsync(String storagePrefix) {
-        return transport.start(closing(storagePrefix));
+        return transport.start(calls.closing(storagePrefix));
     }
 
     /**
@@ -694,46 +463,6 @@ public final class Client implements AutoCloseable {
         transport.close();
     }
 
-    /** {@code expected}: where the file must end; negative for anywhere. */
-    private Call<Long> appending(String storagePrefix, String id, byte[] data, long expected) {
-        return new SimpleExchange<>(
-                endpoint.append(storagePrefix, id, data, syncAppends, expected), Exchange.JSON,
-                Json::offset);
-    }
-
-    private static long notNegative(long expectedOffset) {
-        if (expectedOffset < 0) {
-            throw new IllegalArgumentException("expectedOffset of " + expectedOffset);
-        }
-        return expectedOffset;
-    }
-
-    private Call<byte[]> gettingRange(String storagePrefix, String id, long offset, long from,
-            int length) {
-        if (from < 0) {
-            throw new IllegalArgumentException("from of " + from);
-        }
-        if (length < 1) {
-            throw new IllegalArgumentException("length of " + length);
-        }
-        long last = from > Long.MAX_VALUE - length ? Long.MAX_VALUE : from + length - 1;
-        return new GetRangeExchange(endpoint.getRange(storagePrefix, id, offset, from, last), from,
-                last);
-    }
-
-    private Call<PrefixInfo> findingEnds(String storagePrefix) {
-        return new SimpleExchange<>(endpoint.ends(storagePrefix), Exchange.JSON, Json::ends);
-    }
-
-    private Call<byte[]> getting(String storagePrefix, String id, long offset) {
-        return new SimpleExchange<>(endpoint.get(storagePrefix, id, offset), Exchange.VALUE,
-                Client::notEmpty);
-    }
-
-    private Call<Void> closing(String storagePrefix) {
-        return new SimpleExchange<>(endpoint.close(storagePrefix), Exchange.JSON, Json::success);
-    }
-
     private List<byte[]> multi(String storagePrefix, String id, Offsets offsets)
             throws GetMultiException {
         String target = endpoint.getMultiTarget(storagePrefix, id);
@@ -741,29 +470,11 @@ public final class Client implements AutoCloseable {
             return new ArrayList<>();
         }
         try {
-            return transport.call(multiCall(target, offsets));
+            return transport.call(calls.multiCall(target, offsets));
         } catch (GetMultiException e) {
             throw e;
         } catch (RochefortException e) {
             throw new AssertionError("described as something else", e);
         }
-    }
-
-    private Call<List<byte[]>> multiCall(String target, Offsets offsets) {
-        return new GetMultiCall<>(offsets.count(), (first, count, values) -> new GetMultiExchange(
-                endpoint, target, offsets, first, count, values));
-    }
-
-    private Call<List<MultiResult>> multiEachCall(String target, Offsets offsets) {
-        return new GetMultiCall<>(offsets.count(),
-                (first, count, results) -> new GetMultiEachExchange(endpoint, target, offsets,
-                        first, count, results));
-    }
-
-    private static byte[] notEmpty(byte[] value) {
-        if (value.length == 0) {
-            throw new IllegalArgumentException("the value is empty");
-        }
-        return value;
     }
 }

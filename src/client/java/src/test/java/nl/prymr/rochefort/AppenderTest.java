@@ -9,9 +9,6 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -19,7 +16,6 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -32,62 +28,10 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(120) // the end of a test that has failed may wait for ever
 class AppenderTest {
     private static final long HOUR_MILLIS = 3_600_000;
-    private static final int HEADER_BYTES = 16;
     private static final long STACK_BYTES = 256 * 1024; // less than a thousand nested calls take
 
     private static byte[] bytes(String text) {
         return text.getBytes(UTF_8);
-    }
-
-    /** A server that answers a request when the test lets it, in the way that the test says. */
-    private static final class Batches implements AutoCloseable {
-        final Semaphore gate = new Semaphore(0);
-        final List<List<String>> batches = Collections.synchronizedList(new ArrayList<>());
-        final RogueServer rogue;
-        private final AtomicInteger end = new AtomicInteger();
-        volatile RogueServer.Script other = connection -> { };
-        volatile int answeredOtherwise = -1; // the index of a batch
-
-        Batches() throws IOException {
-            rogue = new RogueServer(connection -> {
-                for (RogueServer.Request request = connection.read(); request != null;
-                        request = connection.read()) {
-                    answer(connection, request);
-                }
-            });
-        }
-
-        private void answer(RogueServer.Connection connection, RogueServer.Request request)
-                throws Exception {
-            List<String> values = new ArrayList<>();
-            ByteBuffer body = ByteBuffer.wrap(request.body).order(ByteOrder.LITTLE_ENDIAN);
-            ByteBuffer offsets = ByteBuffer.allocate(request.body.length * 2)
-                    .order(ByteOrder.LITTLE_ENDIAN);
-            while (body.hasRemaining()) {
-                byte[] value = new byte[body.getInt()];
-                body.get(value);
-                values.add(new String(value, UTF_8));
-                offsets.putLong(end.getAndAdd(HEADER_BYTES + value.length));
-            }
-            batches.add(values);
-            int index = batches.size() - 1;
-            gate.acquire();
-            if (index == answeredOtherwise) {
-                other.run(connection);
-            } else {
-                connection.reply("200 OK", "application/octet-stream",
-                        new String(offsets.array(), 0, offsets.position(), ISO_8859_1));
-            }
-        }
-
-        void awaitSent(int count) {
-            Await.until(count + " batches", () -> batches.size() >= count);
-        }
-
-        @Override
-        public void close() throws IOException {
-            rogue.close();
-        }
     }
 
     private static RochefortException failure(CompletableFuture<?> future) {
@@ -193,11 +137,11 @@ class AppenderTest {
             CompletableFuture<Long> other = appender.append("p", "other id", bytes("value 0"));
             server.awaitSent(2); // does not wait for the first id
             server.gate.release(3);
-            long end = other.get() + HEADER_BYTES + 7;
+            long end = other.get() + Batches.HEADER_BYTES + 7;
             assertEquals(0, futures.get(0).get());
             for (int i = 1; i < 100; i++) {
                 assertEquals(end, futures.get(i).get());
-                end += HEADER_BYTES + ("value " + i).length();
+                end += Batches.HEADER_BYTES + ("value " + i).length();
             }
             assertEquals(List.of(values(0, 1), values(0, 1), values(1, 100)), server.batches);
             assertTrue(server.rogue.requests.get(0).line()

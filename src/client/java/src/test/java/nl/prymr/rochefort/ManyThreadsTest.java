@@ -54,7 +54,8 @@ class ManyThreadsTest {
             }
             assertEquals(Set.of(), failures);
             assertEquals(CALLERS * CALLS, offsets.size());
-            assertTrue(rogue.accepted.get() <= CONNECTIONS, rogue.accepted + " connections");
+            // one that was idle for too long is replaced, and its end may be seen after that
+            assertTrue(rogue.openMax.get() <= 2 * CONNECTIONS, rogue.openMax + " connections");
         }
     }
 

@@ -8,7 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.URL;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -19,7 +22,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.zip.CRC32;
@@ -121,6 +128,44 @@ class ScanTest {
                 }
             }
             thread.join();
+        }
+    }
+
+    /** Of the server; 0 if it is not there yet. */
+    private static long figure(RealServer server, String name) {
+        try (InputStream page = new URL(server.url() + "/metrics").openStream()) {
+            return new String(page.readAllBytes(), UTF_8).lines()
+                    .filter(line -> line.startsWith(name + " "))
+                    .mapToLong(line -> Long.parseLong(line.substring(name.length() + 1)))
+                    .sum();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** At the end of the bucket one request waits there, and the client asks no more. */
+    @Test
+    @Tag("server")
+    void theServerWaits() throws Exception {
+        ExecutorService executor = Executors.newSingleThreadExecutor();
+        try (RealServer server = new RealServer("-buckets", "1");
+                Client client = new Client(server.url());
+                Scan scan = client.scan("p", 0, client.append("p", "id", value(0)), LONG)) {
+            assertArrayEquals(value(0), scan.next().value());
+            Future<ScanRecord> next = executor.submit(scan::next);
+            Await.until("a scan that waits", () -> figure(server, "rochefort_scans_waiting") == 1);
+            client.append("p", "id", value(1));
+            assertArrayEquals(value(1), next.get(30, TimeUnit.SECONDS).value());
+            Future<Boolean> more = executor.submit(scan::hasNext);
+            Await.until("a scan that waits", () -> figure(server, "rochefort_scans_waiting") == 1);
+            assertEquals(2, figure(server,
+                    "rochefort_http_requests_total{endpoint=\"scan\",code=\"200\"}"));
+            CompletableFuture.runAsync(scan::close).get();
+            assertFalse(more.get(30, TimeUnit.SECONDS));
+            Await.until("no scan that waits",
+                    () -> figure(server, "rochefort_scans_waiting") == 0);
+        } finally {
+            executor.shutdownNow();
         }
     }
 
