@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <inttypes.h>
@@ -105,15 +106,25 @@ static bool set_timer(struct exchange *exchange, uint64_t left_ns)
     return false;
 }
 
-/* For what is left of the time; false: there is none. */
+static void fail_without_memory(struct exchange *exchange)
+{
+    exchange->job.error = -ENOMEM;
+    response_failure(exchange);
+}
+
+/* For what is left of the time. False: that there is none, or no memory, is answered. */
 static bool begin_wait(struct exchange *exchange)
 {
     struct service *service = exchange->service;
     uint64_t now = service_now_ns(service);
     if (exchange->wait.until_ns == 0)
         exchange->wait.until_ns = now + exchange->query.wait_s * CLOCK_NS_PER_SECOND;
-    if (now >= exchange->wait.until_ns || service->stopping ||
-        !set_timer(exchange, exchange->wait.until_ns - now)) {
+    if (now >= exchange->wait.until_ns || service->stopping) {
+        response_nothing(exchange);
+        return false;
+    }
+    if (!set_timer(exchange, exchange->wait.until_ns - now)) {
+        fail_without_memory(exchange);
         return false;
     }
     exchange->wait.begun_ns = now;
@@ -122,14 +133,11 @@ static bool begin_wait(struct exchange *exchange)
     return true;
 }
 
-/* Or answers that there is nothing. */
 static void wait_at_end(struct exchange *exchange)
 {
     exchange->wait.tail = exchange->job.scan.tail;
-    if (!begin_wait(exchange)) {
-        response_nothing(exchange);
+    if (!begin_wait(exchange))
         return;
-    }
     switch (router_wait(&exchange->job, on_woken)) {
     case SCAN_WAITS:
         connection_wait(exchange->connection, on_client_ended, exchange);
@@ -141,6 +149,10 @@ static void wait_at_end(struct exchange *exchange)
     case SCAN_WAITS_CLOSED:
         end_wait(exchange);
         response_nothing(exchange);
+        break;
+    case SCAN_WAITS_NO_MEMORY:
+        end_wait(exchange);
+        fail_without_memory(exchange);
         break;
     }
 }
@@ -155,10 +167,9 @@ static void wait_for_turn(struct exchange *exchange)
     }
     job->scan.next = job->offset; /* if the time is over it is told what it was told before */
     job->scan.tail = exchange->wait.tail;
-    if (!begin_wait(exchange)) {
-        response_nothing(exchange);
+    job->error = 0;
+    if (!begin_wait(exchange))
         return;
-    }
     router_wait_turn(exchange->service->router, job, on_woken);
     connection_wait(exchange->connection, on_client_ended, exchange);
 }

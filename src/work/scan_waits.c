@@ -22,8 +22,10 @@ enum scan_waits_result scan_waits_add(struct scan_waits *waits, struct job *job)
 {
     struct open_prefix *prefix = job->route.prefix;
     struct job_scan *scan = &job->scan;
-    if (prefix->state != PREFIX_OPEN || !has_lists(prefix))
+    if (prefix->state != PREFIX_OPEN)
         return SCAN_WAITS_CLOSED;
+    if (!has_lists(prefix))
+        return SCAN_WAITS_NO_MEMORY;
     if (scan->synced && atomic_exchange(&prefix->synced[job->bucket], false))
         return SCAN_WAITS_AGAIN;
     LIST_INSERT_HEAD(list_of(prefix, job->bucket, scan->synced), job, scan.waiting);

@@ -36,7 +36,8 @@ struct scan_waits {
 enum scan_waits_result {
     SCAN_WAITS,
     SCAN_WAITS_AGAIN, /* there may be more by now: submit it again */
-    SCAN_WAITS_CLOSED /* its prefix is closed, or being closed; or out of memory */
+    SCAN_WAITS_CLOSED, /* its prefix is closed, or being closed */
+    SCAN_WAITS_NO_MEMORY
 };
 
 /* In `done` of a JOB_SCAN that is `at_end`. */

@@ -6,7 +6,8 @@
  * If it is negative, number -`nth` and all that follow.
  * Only those of LEAST_BYTES or more: libevent 2.1.12 itself does not survive
  * smaller ones that fail (it frees a half-made evhttp_request, a head loses a
- * line), and no caller can prevent that. `seen` counts them.
+ * line), and no caller can prevent that; or, to reach one of these, those of exactly so many
+ * bytes. `seen` counts them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 
 struct plan {
     atomic_int nth, seen;
+    atomic_int exactly; /* if it is not 0: only those of so many bytes */
 };
 
 static struct plan *plan;
@@ -47,8 +49,11 @@ static __attribute__((constructor)) void map_plan(void)
 
 static bool fails(size_t bytes)
 {
-    int nth = plan == NULL || bytes < LEAST_BYTES ? 0 : atomic_load(&plan->nth);
+    int nth = plan == NULL ? 0 : atomic_load(&plan->nth);
     if (nth == 0)
+        return false;
+    int exactly = atomic_load(&plan->exactly);
+    if (exactly != 0 ? bytes != (size_t)exactly : bytes < LEAST_BYTES)
         return false;
     int seen = atomic_fetch_add(&plan->seen, 1) + 1;
     if (nth > 0 ? seen != nth : seen < -nth)

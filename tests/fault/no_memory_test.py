@@ -1,8 +1,11 @@
 """Each larger allocation that a request needs fails once (see fail_heap.c): the client gets an
 error, or its connection ends; other clients are served, and every reply is right."""
+import ctypes
+import errno
 import json
 import os
 import re
+import socket
 import struct
 import tempfile
 import unittest
@@ -11,7 +14,7 @@ import harness
 import records
 import suite
 
-PLAN = struct.Struct("<ii")
+PLAN = struct.Struct("<iii")
 VALUE, LONG = b"a short value " * 70, bytes(range(256)) * 3000
 KEEP = "keep"
 
@@ -30,14 +33,15 @@ class Server(harness.Server):
         super().__exit__(*arguments)
         self.plan.close()
 
-    def empty_heap(self, nth):
-        """From now on the nth allocation fails; -n: the nth and all after it."""
-        os.pwrite(self.plan.fileno(), PLAN.pack(nth, 0), 0)
+    def empty_heap(self, nth, exactly=0):
+        """From now on the nth allocation fails, or the nth of exactly so many bytes; -n: the nth and
+        all after it."""
+        os.pwrite(self.plan.fileno(), PLAN.pack(nth, 0, exactly), 0)
 
     def heal(self):
         """True if an allocation has failed."""
-        nth, seen = PLAN.unpack(os.pread(self.plan.fileno(), PLAN.size, 0))
-        os.pwrite(self.plan.fileno(), PLAN.pack(0, 0), 0)
+        nth, seen, _ = PLAN.unpack(os.pread(self.plan.fileno(), PLAN.size, 0))
+        os.pwrite(self.plan.fileno(), PLAN.pack(0, 0, 0), 0)
         return 0 < abs(nth) <= seen
 
 
@@ -71,20 +75,28 @@ def split(data):
 
 
 @unittest.skipIf(harness.SANITIZE in ("address", "thread"), "sanitizers have a heap of their own")
-class NoMemory(unittest.TestCase):
+class TestCase(unittest.TestCase):
+    buckets = 1
+    ends = False  # the client says that it sends no more
+    good = 200
+
     def setUp(self):
-        self.server = self.enterContext(Server("-buckets", "1", "-workers", "1"))
+        self.server = self.enterContext(Server("-buckets", str(self.buckets), "-workers", "1"))
         self.witness = self.enterContext(self.server.client())
         self.witnessed = 0
         self.offsets = [self.witness.append("x", value, KEEP) for value in (VALUE, LONG)]
 
-    def exchange(self, raw, nth):
+    def exchange(self, raw, nth, exactly=0):
         with self.server.connect() as sock:
-            self.server.empty_heap(nth)
+            self.server.empty_heap(nth, exactly)
             try:
                 sock.sendall(raw)
+                if self.ends:
+                    sock.shutdown(socket.SHUT_WR)
                 return split(harness.receive_all(sock))
-            except ConnectionError:
+            except OSError as error:  # also of a connection that the server has reset
+                if not isinstance(error, ConnectionError) and error.errno != errno.ENOTCONN:
+                    raise
                 return None
 
     def check_others(self):
@@ -105,17 +117,20 @@ class NoMemory(unittest.TestCase):
                 reply = self.exchange(raw, sign * nth)
                 failed = self.server.heal()
                 self.assertIsNone(self.server.process.poll(), self.server.log())
-                if reply is not None and reply[0] == 200:
+                if reply is not None and reply[0] == self.good:
                     right(reply[1])
                 elif reply is not None:
                     self.assertIn(reply[0], (400, 404, 500, 503), reply)
                 self.check_others()
-            self.assertEqual(200, reply and reply[0])
+            self.assertEqual(self.good, reply and reply[0])
             self.assertGreater(nth, 2)
 
     def request(self, method, target, body=None):
         return harness.request_bytes(method, target, body, ["Connection: close"])
 
+
+@unittest.skipIf(harness.SANITIZE in ("address", "thread"), "sanitizers have a heap of their own")
+class NoMemory(TestCase):
     def test_append(self):
         stored = {}
 
@@ -149,6 +164,53 @@ class NoMemory(unittest.TestCase):
     def test_close(self):
         self.each(self.request("POST", "/close?storagePrefix=" + KEEP),
                   lambda body: self.assertEqual(b'{"success":true}', body))
+
+
+@unittest.skipIf(harness.SANITIZE in ("address", "thread"), "sanitizers have a heap of their own")
+class Waiting(TestCase):
+    """A scan that waits at the end of its bucket: 204 when its client ends, at once."""
+    buckets = 128  # so many that their lists are large
+    ends = True
+    good = 204
+    SCAN = "/scan?bucket=0&offset=0&wait=60&storagePrefix=empty"
+
+    def setUp(self):
+        super().setUp()
+        self.witness.append("x", VALUE, "empty")
+        self.bucket = next(n for n in range(self.buckets)
+                           if not os.path.getsize(self.server.bucket("empty", n)))
+        self.scan = self.request("GET", self.SCAN.replace("=0", "=%d" % self.bucket, 1))
+
+    def test_each_allocation(self):
+        self.each(self.scan, lambda body: self.assertEqual(b"", body),
+                  lambda: self.witness.close("empty"))
+
+    def refused(self, exactly):
+        """The replies while the nth allocation of that size fails, until none does."""
+        replies, nth, failed = [], 0, True
+        while failed:
+            nth += 1
+            self.witness.close("empty")
+            replies.append(self.exchange(self.scan, nth, exactly))
+            failed = self.server.heal()
+            self.check_others()
+        self.assertEqual(204, replies.pop()[0])
+        return replies
+
+    def test_its_lists(self):
+        pointer = struct.calcsize("P")
+        (status, body), = self.refused(2 * self.buckets * pointer)
+        self.assertEqual((503, True), (status, body.startswith(b"out of memory: ")), body)
+
+    def test_its_timer(self):
+        libevent = ctypes.CDLL("libevent_core-2.1.so.7")
+        libevent.event_get_struct_event_size.restype = ctypes.c_size_t
+        replies = self.refused(libevent.event_get_struct_event_size())
+        self.assertIn(503, [reply and reply[0] for reply in replies])
+
+    def test_slots_of_its_prefix(self):
+        (status, _), = self.refused(64 * self.buckets)
+        self.assertEqual(503, status)
 
 
 if __name__ == "__main__":
