@@ -165,8 +165,11 @@ class ClientsThatLeave(Case):
             sock.shutdown(socket.SHUT_WR)
             self.assertEqual(b"", harness.receive_all(sock))
         with self.server.connect() as sock:
-            sock.sendall(b"POST /append?id=a HTTP/1.1\r\nHost: x\r\n"
-                         b"Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n2\r\ne")
+            sock.sendall(b"POST /append?id=a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                         b"Transfer-Encoding: chunked\r\n\r\n")
+            # a reset before the connection is accepted would leave it without an address
+            self.assertEqual(100, harness.receive_head(sock)[0])
+            sock.sendall(b"4\r\nabcd\r\n2\r\ne")
             harness.wait_for(lambda: len(self.read()) == 1, "the first line")
             harness.reset(sock)
         harness.wait_for(lambda: len(self.read()) == 2, "the second line")
