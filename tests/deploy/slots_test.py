@@ -9,11 +9,13 @@ import random
 import shutil
 import socket
 import subprocess
+import tempfile
 import unittest
 import urllib.parse
 
 import cluster
 import harness
+import process
 import suite
 
 TIMES = 10 if os.environ.get("ROCHEFORT_THOROUGH") == "1" else 1
@@ -197,6 +199,21 @@ class Table:
                 other = "/node%d" % ((number + 1) % len(self.cluster.nodes) + 1)
                 self.assertEqual(421, client.request("POST", other + "/append", b"a", id=id)[0])
             self.assertEqual(200, client.request("GET", "/healthz")[0])
+
+    def test_nodes_log_who_the_client_is(self):
+        """Whatever the client says of itself."""
+        directory = self.enterContext(tempfile.TemporaryDirectory(prefix="rochefort-log-"))
+        path = os.path.join(directory, "access")
+        self.cluster = self.enterContext(cluster.Cluster(self.kind, [
+            ("-slots", "0-4095/4096", "-access-log", path, "-trusted-proxy", "127.0.0.1")] + [()] * 2))
+        with socket.create_connection(("127.0.0.1", self.cluster.proxy.port), harness.TIMEOUT_SECONDS,
+                                      source_address=("127.0.0.2", 0)) as sock:
+            sock.sendall(harness.request_bytes("GET", "/node1/ends?storagePrefix=none", headers=[
+                "X-Forwarded-For: 203.0.113.9", "Connection: close"]))
+            self.assertIn(b" 404 ", harness.receive_all(sock).split(b"\r\n")[0])
+        lines = harness.wait_for(lambda: [line for line in process.read_log(path).splitlines()
+                                          if "/ends" in line], "a line in the log")
+        self.assertEqual(["127.0.0.2"], [line.split()[0] for line in lines])
 
     @unittest.skipUnless(shutil.which("curl"), "needs curl")
     def test_close_all_says_which_node_failed(self):
