@@ -61,6 +61,8 @@ static void add(struct requests *requests, const struct framing_limit *limit, co
     char head[HEAD_BYTES_MAX + 1];
     memcpy(head, bytes, head_bytes);
     head[head_bytes] = '\0';
+    const char *path = strstr(head, "/scan"), *line_end = strstr(head, "\r\n");
+    request->is_scan = path != NULL && line_end != NULL && path < line_end;
     if (strcasestr(head, "\r\nTransfer-Encoding:") != NULL)
         join_chunks(requests, request, request->body);
 }

@@ -20,6 +20,7 @@
 struct request {
     bool is_head, is_options;
     bool is_list;        /* its path is that of appendMulti */
+    bool is_scan;        /* there may be nothing to read */
     const uint8_t *body; /* chunks are put together */
     size_t body_bytes;
 };

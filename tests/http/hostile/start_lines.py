@@ -39,6 +39,20 @@ def bad_query(query, why):
                                           + b" HTTP/1.1"), why, (400, None))
 
 
+def bad_scan(query, why):
+    """The same."""
+    return served("scan %r" % query, get(line=b"GET /scan?storagePrefix=S0000&" + query
+                                         + b" HTTP/1.1") + get(), why, (400, None), READ)
+
+
+def bad_expect(query, why):
+    """The same; nothing is appended."""
+    return [served("%s with %r" % (endpoint.decode(), query), get(
+        b"Content-Length: %d" % len(body), line=b"POST /%s?id=R0000&storagePrefix=R0000&%s HTTP/1.1"
+        % (endpoint, query)) + body + get(), why, (400, None), READ)
+        for endpoint, body in ((b"append", b"R0000"), (b"appendMulti", b"\5\0\0\0R0000"))]
+
+
 ROWS = [
     served("empty line first", b"\r\n" + get(), "some clients send one after a body", READ),
     served("empty line between two", get() + b"\r\n" + get(), "the same", READ, READ),
@@ -220,6 +234,50 @@ ROWS = [
            "must not become a header of the reply", (404, None)),
     served("8-bit path", get(line=b"GET /\xff\xfe HTTP/1.1"), "unknown", (404, None)),
 
+    *bad_expect(b"expect=-1", "any end to who takes a sign"),
+    *bad_expect(b"expect=", "0 to strtol()"),
+    *bad_expect(b"expect=0x0", "0 to strtol() with base 16"),
+    *bad_expect(b"expect=18446744073709551616", "0 in 64 bits"),
+    *bad_expect(b"expect=1&expect=0", "one party takes the last"),
+    *bad_expect(b"Expect=1", "an append that expects nothing to who does not know it"),
+    bad_scan(b"bucket=0", "where it begins is not said"),
+    bad_scan(b"offset=0", "of which bucket is not said"),
+    bad_scan(b"bucket=0&id=a&offset=0", "two buckets"),
+    bad_scan(b"bucket=0&bucket=0&offset=0", "one party takes the last"),
+    bad_scan(b"bucket=65536&offset=0", "0 in 16 bits"),
+    bad_scan(b"bucket=-1&offset=0", "the last bucket to who takes a sign"),
+    bad_scan(b"bucket=4294967296&offset=0", "0 in 32 bits"),
+    bad_scan(b"bucket=0&offset=18446744073709551616", "0 in 64 bits"),
+    bad_scan(b"bucket=0&offset=9223372036854775808", "negative in 64 bits"),
+    bad_scan(b"bucket=0&offset=0&limit=0", "a reply that can hold nothing"),
+    bad_scan(b"bucket=0&offset=0&limit=67108865", "more than is promised to be enough"),
+    bad_scan(b"bucket=0&offset=0&limit=-1", "no limit to who takes a sign"),
+    bad_scan(b"bucket=0&offset=0&wait=61", "longer than proxies wait"),
+    bad_scan(b"bucket=0&offset=0&wait=4294967297", "1 in 32 bits"),
+    bad_scan(b"bucket=0&offset=0&wait=1e1", "not of digits; strtod() takes it"),
+    bad_scan(b"bucket=0&offset=9&last=0", "half of it"),
+    bad_scan(b"bucket=0&offset=9&last=0:" + b"0" * 31, "half a byte"),
+    bad_scan(b"bucket=0&offset=9&last=0:" + b"0" * 33, "half a byte more"),
+    bad_scan(b"bucket=0&offset=9&last=0:" + b"0" * 31 + b"g", "no hex digit"),
+    bad_scan(b"bucket=0&offset=9&last=-1:" + b"0" * 32, "before the file"),
+    bad_scan(b"bucket=0&offset=9&last=0:" + b"0" * 32 + b"%00", "ends a C string"),
+    bad_scan(b"bucket=0&offset=0&synced=2", "neither yes nor no"),
+    bad_scan(b"bucket=0&offset=0&Wait=60", "a known parameter in other case"),
+    served("scan of another prefix in disguise", get(
+        line=b"GET /scan?bucket=0&offset=0&storagePrefix=%2e%2e HTTP/1.1") + get(),
+        "a directory outside of the root", (400, None), READ),
+    served("scan behind the end of everything", get(
+        line=b"GET /scan?bucket=0&offset=9223372036854775807&storagePrefix=S0000 HTTP/1.1") + get(),
+        "any addition to it wraps", (416, None), READ),
+    refused("scan that has a body", 400, get(
+        b"Content-Length: 5", line=b"GET /scan?bucket=0&offset=0&storagePrefix=S0000 HTTP/1.1") +
+        b"R0000", "the next request to who does not look for a body"),
+    served("ends of nothing", get(line=b"GET /ends?storagePrefix=R0000 HTTP/1.1") + get(),
+           "asking must not make a prefix", (404, None), READ),
+    served("ends of a prefix outside", get(line=b"GET /ends?storagePrefix=../S0000 HTTP/1.1") +
+           get(), "a directory outside of the root", (400, None), READ),
+    served("prefixes after a line", get(line=b"GET /prefixes?after=%0d%0aX:%20y HTTP/1.1") + get(),
+           "must not become a header of the reply", (400, None), READ),
     bad_query(b"id=a&offset=%u0030", "an escape of a browser"),
     bad_query(b"id=a&offset=%", "half an escape"),
     bad_query(b"id=a&offset=%3", "half an escape"),
