@@ -35,7 +35,7 @@ struct scan_waits {
 
 enum scan_waits_result {
     SCAN_WAITS,
-    SCAN_WAITS_AGAIN, /* there may be more by now: submit it again */
+    SCAN_WAITS_AGAIN,  /* there may be more by now: submit it again */
     SCAN_WAITS_CLOSED, /* its prefix is closed, or being closed */
     SCAN_WAITS_NO_MEMORY
 };
