@@ -63,7 +63,7 @@ SWEEPS = {
     "prefixes": ("open prefixes", ("-buckets", "1"), CONNECTIONS, many_prefixes),
     "workers": ("disk threads, values of 1 KiB", ("-workers", "N"), CONNECTIONS, simple(BOTH, KIB)),
     "file": ("bytes before the records, a hole", ("-buckets", "1"), CONNECTIONS, long_file),
-    "offsets": ("offsets in a getMulti", (), 8, simple(("getMulti",), None)),
+    "offsets": ("offsets in a getMulti, up to 1000 at random, then in order", (), 8, simple(("getMulti",), None)),
     "batch": ("values in an appendMulti", (), 8, batch),
 }
 

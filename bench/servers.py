@@ -113,10 +113,15 @@ class Speaker(Server):
     def workload(self, kind, size, reference):
         if kind == "getMulti":
             places, rng = self.fill("fillmulti", values_of(SMALL), ["multi"]), random.Random(size)
+
+            def choose():
+                """Some at random; of more than there are all, again and again, in their order."""
+                return (rng.choices(places, k=size) if size <= len(places)
+                        else (places * -(-size // len(places)))[:size])
             requests = [(protocol.get_multi("multi", [offset for _, offset, _ in chosen],
                                             "fillmulti"),
                          b"".join(SMALL.to_bytes(4, "little") + value for _, _, value in chosen))
-                        for chosen in (rng.choices(places, k=size) for _ in range(20))]
+                        for chosen in (choose() for _ in range(20))]
             return Workload(kind, size, requests, values=size)
         values, prefix = values_of(size), "fill%d" % size
         appends = [(protocol.append("id%d" % (n % IDS), value, "timed"), None)

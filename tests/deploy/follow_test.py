@@ -219,7 +219,7 @@ class Stops(TestCase):
         self.wait_until_equal()
         before = self.files(self.copy)
         self.make_anew(BUCKETS + 2)
-        self.check_stops(follower, "409|416|made .* anew")
+        self.check_stops(follower, "404|409|416|made .* anew")  # 404: before its first append
         self.assertEqual(before, self.files(self.copy))
         follower.start()
         self.check_stops(follower, "MANIFEST is not that of the source")
