@@ -90,6 +90,7 @@ set_tests_properties(http/soak_test.py http/memory_test.py fault/kill_test.py
 server_test(deploy/expire_test.py curl)
 server_test(deploy/follow_test.py)
 server_test(deploy/queries_test.py)
+server_test(deploy/logrotate_test.py)
 server_test(deploy/slots_test.py)
 server_test(deploy/fourth_node_test.py)
 server_test(deploy/failover_test.py)
