@@ -63,6 +63,8 @@ class Rotation(unittest.TestCase):
         config = self.write("conf", text.replace(PATH_THERE, self.path), 0o644)
         self.write("systemctl", SYSTEMCTL % self.server.process.pid, 0o755)
         before = len(self.answered)
+        # a thread of the server writes the lines; without one yet the file is not rotated
+        harness.wait_for(lambda: os.path.getsize(self.path) > 0, "a line")
         done = subprocess.run(
             [LOGROTATE, "-f", "-v", "-s", os.path.join(self.directory, "state"), config],
             env=dict(os.environ, PATH=self.directory + ":" + os.environ["PATH"]),
