@@ -102,4 +102,7 @@ if(ROCHEFORT_SANITIZE STREQUAL "none")
   server_test(http/idle_test.py) # and have threads of their own
   server_test(deploy/tls_test.py curl) # of the proxies
   server_test(deploy/cluster_test.py curl) # of a script
+  # Once, as it takes its time, and alone, as GlusterFS gives up what does not answer for seconds.
+  server_test(deploy/gluster_test.py)
+  set_tests_properties(deploy/gluster_test.py PROPERTIES RUN_SERIAL TRUE TIMEOUT 240)
 endif()

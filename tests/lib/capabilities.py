@@ -96,6 +96,35 @@ def needs_extended_attributes(test):
     return _needs(has_extended_attributes(), "a file system with extended attributes")(test)
 
 
+@functools.cache
+def _why_no_gluster():
+    """What is missing for lib/gluster.py, or None."""
+    if os.geteuid() != 0:
+        return "not root"
+    for program in ("glusterd", "glusterfs", "gluster", "ip", "nsenter"):
+        if shutil.which(program) is None:
+            return "no " + program
+    try:
+        os.close(os.open("/dev/fuse", os.O_RDWR))
+    except OSError as error:
+        return "/dev/fuse: %s" % error.strerror
+    name = "rc%d-probe" % os.getpid()
+    if not _works(["ip", "netns", "add", name]):
+        return "no network namespaces"
+    try:
+        if not _works(["ip", "-n", name, "link", "add", "probe", "type", "bridge"]):
+            return "no bridges"
+        mount = "mount -t tmpfs none /run && mount --bind /tmp /var/log/glusterfs"
+        return None if _works(["ip", "netns", "exec", name, "unshare", "--mount", "sh", "-c",
+                               mount]) else "no mount namespaces"
+    finally:
+        _works(["ip", "netns", "del", name])
+
+
+def needs_gluster(test):
+    return _needs(_why_no_gluster() is None, "a GlusterFS volume: %s" % _why_no_gluster())(test)
+
+
 def needs_strace(test):
     return _needs(shutil.which("strace") and _works(["strace", "-o", "/dev/null", "true"]),
                   "strace, and leave to trace (CAP_SYS_PTRACE in some containers)")(test)
