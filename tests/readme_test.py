@@ -84,7 +84,7 @@ class Examples(unittest.TestCase):
             kinds = set(readme.languages(read(path)))
             allowed = {"text"}
             if path in EXAMPLES:
-                allowed |= {"console", "hex", "java", "python"}
+                allowed |= {"console", "hex", "java", "logrotate", "python"}
             elif path == "src/client/java/README.md":
                 allowed |= {"java"}
             self.assertLessEqual(kinds, allowed, path)
