@@ -1,13 +1,16 @@
-"""Many values in one request: appendMulti beside fio, which writes a file in the same directory.
+"""Many values in one request: appendMulti, and scan, beside fio in the same directory.
 
-fio writes blocks of 1 MiB one after the other, as one write of the server's; neither syncs, but in
-the cases that say so. What is compared is bytes of values a second.
+fio writes and reads blocks of 1 MiB one after the other, as one write of the server's; neither
+syncs, but in the cases that say so. What is compared is bytes of values a second.
 """
+import os
 import shutil
 import tempfile
 
 import protocol
+import records
 import writes
+from conversation import Request
 from plan import KIB, MIB, SMALL
 from servers import Rochefort, Workload, values_of
 from speed import Case
@@ -19,6 +22,7 @@ LENGTH_BYTES = 4
 # What one run writes at most, so that it can be counted in some seconds.
 RUN_VALUES = 4 << 20
 ROUNDS_MAX = 3
+SCAN_BYTES = 64 * MIB
 
 
 def batch_of(size):
@@ -42,6 +46,19 @@ def workload_of(count, size, synced):
                     known=known)
 
 
+def scan_workload(root, total):
+    """All of a bucket of so many bytes, by requests of BLOCK_BYTES and the record that is over."""
+    values = values_of(SMALL)
+    offsets = records.write_bucket(root, "scanned", (
+        values[n % len(values)] for n in range(total // (SMALL + records.HEADER_BYTES))))
+    each = -(-MIB // (SMALL + records.HEADER_BYTES))
+    with open(os.path.join(root, "scanned", "append.0.raw"), "rb") as file:
+        requests = [(Request("GET", protocol.target(
+            "/scan", storagePrefix="scanned", bucket=0, offset=offset, limit=MIB)),
+            file.read(each * (SMALL + records.HEADER_BYTES))) for offset in offsets[::each]]
+    return Workload("scan", SMALL, requests[:-1], values=each)  # the last is shorter
+
+
 def run(context):
     """What is synced is on the disk, the rest on a tmpfs, as what fio writes."""
     plan, fio, started, cases = context.plan, [], [], {}
@@ -52,10 +69,17 @@ def run(context):
         for key in cases_of(plan):
             count, size, n, synced = key
             cases[key] = Case(started[synced], context, workload_of(count, size, synced))
+        scans = {n: Case(started[0], context, scan_workload(started[0].root, SCAN_BYTES))
+                 for n in plan.batch_connections}
 
         def measure(key):
             if key is None:
                 fio.append(writes.fio(memory, MIB, plan.batch_run_bytes))
+                return
+            if isinstance(key, int):
+                found = scans[key].run(key, plan.seconds)
+                found["mib_per_second"] = found["values_per_second"] * SMALL / MIB
+                found["cpu_ns_value"] = found["cpu_us"] * 1000 / scans[key].workload.values
                 return
             count, size, n, _ = key
             limit = max(2 * n, min(RUN_VALUES // count, plan.batch_run_bytes // (count * size)))
@@ -65,7 +89,8 @@ def run(context):
             found["cpu_workers_ns_value"] = found["cpu_workers_us"] * 1000 / count
         context.rounds("batches", {"fio": None, **{
             "%d of %s, %d connections%s" % (key[0], size_text(key[1]), key[2],
-                                            ", synced" * key[3]): key for key in cases}}, measure,
+                                            ", synced" * key[3]): key for key in cases},
+            **{"scan, %d connections" % n: n for n in scans}}, measure,
             min(plan.rounds, ROUNDS_MAX))
     finally:
         for server in started:
@@ -80,5 +105,9 @@ def run(context):
                      **summarise(case.rounds), "rounds": case.rounds})
         if not synced:
             rows[-1]["ratio"] = ratio(case.rounds, fio, "mib_per_second")
-    return {"rows": rows, "note": "one file, so one disk thread; on a tmpfs, but on the disk where it "
-            "is synced; fio wrote %s on that tmpfs, once a round" % size_text(plan.batch_run_bytes)}
+    rows += [{"server": "rochefort", "workload": "scan", "size": SMALL, "connections": n,
+              "what": "scan of %s, 1 MiB a request" % size_text(SMALL), **summarise(case.rounds),
+              "ratio": ratio(case.rounds, fio, "mib_per_second"), "rounds": case.rounds}
+             for n, case in scans.items()]
+    return {"rows": rows, "note": "one file, so one disk thread; on a tmpfs, but on the disk where "
+            "it is synced; fio wrote %s on that tmpfs, once a round" % size_text(plan.batch_run_bytes)}
