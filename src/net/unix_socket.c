@@ -1,15 +1,23 @@
 #include "net/unix_socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 
 /* Until the file has the permissions that were asked for. */
 #define MODE_AT_FIRST (S_IRUSR | S_IWUSR)
+
+/* Others hold the lock of the directory for as long as a bind takes: two seconds are enough. */
+#define LOCK_TRIES_MAX 200
+#define LOCK_PAUSE_NS 10000000
 
 bool unix_socket_named(const char *bind)
 {
@@ -59,6 +67,31 @@ static int bind_socket(int fd, const struct sockaddr_un *address)
     return bind(fd, any, sizeof(*address)) == 0 ? 0 : -errno;
 }
 
+/*
+ * Locks the directory, so that of two servers that find a stale socket at the same time one does
+ * not remove the new one of the other, which does not listen yet. Answers a descriptor, or -1 if it
+ * may not be read: then nothing keeps them apart. Or -EADDRINUSE.
+ */
+static int lock_directory(const struct sockaddr_un *address)
+{
+    char path[sizeof(address->sun_path) + 1];
+    memcpy(path, address->sun_path, sizeof(path) - 1);
+    path[sizeof(path) - 1] = '\0';
+    int fd = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
+        bool held = errno == EWOULDBLOCK;
+        if (!held || tries == LOCK_TRIES_MAX) {
+            (void)close(fd);
+            return held ? -EADDRINUSE : -1;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    return fd;
+}
+
 /* `mode` comes before listen(2): until then nobody can connect. */
 static int make_file(int fd, mode_t mode, const struct sockaddr_un *address,
                      struct unix_socket *out)
@@ -92,7 +125,10 @@ int unix_socket_open(const char *bind, mode_t mode, struct unix_socket *out)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    int error = make_file(fd, mode, &address, out);
+    int lock = lock_directory(&address);
+    int error = lock == -EADDRINUSE ? lock : make_file(fd, mode, &address, out);
+    if (lock >= 0)
+        (void)close(lock);
     if (error == 0)
         return fd;
     (void)close(fd);

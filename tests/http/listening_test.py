@@ -13,10 +13,11 @@ import harness
 import proxies
 import suite
 import users
-from capabilities import needs_root
+from capabilities import needs_root, needs_strace
 
 ADDRESSES_MAX = 16
 PATH_BYTES_MAX = 107
+ROUNDS = 10
 
 
 class TestCase(curl.TestCase):
@@ -147,6 +148,45 @@ class UnixSocket(TestCase):
             server.start()
             self.assertEqual(0o660, self.mode(self.path))
             self.append_and_get(self.path)
+
+    def test_of_those_that_find_it_at_once_one_has_it(self):
+        """The others end with their line; nobody removes a socket that is listened on."""
+        for number in range(ROUNDS):
+            with socket.socket(socket.AF_UNIX) as dead:
+                dead.bind(self.path)
+            started = [subprocess.Popen(
+                [harness.BINARY, "-root", os.path.join(self.directory, "%d.%d" % (number, n)),
+                 "-bind", "unix:" + self.path], stderr=subprocess.PIPE) for n in range(3)]
+            try:
+                harness.wait_for(lambda: sum(one.poll() is not None for one in started) == 2,
+                                 "two to end")
+                self.append_and_get(self.path)
+                for one in started:
+                    if one.poll() is not None:
+                        self.assertEqual(1, one.returncode)
+                        self.assertIn(b"another program listens on it", one.stderr.read())
+            finally:
+                for one in started:
+                    one.terminate()
+                    one.wait(harness.TIMEOUT_SECONDS)
+                    one.stderr.close()
+
+    @unittest.skipIf(harness.SANITIZE != "none", "strace and sanitizers do not go together")
+    @needs_strace
+    def test_calls_that_fail_end_the_start_with_a_line_and_without_a_file(self):
+        for call, error, text in (("fchmod", "EROFS", "Read-only"), ("chmod", "EPERM", "permitted"),
+                                  ("listen", "ENOBUFS", "No buffer space"),
+                                  ("bind", "EACCES", "denied"), ("socket", "EMFILE", "Too many")):
+            with self.subTest(call):
+                done = subprocess.run(
+                    ["strace", "-o", os.devnull, "-f", "-e", "trace=" + call, "-e",
+                     "inject=%s:error=%s" % (call, error), harness.BINARY, "-root",
+                     os.path.join(self.directory, "other"), "-bind", "unix:" + self.path],
+                    capture_output=True, text=True, timeout=harness.TIMEOUT_SECONDS)
+                self.assertEqual(1, done.returncode, done.stderr)
+                self.assertIn("cannot listen on unix:" + self.path, done.stderr)
+                self.assertIn(text, done.stderr)
+                self.assertFalse(os.path.lexists(self.path))
 
     def test_that_of_a_live_server_is_refused_and_stays(self):
         with self.unix():
