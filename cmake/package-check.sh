@@ -18,9 +18,14 @@ step() {
     echo "== package-check: $*"
 }
 
+# As root, where there is a network: the bare root for the next step, which has none.
+bare() {
+    make_root "systemd,systemd-sysv,dbus,init-system-helpers,curl,$packages"
+}
+
 # In the namespaces, as root: mounts, then the root's systemd, whose only task is the check.
 outside() {
-    make_root "systemd,systemd-sysv,dbus,init-system-helpers,curl,$packages"
+    tar -C "$root" -xf "$cache/root.tar"
     mount_all
     : >"$root/dev/console"
     mount -t tmpfs -o mode=755 tmpfs "$root/run"
@@ -226,6 +231,14 @@ start() {
     make_newer "$work"/debs/*.deb "$work/debs"
     packages=$(dpkg-deb -f "$(ls "$work"/debs/*.deb | head -n 1)" Depends |
         sed 's/([^)]*)//g; s/ //g')
+    # one that was made for other packages is of no use
+    [ "$packages" = "$(cat "$cache/wanted" 2>/dev/null)" ] || $as_root rm -f "$cache/root.tar"
+    echo "$packages" >"$cache/wanted"
+    [ -e "$cache/root.tar" ] || {
+        mkdir "$work/bare"
+        $as_root unshare --mount --pid --fork --kill-child \
+            sh cmake/package-check.sh --bare "$work/bare" "$cache" "$codename" "$packages"
+    }
     $as_root unshare --mount --pid --uts --ipc --net --cgroup --fork --kill-child \
         sh cmake/package-check.sh --outside "$root" "$cache" "$codename" "$packages" "$work/debs" &
     wait $! || true # and not in the foreground, where a shell would put off its traps
@@ -239,6 +252,10 @@ main() {
     --outside)
         root=$2 cache=$3 host=$4 codename=$4 packages=$5 debs=$6
         outside
+        ;;
+    --bare)
+        root=$2 cache=$3 host=$4 codename=$4 packages=$5
+        bare
         ;;
     --inside) check ;;
     *) start ;;
