@@ -38,6 +38,7 @@ java_test(round_trip RoundTripTest)
 java_test(many_values ManyValuesTest)
 java_test(refusal RefusalTest BearerTokenTest)
 java_test(endpoints EndpointsTest ScanTest AppenderTest)
+java_test(scan_wait ScanWaitTest)
 java_test(example ExampleTest)
 
 # The other tests bring a server of their own, which is not built with a sanitizer, or preload a library
@@ -46,6 +47,7 @@ if(NOT ROCHEFORT_SANITIZE STREQUAL "none")
   return()
 endif()
 
+java_test(scan_reply ScanReplyTest)
 java_test(sync SyncTest)
 java_test(json JsonTest)
 java_test(broken_reply BrokenReplyTest WrongReplyTest)

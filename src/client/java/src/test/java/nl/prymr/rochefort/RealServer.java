@@ -2,7 +2,10 @@ package nl.prymr.rochefort;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,19 +26,28 @@ final class RealServer implements AutoCloseable {
     private static final long STOP_SECONDS = 30;
 
     private final Path root;
-    private final Process process;
-    private final String address;
+    private final List<String> flags;
+    private final Map<String, String> environment;
+    private Process process;
+    private String address = "127.0.0.1:0";
 
     RealServer(String... flags) throws IOException {
         this(Map.of(), flags);
     }
 
     RealServer(Map<String, String> environment, String... flags) throws IOException {
+        this.root = Files.createTempDirectory("rochefort-java-");
+        this.flags = List.of(flags);
+        this.environment = environment;
+        start();
+    }
+
+    /** Starts it again, after it was stopped: with the same address, root and flags. */
+    void start() throws IOException {
         String binary = Objects.requireNonNull(System.getenv("ROCHEFORT"), "ROCHEFORT is not set");
-        root = Files.createTempDirectory("rochefort-java-");
-        List<String> command = new ArrayList<>(
-                List.of(binary, "-bind", "127.0.0.1:0", "-root", root.toString()));
-        command.addAll(List.of(flags));
+        List<String> command =
+                new ArrayList<>(List.of(binary, "-bind", address, "-root", root.toString()));
+        command.addAll(flags);
         ProcessBuilder builder =
                 new ProcessBuilder(command).redirectOutput(ProcessBuilder.Redirect.INHERIT);
         builder.environment().putAll(environment);
@@ -78,10 +90,33 @@ final class RealServer implements AutoCloseable {
         return root;
     }
 
+    /** A figure of /metrics, with its labels; 0 if it is not there yet. */
+    long figure(String name) {
+        try (InputStream page = new URL(url() + "/metrics").openStream()) {
+            return new String(page.readAllBytes(), StandardCharsets.UTF_8).lines()
+                    .filter(line -> line.startsWith(name + " "))
+                    .mapToLong(line -> Long.parseLong(line.substring(name.length() + 1)))
+                    .sum();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** Stops the process. A server that does not stop, or exits with an error, is a failure. */
-    @Override
-    public void close() throws IOException {
+    void stop() throws IOException {
         process.destroy();
+        awaitExit();
+        if (process.exitValue() != 0) {
+            throw new IOException("the server's exit code: " + process.exitValue());
+        }
+    }
+
+    void kill() throws IOException {
+        process.destroyForcibly();
+        awaitExit();
+    }
+
+    private void awaitExit() throws IOException {
         try {
             if (!process.waitFor(STOP_SECONDS, TimeUnit.SECONDS)) {
                 process.destroyForcibly();
@@ -91,13 +126,23 @@ final class RealServer implements AutoCloseable {
             process.destroyForcibly();
             throw new IOException(e);
         }
+    }
+
+    /** Stops it and deletes the root. */
+    @Override
+    public void close() throws IOException {
+        try {
+            stop();
+        } finally {
+            deleteRoot();
+        }
+    }
+
+    private void deleteRoot() throws IOException {
         try (Stream<Path> files = Files.walk(root)) {
             for (Path file : (Iterable<Path>) files.sorted(Comparator.reverseOrder())::iterator) {
                 Files.delete(file);
             }
-        }
-        if (process.exitValue() != 0) {
-            throw new IOException("the server's exit code: " + process.exitValue());
         }
     }
 }
