@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "base/clock.h"
 #include "base/line_queue.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 #define QUEUE_BYTES (4 * 1024 * 1024)
 /* Lines that are written at once. */
@@ -233,19 +233,6 @@ static int make_conditions(struct line_file *file)
     return -error;
 }
 
-/* Signals are for the main thread. */
-static int start_writer(struct line_file *file)
-{
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    int error = pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (error != 0)
-        return -error;
-    error = pthread_create(&file->thread, NULL, run_writer, file);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
-}
-
 static void free_file(struct line_file *file)
 {
     if (file->fd >= 0 && !is_standard_output(file) && close(file->fd) != 0)
@@ -264,7 +251,7 @@ int line_file_open(const char *path, mode_t mode, const char *name, struct line_
     int error = file->queue.memory != NULL ? make_conditions(file) : -ENOMEM;
     if (error == 0) {
         file->fd = open_path(file, &file->regular);
-        error = file->fd < 0 ? file->fd : start_writer(file);
+        error = file->fd < 0 ? file->fd : thread_start(&file->thread, run_writer, file);
     }
     if (error != 0) {
         free_file(file);

@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "base/clock.h"
 #include "base/line_queue.h"
 #include "base/printable.h"
+#include "base/thread.h"
 
 #define LINE_BYTES_MAX 2048
 /* Lines that are written at once: a pipe takes so many bytes whole or not at all. */
@@ -216,19 +216,6 @@ static int make_conditions(void)
     return -error;
 }
 
-/* Signals are for the main thread. */
-static int start_writer(void)
-{
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    int error = pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (error != 0)
-        return -error;
-    error = pthread_create(&state.thread, NULL, run_writer, NULL);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
-}
-
 int log_start(void)
 {
     tzset(); /* reads a file, which a loop that logs its first line must not do */
@@ -236,7 +223,7 @@ int log_start(void)
     int error = state.started || state.left_behind ? -EBUSY : make_conditions();
     if (error == 0) {
         state.stopping = state.ended = false;
-        error = start_writer();
+        error = thread_start(&state.thread, run_writer, NULL);
         state.started = error == 0;
     }
     unlock();

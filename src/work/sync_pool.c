@@ -2,12 +2,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 
 struct sync_pool {
     pthread_mutex_t lock;
@@ -53,22 +53,6 @@ static void *run_works(void *argument)
     return NULL;
 }
 
-/* Signals are for the main thread. */
-static int start_threads(struct sync_pool *pool, unsigned threads)
-{
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    int error = pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (error != 0)
-        return -error;
-    while (error == 0 && pool->started < threads) {
-        error = pthread_create(&pool->threads[pool->started], NULL, run_works, pool);
-        pool->started += error == 0;
-    }
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
-}
-
 int sync_pool_start(unsigned threads, struct sync_pool **out)
 {
     struct sync_pool *pool = calloc(1, sizeof(*pool));
@@ -86,7 +70,10 @@ int sync_pool_start(unsigned threads, struct sync_pool **out)
         free(pool);
         return -error;
     }
-    error = start_threads(pool, threads);
+    while (error == 0 && pool->started < threads) {
+        error = thread_start(&pool->threads[pool->started], run_works, pool);
+        pool->started += error == 0;
+    }
     if (error != 0) {
         sync_pool_stop(pool);
         return error;

@@ -2,13 +2,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/heap.h"
+#include "base/thread.h"
 #include "work/append_batches.h"
 #include "work/bucket_syncs.h"
 #include "work/closes.h"
@@ -243,19 +243,6 @@ static void *run_worker(void *argument)
     return NULL;
 }
 
-/* Signals are for the main thread. */
-static int start_thread(struct worker *worker)
-{
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    int error = pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (error != 0)
-        return -error;
-    error = pthread_create(&worker->thread, NULL, run_worker, worker);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
-}
-
 void worker_free(struct worker *worker)
 {
     if (worker == NULL)
@@ -313,7 +300,7 @@ int worker_start(const struct worker_options *options, struct worker **out)
     }
     error = bucket_syncs_reserve(&worker->syncs, options->syncs_at_once);
     if (error == 0)
-        error = start_thread(worker);
+        error = thread_start(&worker->thread, run_worker, worker);
     if (error != 0) {
         worker_free(worker);
         return error;

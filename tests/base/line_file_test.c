@@ -10,7 +10,6 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +35,6 @@ FAILING(pthread_create, int, EAGAIN,
         (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *),
          void *argument),
         (thread, attributes, run, argument))
-FAILING(pthread_sigmask, int, EINVAL, (int how, const sigset_t *set, sigset_t *old),
-        (how, set, old))
 FAILING(pthread_mutex_init, int, ENOMEM,
         (pthread_mutex_t * mutex, const pthread_mutexattr_t *attributes), (mutex, attributes))
 FAILING(pthread_condattr_init, int, ENOMEM, (pthread_condattr_t * attributes), (attributes))
@@ -266,7 +263,6 @@ static void test_each_step_of_opening_may_fail(void **state)
                  {&fail_pthread_mutex_init, -ENOMEM},
                  {&fail_pthread_condattr_init, -ENOMEM},
                  {&fail_fstat64, -EIO},
-                 {&fail_pthread_sigmask, -EINVAL},
                  {&fail_pthread_create, -EAGAIN}};
     (void)state;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {

@@ -37,8 +37,6 @@ FAILING(pthread_create, int, EAGAIN,
         (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *),
          void *argument),
         (thread, attributes, run, argument))
-FAILING(pthread_sigmask, int, EINVAL, (int how, const sigset_t *set, sigset_t *old),
-        (how, set, old))
 FAILING(pthread_condattr_init, int, ENOMEM, (pthread_condattr_t * attributes), (attributes))
 
 /* A write of standard error, 3 bytes at a time and each second time interrupted, if that is on. */
@@ -485,9 +483,6 @@ static void a_start_that_fails_leaves_the_log_as_it_was(void **state)
     failing_arm(&fail_pthread_create, 1, EAGAIN);
     assert_int_equal(log_start(), -EAGAIN);
     assert_true(failing_disarm(&fail_pthread_create));
-    failing_arm(&fail_pthread_sigmask, 1, EINVAL);
-    assert_int_equal(log_start(), -EINVAL);
-    assert_true(failing_disarm(&fail_pthread_sigmask));
     log_lines(1);
     read_file(fixture);
     scan(fixture);
