@@ -28,16 +28,12 @@
 #define LINES 20000
 #define FIRST_BYTES 9
 
-FAILING(malloc, void *, NULL, (size_t bytes), (bytes))
-FAILING(calloc, void *, NULL, (size_t count, size_t bytes), (count, bytes))
-FAILING(fstat64, int, -1, (int fd, struct stat *out), (fd, out))
-FAILING(pthread_create, int, EAGAIN,
-        (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *),
-         void *argument),
-        (thread, attributes, run, argument))
-FAILING(pthread_mutex_init, int, ENOMEM,
-        (pthread_mutex_t * mutex, const pthread_mutexattr_t *attributes), (mutex, attributes))
-FAILING(pthread_condattr_init, int, ENOMEM, (pthread_condattr_t * attributes), (attributes))
+FAILING_MALLOC
+FAILING_CALLOC
+FAILING_FSTAT64
+FAILING_PTHREAD_CREATE
+FAILING_PTHREAD_MUTEX_INIT
+FAILING_PTHREAD_CONDATTR_INIT
 
 /* Of files but standard error: the next write is of so many bytes only, if that is not 0, and
  * those after it fail with ENOSPC until `full` is off. */

@@ -33,11 +33,8 @@
 #define STALL_MS 1000       /* what the end of a log waits for its reader */
 #define SHORT_MS 20000      /* the same on a slow machine */
 
-FAILING(pthread_create, int, EAGAIN,
-        (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *),
-         void *argument),
-        (thread, attributes, run, argument))
-FAILING(pthread_condattr_init, int, ENOMEM, (pthread_condattr_t * attributes), (attributes))
+FAILING_PTHREAD_CREATE
+FAILING_PTHREAD_CONDATTR_INIT
 
 /* A write of standard error, 3 bytes at a time and each second time interrupted, if that is on. */
 static atomic_bool piecemeal;

@@ -14,10 +14,7 @@
 #include "base/thread.h"
 #include "lib/failing.h"
 
-FAILING(pthread_create, int, EAGAIN,
-        (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *),
-         void *argument),
-        (thread, attributes, run, argument))
+FAILING_PTHREAD_CREATE
 FAILING(pthread_sigmask, int, EINVAL, (int how, const sigset_t *set, sigset_t *old),
         (how, set, old))
 

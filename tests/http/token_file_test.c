@@ -28,8 +28,8 @@ static struct failing fail_pread64;
 static void (*meanwhile)(void);
 static char path[TEMPORARY_PATH_BYTES];
 
-FAILING(fstat64, int, -1, (int fd, void *status), (fd, status))
-FAILING(malloc, void *, NULL, (size_t bytes), (bytes))
+FAILING_FSTAT64
+FAILING_MALLOC
 
 ssize_t __real_pread64(int fd, void *data, size_t bytes, off64_t offset);
 ssize_t __wrap_pread64(int fd, void *data, size_t bytes, off64_t offset);

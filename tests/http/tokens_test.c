@@ -21,9 +21,8 @@
 #include "http/tokens.h"
 #include "lib/failing.h"
 
-FAILING(calloc, void *, NULL, (size_t count, size_t bytes), (count, bytes))
-FAILING(reallocarray, void *, NULL, (void *memory, size_t count, size_t bytes),
-        (memory, count, bytes))
+FAILING_CALLOC
+FAILING_REALLOCARRAY
 
 /* A sanitizer takes steps of its own, which depend on what was done before. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -55,4 +55,31 @@ static inline bool failing_now(struct failing *call)
         return failing_now(&fail_##symbol) ? (failure) : __real_##symbol arguments;                \
     }
 
+/* Calls that several tests let fail. The test includes what declares the types. */
+#define FAILING_MALLOC FAILING(malloc, void *, NULL, (size_t bytes), (bytes))
+#define FAILING_CALLOC FAILING(calloc, void *, NULL, (size_t count, size_t bytes), (count, bytes))
+#define FAILING_REALLOCARRAY                                                                       \
+    FAILING(reallocarray, void *, NULL, (void *old, size_t count, size_t bytes),                   \
+            (old, count, bytes))
+#define FAILING_FSTAT64 FAILING(fstat64, int, -1, (int fd, struct stat *status), (fd, status))
+#define FAILING_FSTATAT64                                                                          \
+    FAILING(fstatat64, int, -1, (int fd, const char *name, struct stat *status, int flags),        \
+            (fd, name, status, flags))
+#define FAILING_MKDIRAT                                                                            \
+    FAILING(mkdirat, int, -1, (int fd, const char *name, mode_t mode), (fd, name, mode))
+#define FAILING_UNLINKAT                                                                           \
+    FAILING(unlinkat, int, -1, (int fd, const char *name, int flags), (fd, name, flags))
+#define FAILING_FTRUNCATE64 FAILING(ftruncate64, int, -1, (int fd, off_t bytes), (fd, bytes))
+#define FAILING_PTHREAD_CREATE                                                                     \
+    FAILING(pthread_create, int, EAGAIN,                                                           \
+            (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *),           \
+             void *argument),                                                                      \
+            (thread, attributes, run, argument))
+#define FAILING_PTHREAD_MUTEX_INIT                                                                 \
+    FAILING(pthread_mutex_init, int, ENOMEM,                                                       \
+            (pthread_mutex_t * mutex, const pthread_mutexattr_t *attributes), (mutex, attributes))
+#define FAILING_PTHREAD_CONDATTR_INIT                                                              \
+    FAILING(pthread_condattr_init, int, ENOMEM, (pthread_condattr_t * attributes), (attributes))
+#define FAILING_EVBUFFER_NEW FAILING(evbuffer_new, struct evbuffer *, NULL, (void), ())
+
 #endif

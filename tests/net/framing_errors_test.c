@@ -14,7 +14,7 @@
 #include "lib/failing.h"
 #include "net/framing.h"
 
-FAILING(evbuffer_new, struct evbuffer *, NULL, (void), ())
+FAILING_EVBUFFER_NEW
 FAILING(evbuffer_pullup, unsigned char *, NULL, (struct evbuffer * buffer, ev_ssize_t bytes),
         (buffer, bytes))
 FAILING(evbuffer_add, int, -1, (struct evbuffer * buffer, const void *data, size_t bytes),

@@ -24,8 +24,8 @@
 
 #define MANY 1000
 
-FAILING(malloc, void *, NULL, (size_t bytes), (bytes))
-FAILING(calloc, void *, NULL, (size_t count, size_t bytes), (count, bytes))
+FAILING_MALLOC
+FAILING_CALLOC
 
 static int lock_error; /* of every call that makes or takes a lock */
 int __real_pthread_mutex_init(pthread_mutex_t *lock, const pthread_mutexattr_t *attributes);

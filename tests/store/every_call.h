@@ -25,15 +25,15 @@
 #include "lib/failing.h"
 #include "store/one_bucket.h"
 
-FAILING(calloc, void *, NULL, (size_t count, size_t bytes), (count, bytes))
-FAILING(reallocarray, void *, NULL, (void *old, size_t count, size_t bytes), (old, count, bytes))
+FAILING_CALLOC
+FAILING_REALLOCARRAY
 FAILING(getcwd, char *, NULL, (char *path, size_t bytes), (path, bytes))
 FAILING(stat64, int, -1, (const char *path, struct stat *status), (path, status))
-FAILING(fstat64, int, -1, (int fd, struct stat *status), (fd, status))
+FAILING_FSTAT64
 FAILING(statx, int, -1, (int fd, const char *path, int flags, unsigned mask, struct statx *status),
         (fd, path, flags, mask, status))
 FAILING(mkdir, int, -1, (const char *path, mode_t mode), (path, mode))
-FAILING(mkdirat, int, -1, (int fd, const char *name, mode_t mode), (fd, name, mode))
+FAILING_MKDIRAT
 FAILING(flock, int, -1, (int fd, int operation), (fd, operation))
 FAILING(fdopendir, DIR *, NULL, (int fd), (fd))
 FAILING(readdir64, struct dirent *, NULL, (DIR * directory), (directory))
@@ -45,13 +45,12 @@ FAILING(pwritev64, ssize_t, -1, (int fd, const struct iovec *parts, int count, o
         (fd, parts, count, at))
 FAILING(pwrite64, ssize_t, -1, (int fd, const void *data, size_t bytes, off_t at),
         (fd, data, bytes, at))
-FAILING(fstatat64, int, -1, (int fd, const char *name, struct stat *status, int flags),
-        (fd, name, status, flags))
+FAILING_FSTATAT64
 FAILING(renameat, int, -1, (int old_fd, const char *old, int new_fd, const char *new),
         (old_fd, old, new_fd, new))
-FAILING(unlinkat, int, -1, (int fd, const char *name, int flags), (fd, name, flags))
+FAILING_UNLINKAT
 FAILING(fremovexattr, int, -1, (int fd, const char *name), (fd, name))
-FAILING(ftruncate64, int, -1, (int fd, off_t bytes), (fd, bytes))
+FAILING_FTRUNCATE64
 FAILING(fgetxattr, ssize_t, -1, (int fd, const char *name, void *value, size_t bytes),
         (fd, name, value, bytes))
 FAILING(fsetxattr, int, -1, (int fd, const char *name, const void *value, size_t bytes, int flags),

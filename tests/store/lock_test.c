@@ -33,7 +33,7 @@ static struct {
     int replaced_after;           /* so many calls of renameat */
 } fixture;
 
-FAILING(unlinkat, int, -1, (int fd, const char *name, int flags), (fd, name, flags))
+FAILING_UNLINKAT
 FAILING(fchown, int, -1, (int fd, uid_t owner, gid_t group), (fd, owner, group))
 FAILING(fchmod, int, -1, (int fd, mode_t mode), (fd, mode))
 

@@ -33,9 +33,8 @@ static const struct {
     {0757, true},  {01777, true}, {01755, true}, {0720, true}, {0702, true},
 };
 
-FAILING(fstatat64, int, -1, (int fd, const char *name, struct stat *status, int flags),
-        (fd, name, status, flags))
-FAILING(fstat64, int, -1, (int fd, struct stat *status), (fd, status))
+FAILING_FSTATAT64
+FAILING_FSTAT64
 
 #define ROOTS (sizeof(roots) / sizeof(roots[0]))
 

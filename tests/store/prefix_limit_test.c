@@ -73,9 +73,8 @@ int __wrap_fstatvfs64(int fd, struct statvfs *status)
     return file_system.f_files != 0 ? 0 : __real_fstatvfs64(fd, status);
 }
 
-FAILING(mkdirat, int, -1, (int fd, const char *name, mode_t mode), (fd, name, mode))
-FAILING(pthread_mutex_init, int, ENOMEM,
-        (pthread_mutex_t * lock, const pthread_mutexattr_t *attributes), (lock, attributes))
+FAILING_MKDIRAT
+FAILING_PTHREAD_MUTEX_INIT
 FAILING(pthread_mutex_lock, int, EDEADLK, (pthread_mutex_t * lock), (lock))
 
 struct fixture {

@@ -13,11 +13,11 @@
 #include "lib/failing.h"
 #include "work/syncs.h"
 
-FAILING(evbuffer_new, struct evbuffer *, NULL, (void), ())
+FAILING_EVBUFFER_NEW
 FAILING(evbuffer_reserve_space, int, -1,
         (struct evbuffer * buffer, ev_ssize_t bytes, struct evbuffer_iovec *room, int count),
         (buffer, bytes, room, count))
-FAILING(reallocarray, void *, NULL, (void *old, size_t count, size_t bytes), (old, count, bytes))
+FAILING_REALLOCARRAY
 
 /* Two values, 22 and 24 bytes as records. */
 static const char list[] = "\6\0\0\0second\x8\0\0\0the last";

@@ -19,17 +19,14 @@
 #include "lib/failing.h"
 #include "work/loop.h"
 
-FAILING(reallocarray, void *, NULL, (void *old, size_t count, size_t bytes), (old, count, bytes))
+FAILING_REALLOCARRAY
 FAILING(aligned_alloc, void *, NULL, (size_t alignment, size_t bytes), (alignment, bytes))
 FAILING(eventfd, int, -1, (unsigned count, int flags), (count, flags))
 FAILING(sem_init, int, -1, (sem_t * semaphore, int shared, unsigned value),
         (semaphore, shared, value))
 FAILING(sem_wait, int, -1, (sem_t * semaphore), (semaphore))
 FAILING(write, ssize_t, -1, (int fd, const void *data, size_t bytes), (fd, data, bytes))
-FAILING(pthread_create, int, EAGAIN,
-        (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *),
-         void *argument),
-        (thread, attributes, run, argument))
+FAILING_PTHREAD_CREATE
 
 /* One for both: a compiler may make a calloc of malloc and memset. */
 static struct failing fail_heap;

@@ -44,7 +44,7 @@ int __wrap_openat64(int fd, const char *name, int flags, ...)
     return failing_now(&fail_openat64) ? -1 : __real_openat64(fd, name, flags, mode);
 }
 
-FAILING(ftruncate64, int, -1, (int fd, off_t bytes), (fd, bytes))
+FAILING_FTRUNCATE64
 
 struct fixture {
     void *directory;
