@@ -227,6 +227,8 @@ const char *listener_error_text(const char *bind, int error)
         return "another program listens on it";
     if (unix_socket_named(bind) && error == -ENOTSOCK)
         return "a file of that name exists that is not a socket; it is left as it is";
+    if (unix_socket_named(bind) && error == -EWOULDBLOCK)
+        return "another server that is starting has locked its directory";
     return strerror(-error);
 }
 

@@ -70,7 +70,7 @@ static int bind_socket(int fd, const struct sockaddr_un *address)
 /*
  * Locks the directory, so that of two servers that find a stale socket at the same time one does
  * not remove the new one of the other, which does not listen yet. Answers a descriptor, or -1 if it
- * may not be read: then nothing keeps them apart. Or -EADDRINUSE.
+ * may not be read: then nothing keeps them apart. Or -EWOULDBLOCK: another has it for too long.
  */
 static int lock_directory(const struct sockaddr_un *address)
 {
@@ -85,7 +85,7 @@ static int lock_directory(const struct sockaddr_un *address)
         bool held = errno == EWOULDBLOCK;
         if (!held || tries == LOCK_TRIES_MAX) {
             (void)close(fd);
-            return held ? -EADDRINUSE : -1;
+            return held ? -EWOULDBLOCK : -1;
         }
         (void)nanosleep(&pause, NULL);
     }
@@ -126,7 +126,7 @@ int unix_socket_open(const char *bind, mode_t mode, struct unix_socket *out)
     if (fd < 0)
         return -errno;
     int lock = lock_directory(&address);
-    int error = lock == -EADDRINUSE ? lock : make_file(fd, mode, &address, out);
+    int error = lock == -EWOULDBLOCK ? lock : make_file(fd, mode, &address, out);
     if (lock >= 0)
         (void)close(lock);
     if (error == 0)

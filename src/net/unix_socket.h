@@ -2,8 +2,8 @@
  * unix_socket: a listening Unix domain socket, and its file.
  *
  * A file that a server has left behind is replaced: only if it is a socket that nobody listens on.
- * Two servers that are started at the same moment under one name are not kept apart: give each
- * server a name of its own.
+ * Of servers that are started at the same moment under one name one gets it: each locks the
+ * directory while it makes its file. A directory that may not be read cannot be locked.
  *
  * The caller owns what is opened. Any thread. Errors: -errno.
  */
@@ -31,6 +31,7 @@ bool unix_socket_valid(const char *bind);
 /*
  * Answers the descriptor. The file has the permissions `mode`, and never more than those of its
  * owner before. -EADDRINUSE: a server listens on it. -ENOTSOCK: the file is something else.
+ * -EWOULDBLOCK: another holds the lock of its directory, also after two seconds.
  */
 int unix_socket_open(const char *bind, mode_t mode, struct unix_socket *out);
 

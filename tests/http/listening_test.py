@@ -1,5 +1,6 @@
 """Where a server listens: several addresses, and Unix domain sockets with their files."""
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -187,6 +188,17 @@ class UnixSocket(TestCase):
                 self.assertIn("cannot listen on unix:" + self.path, done.stderr)
                 self.assertIn(text, done.stderr)
                 self.assertFalse(os.path.lexists(self.path))
+
+    def test_a_directory_that_another_has_locked_ends_the_start_without_a_file(self):
+        lock = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+        self.addCleanup(os.close, lock)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        self.assertIn("cannot listen on unix:%s: another server that is starting has locked its "
+                      "directory\n" % self.path, self.refused("-bind", "unix:" + self.path))
+        self.assertFalse(os.path.lexists(self.path))
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        with self.unix():
+            self.append_and_get(self.path)
 
     def test_that_of_a_live_server_is_refused_and_stays(self):
         with self.unix():
