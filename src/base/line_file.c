@@ -68,6 +68,11 @@ static int check_standard_output(void)
     return (flags & O_ACCMODE) == O_RDONLY ? -EBADF : STDOUT_FILENO;
 }
 
+const char *line_file_error_text(int error)
+{
+    return error == -ENXIO ? "a pipe that nobody reads, or a socket" : strerror(-error);
+}
+
 /* Answers the descriptor. O_NONBLOCK: a pipe that nobody reads is an error at once. */
 static int open_path(const struct line_file *file, bool *regular)
 {
@@ -150,7 +155,7 @@ static void open_again(struct line_file *file)
     int fd = open_path(file, &regular);
     if (fd < 0) {
         log_line("cannot open %s %s again: %s; the old file is still written", file->name,
-                 file->path, strerror(-fd));
+                 file->path, line_file_error_text(fd));
         return;
     }
     if (close(file->fd) != 0)

@@ -31,6 +31,9 @@ struct line_file;
  * these permissions, and added to. `name` is what the log calls it. */
 int line_file_open(const char *path, mode_t mode, const char *name, struct line_file **out);
 
+/* Why it cannot be opened. A pipe that nobody reads is -ENXIO at once; nothing waits. */
+const char *line_file_error_text(int error);
+
 /* `line` ends in its only newline and is not longer than LINE_FILE_LINE_BYTES_MAX. False: it was
  * dropped. */
 bool line_file_put(struct line_file *file, const char *line, size_t bytes);

@@ -43,7 +43,7 @@ int access_log_open(const char *path, mode_t mode, const struct trusted_proxies 
     log->proxies = proxies;
     int error = line_file_open(path, mode, NAME, &log->file);
     if (error != 0) {
-        log_line("cannot open " NAME " %s: %s", path, strerror(-error));
+        log_line("cannot open " NAME " %s: %s", path, line_file_error_text(error));
         free(log);
         return error;
     }

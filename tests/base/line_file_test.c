@@ -247,6 +247,8 @@ static void test_what_cannot_be_opened(void **state)
     memcpy(path, good, sizeof(path));
     assert_int_equal(mkfifo(path, 0600), 0);
     expect_open_error(-ENXIO); /* nobody reads it */
+    assert_string_equal(line_file_error_text(-ENXIO), "a pipe that nobody reads, or a socket");
+    assert_string_equal(line_file_error_text(-ENOSPC), strerror(ENOSPC));
 }
 
 static void test_each_step_of_opening_may_fail(void **state)

@@ -292,15 +292,35 @@ class Files(Case):
 
     def test_what_cannot_be_opened_ends_the_start(self):
         root = os.path.join(self.directory, "root")
+        fifo, name = (os.path.join(self.directory, name) for name in ("fifo", "socket"))
+        os.mkfifo(fifo)
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(name)
         for path, why in ((self.directory, "Is a directory"),
-                          (os.path.join(self.directory, "none", "log"), "No such file")):
+                          (os.path.join(self.directory, "none", "log"), "No such file"),
+                          (fifo, "a pipe that nobody reads"), (name, "[^\n]* or a socket")):
             with self.subTest(path):
                 done = subprocess.run([harness.BINARY, "-bind", "127.0.0.1:0", "-root", root,
                                        "-access-log", path], capture_output=True, text=True,
                                       timeout=harness.TIMEOUT_SECONDS)
                 self.assertEqual((1, "", 1),
                                  (done.returncode, done.stdout, done.stderr.count("\n")))
-                self.assertIn("cannot open the access log %s: %s" % (path, why), done.stderr)
+                self.assertRegex(done.stderr, "cannot open the access log %s: %s" % (path, why))
+
+    def test_a_pipe(self):
+        """One that is read has the lines. On a signal one that nobody reads is not opened."""
+        os.mkfifo(self.path)
+        reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        self.start()
+        self.exchange(request("GET /healthz?1 HTTP/1.1"))
+        os.rename(self.path, self.path + ".1")
+        os.mkfifo(self.path)
+        self.hang_up("cannot open the access log .* again: a pipe that nobody reads.*; the old file")
+        self.exchange(request("GET /healthz?2 HTTP/1.1"))
+        self.assertEqual(0, self.server.stop())
+        lines = [LINE.fullmatch(line) for line in os.read(reader, 1 << 16).decode().splitlines()]
+        self.assertEqual(["?1", "?2"], [line["request"].split()[1][-2:] for line in lines])
 
     def test_standard_output(self):
         self.path = "-"
