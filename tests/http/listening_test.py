@@ -2,6 +2,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import signal
 import socket
 import stat
@@ -11,6 +12,7 @@ import unittest
 
 import curl
 import harness
+import process
 import proxies
 import suite
 import users
@@ -188,6 +190,23 @@ class UnixSocket(TestCase):
                 self.assertIn("cannot listen on unix:" + self.path, done.stderr)
                 self.assertIn(text, done.stderr)
                 self.assertFalse(os.path.lexists(self.path))
+
+    @unittest.skipIf(harness.SANITIZE != "none", "strace and sanitizers do not go together")
+    @needs_strace
+    def test_one_whose_name_cannot_be_read_back_is_served_and_counts_as_open_to_strangers(self):
+        started = process.Process(
+            ["strace", "-D", "-o", os.devnull, "-f", "-e", "trace=getsockname", "-e",
+             "inject=getsockname:error=ENOBUFS", harness.BINARY, "-root",
+             os.path.join(self.directory, "other"), "-bind", "unix:" + self.path],
+            os.path.join(self.directory, "log"))
+        try:
+            started.wait_for_log("without -tokens everybody who reaches unix:%s may read and write "
+                                 "everything\n" % re.escape(self.path))
+            self.append_and_get(self.path)
+        finally:
+            started.popen.terminate()
+            status = started.popen.wait(harness.TIMEOUT_SECONDS)
+        self.assertEqual(0, status)
 
     def test_a_directory_that_another_has_locked_ends_the_start_without_a_file(self):
         lock = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
