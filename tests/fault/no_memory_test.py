@@ -77,11 +77,13 @@ def split(data):
 @unittest.skipIf(harness.SANITIZE in ("address", "thread"), "sanitizers have a heap of their own")
 class TestCase(unittest.TestCase):
     buckets = 1
+    flags = ()
     ends = False  # the client says that it sends no more
     good = 200
 
     def setUp(self):
-        self.server = self.enterContext(Server("-buckets", str(self.buckets), "-workers", "1"))
+        self.server = self.enterContext(Server("-buckets", str(self.buckets), "-workers", "1",
+                                                *self.flags))
         self.witness = self.enterContext(self.server.client())
         self.witnessed = 0
         self.offsets = [self.witness.append("x", value, KEEP) for value in (VALUE, LONG)]
@@ -211,6 +213,58 @@ class Waiting(TestCase):
     def test_slots_of_its_prefix(self):
         (status, _), = self.refused(64 * self.buckets)
         self.assertEqual(503, status)
+
+
+@unittest.skipIf(harness.SANITIZE in ("address", "thread"), "sanitizers have a heap of their own")
+class AccessLog(TestCase):
+    """Each request has an id of its own; all are in the one bucket."""
+    LINE = re.compile(r'"[A-Z]+ /\w+\?id=number(\d+)&\S* HTTP/1\.1" (\d+) ')
+    UNREAD = '"-" 503 '  # there was no memory to look at the request
+
+    def setUp(self):
+        directory = self.enterContext(tempfile.TemporaryDirectory(prefix="rochefort-test-"))
+        self.path = os.path.join(directory, "access.log")
+        self.flags = ("-access-log", self.path)
+        super().setUp()
+
+    def replies(self, requests):
+        """While the nth allocation, or that and all after it, fails, until none does."""
+        replies = []
+        for method, target, body in requests:
+            for sign in (1, -1):
+                nth, failed = 0, True
+                while failed:
+                    nth += 1
+                    self.witness.close("fresh")
+                    self.witness.close(KEEP)
+                    raw = self.request(method, target % len(replies), body)
+                    replies.append(self.exchange(raw, sign * nth))
+                    failed = self.server.heal()
+        return replies
+
+    def test_each_reply_without_memory_has_its_line(self):
+        """And no request has two."""
+        replies = self.replies((
+            ("POST", "/append?id=number%d&storagePrefix=fresh", VALUE),
+            ("GET", "/get?id=number%%d&offset=%d&storagePrefix=%s" % (self.offsets[1], KEEP), None),
+            ("POST", "/getMulti?id=number%d&storagePrefix=" + KEEP,
+             struct.pack("<2Q", *self.offsets))))
+        self.assertEqual(0, self.server.stop())
+        with open(self.path, encoding="ascii") as file:
+            text = file.read()
+        lines, unread = self.LINE.findall(text), text.count(self.UNREAD)
+        statuses = {int(number): int(status) for number, status in lines}
+        self.assertEqual(len(statuses), len(lines), text)
+        self.assertLessEqual(len(lines) + unread, len(replies), text)
+        without = []
+        for number, reply in enumerate(replies):
+            if number in statuses:
+                self.assertIn(reply and reply[0], (None, statuses[number]), text)
+            elif reply is not None:
+                without.append(reply[0])
+        self.assertEqual({503}, set(without))
+        self.assertLessEqual(len(without), unread, text)
+        self.assertIn(503, statuses.values())
 
 
 if __name__ == "__main__":
