@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -22,6 +21,7 @@
 #include "http/refusal.h"
 #include "http/response.h"
 #include "http/service.h"
+#include "http/shutdown.h"
 #include "http/token_file.h"
 #include "http/upkeep.h"
 #include "net/connections.h"
@@ -31,11 +31,6 @@
 #include "store/root.h"
 #include "work/router.h"
 
-/* How long a shutdown waits for clients, and then for the disk. */
-#define STOP_SECONDS 5
-#define STOP_DISK_SECONDS 1
-#define EXIT_SIGNALLED_TWICE 3
-
 struct server {
     struct server_options options;
     struct service service;
@@ -44,9 +39,9 @@ struct server {
     struct connections *connections;
     struct listener *listener;
     struct pool *pool;
-    struct event *woken, *terminate, *interrupt, *hangup, *deadline;
+    struct event *woken, *hangup;
     struct upkeep upkeep;
-    bool gave_up, root_lost;
+    struct shutdown shutdown;
     struct framing_rules rules;
     struct body_limits limits;
     const char *forwarded[FORWARDED_MAX];
@@ -123,56 +118,6 @@ static void on_woken(evutil_socket_t fd, short what, void *argument)
     (void)argument;
 }
 
-static void on_deadline(evutil_socket_t fd, short what, void *argument)
-{
-    struct server *server = argument;
-    static const struct timeval limit = {.tv_sec = STOP_DISK_SECONDS};
-    unsigned clients = connections_count(server->connections);
-    (void)fd;
-    (void)what;
-    if (connections_ending(server->connections) || clients == 0) {
-        server->gave_up = true;
-        return;
-    }
-    log_line("%u clients did not finish in %d s", clients, STOP_SECONDS);
-    connections_end(server->connections);
-    if (event_add(server->deadline, &limit) != 0)
-        server->gave_up = true;
-}
-
-/* Before _exit. */
-static void flush_logs(struct server *server)
-{
-    access_log_flush(server->service.access_log);
-    log_flush();
-}
-
-static void begin_stop(struct server *server)
-{
-    static const struct timeval limit = {.tv_sec = STOP_SECONDS};
-    server->service.stopping = true;
-    service_manager_send("STOPPING=1");
-    listener_close(server->listener);
-    server->listener = NULL;
-    connections_drain(server->connections);
-    scan_end_waits(&server->service);
-    if (event_add(server->deadline, &limit) != 0)
-        server->gave_up = true;
-}
-
-static void on_signal(evutil_socket_t signal_number, short what, void *argument)
-{
-    struct server *server = argument;
-    (void)what;
-    if (server->service.stopping) {
-        log_line("second signal, exiting at once");
-        flush_logs(server);
-        _exit(EXIT_SIGNALLED_TWICE);
-    }
-    log_line("%s, stopping", strsignal((int)signal_number));
-    begin_stop(server);
-}
-
 /* False if there is a file for them, and it is not well-formed; the log says why. Then those that
  * there are stay as they are. */
 static bool read_tokens(struct server *server)
@@ -197,26 +142,13 @@ static bool read_tokens(struct server *server)
 static void on_hangup(evutil_socket_t signal_number, short what, void *argument)
 {
     struct server *server = argument;
+    (void)what;
     if (!server->options.stop_on_hangup) {
         (void)read_tokens(server);
         access_log_reopen(server->service.access_log);
     } else if (!server->service.stopping) {
-        on_signal(signal_number, what, argument);
+        shutdown_signal(&server->shutdown, (int)signal_number);
     }
-}
-
-/* A worker has found it out, before it has written. */
-static void stop_if_root_is_lost(struct server *server)
-{
-    const struct root *root = server->options.root;
-    const char *why = root_loss(root);
-    if (why == NULL || server->root_lost)
-        return;
-    server->root_lost = true;
-    log_line("the lock of the root is lost: %s/%s: %s; nothing is written any more, stopping",
-             root_path(root), ROOT_LOCK_NAME, why);
-    if (!server->service.stopping)
-        begin_stop(server);
 }
 
 static struct evhttp *new_http(struct server *server,
@@ -311,16 +243,15 @@ static int make_events(struct server *server)
 {
     server->woken = event_new(server->base, pool_event_fd(server->pool),
                               EV_READ | EV_ET | EV_PERSIST, on_woken, server);
-    server->terminate = evsignal_new(server->base, SIGTERM, on_signal, server);
-    server->interrupt = evsignal_new(server->base, SIGINT, on_signal, server);
     server->hangup = evsignal_new(server->base, SIGHUP, on_hangup, server);
-    server->deadline = evtimer_new(server->base, on_deadline, server);
-    if (server->woken == NULL || server->terminate == NULL || server->interrupt == NULL ||
-        server->hangup == NULL || server->deadline == NULL ||
-        event_add(server->hangup, NULL) != 0 || event_add(server->woken, NULL) != 0 ||
-        event_add(server->terminate, NULL) != 0 || event_add(server->interrupt, NULL) != 0)
+    if (server->woken == NULL || server->hangup == NULL || event_add(server->hangup, NULL) != 0 ||
+        event_add(server->woken, NULL) != 0)
         return -ENOMEM;
-    return 0;
+    server->shutdown = (struct shutdown){.service = &server->service,
+                                         .connections = server->connections,
+                                         .listener = &server->listener,
+                                         .root = server->options.root};
+    return shutdown_start(&server->shutdown, server->base);
 }
 
 static int make_root_json(struct server *server)
@@ -398,13 +329,6 @@ int server_start(const struct server_options *options, struct server **out)
     return 0;
 }
 
-static bool finished(const struct server *server)
-{
-    return server->service.stopping &&
-           (server->gave_up || (connections_count(server->connections) == 0 &&
-                                router_in_flight(server->service.router) == 0));
-}
-
 void server_iterate(struct server *server, bool may_sleep)
 {
     may_sleep = connections_may_sleep(server->connections) && may_sleep &&
@@ -414,8 +338,7 @@ void server_iterate(struct server *server, bool may_sleep)
     pool_awake(server->pool);
     if (result < 0) {
         log_line("event loop: %s", strerror(errno));
-        flush_logs(server);
-        _exit(EXIT_FAILURE);
+        shutdown_exit(&server->service, EXIT_FAILURE);
     }
     connections_run(server->connections);
     upkeep_run(&server->upkeep);
@@ -425,45 +348,29 @@ void server_iterate(struct server *server, bool may_sleep)
     pool_wake(server->pool);
 }
 
+static int exit_status(const struct server *server, int otherwise)
+{
+    return server->shutdown.root_lost ? SERVER_ROOT_LOST : otherwise;
+}
+
 int server_run(struct server *server)
 {
-    while (!finished(server)) {
+    while (!shutdown_is_over(&server->shutdown)) {
         server_iterate(server, true);
-        stop_if_root_is_lost(server);
+        shutdown_if_root_is_lost(&server->shutdown);
     }
     if (router_in_flight(server->service.router) > 0) {
         log_line("the disk holds up %u requests; not waiting",
                  router_in_flight(server->service.router));
-        flush_logs(server);
-        _exit(server->root_lost ? SERVER_ROOT_LOST : EXIT_FAILURE);
+        shutdown_exit(&server->service, exit_status(server, EXIT_FAILURE));
     }
-    return server->root_lost ? SERVER_ROOT_LOST : EXIT_SUCCESS;
+    return exit_status(server, EXIT_SUCCESS);
 }
 
 static void free_event(struct event *event)
 {
     if (event != NULL)
         event_free(event);
-}
-
-static void exit_at_once(int signal_number)
-{
-    (void)signal_number;
-    _exit(EXIT_SIGNALLED_TWICE);
-}
-
-/* From here on no loop looks at signals, and the last syncs may take their time. */
-static void leave_signals(struct server *server)
-{
-    struct event **events[] = {&server->terminate, &server->interrupt};
-    static const int signals[] = {SIGTERM, SIGINT};
-    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
-        if (*events[i] == NULL)
-            continue;
-        event_free(*events[i]); /* gives the signal back, so ours comes after it */
-        *events[i] = NULL;
-        (void)signal(signals[i], exit_at_once);
-    }
 }
 
 int server_stop(struct server *server)
@@ -476,17 +383,15 @@ int server_stop(struct server *server)
         evhttp_free(server->admin_http);
     connections_free(server->connections);
     free_event(server->woken); /* before its descriptor is closed */
-    leave_signals(server);
+    shutdown_leave_signals(&server->shutdown);
     free_event(server->hangup); /* from now on it is ignored again */
     int error = pool_stop(server->pool);
-    if (error == -ETIMEDOUT) { /* a thread cannot be ended while it is in the kernel */
-        flush_logs(server);
-        _exit(server->root_lost ? SERVER_ROOT_LOST : EXIT_FAILURE);
-    }
+    if (error == -ETIMEDOUT) /* a thread cannot be ended while it is in the kernel */
+        shutdown_exit(&server->service, exit_status(server, EXIT_FAILURE));
     router_free(server->service.router);
     event_log_end(&server->service.failures);
     event_log_end(&server->service.limits);
-    free_event(server->deadline);
+    shutdown_free(&server->shutdown);
     upkeep_stop(&server->upkeep);
     if (server->base != NULL)
         event_base_free(server->base);
