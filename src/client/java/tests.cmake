@@ -55,6 +55,7 @@ java_test(connect ConnectTest)
 java_test(dying_server DyingServerTest)
 java_test(many_threads ManyThreadsTest)
 java_test(stale_connection StaleConnectionTest)
+set_tests_properties(client/java/stale_connection PROPERTIES TIMEOUT 900) # a thorough run
 java_test(framing FramingTest)
 java_test(tls TlsTest)
 java_test(early_answer EarlyAnswerTest)

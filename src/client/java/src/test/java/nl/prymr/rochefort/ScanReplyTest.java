@@ -179,7 +179,7 @@ class ScanReplyTest {
         }
     }
 
-    /** A server that ends a wait because it stops, and one that is killed, which is back at once. */
+    /** A server that stops, or is killed, while the scan waits, and is back at once. */
     @Test
     void theServerIsBackAtOnce() throws Exception {
         String stopping = nothing(117).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");

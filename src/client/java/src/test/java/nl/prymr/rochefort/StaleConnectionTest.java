@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Test;
 /** Connections that the server closes, has closed, or may close before the next request. */
 class StaleConnectionTest {
     private static final byte[] VALUE = {1};
+    private static final boolean THOROUGH = "1".equals(System.getenv("ROCHEFORT_THOROUGH"));
 
     private static String appended(String fields) {
         return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + fields
@@ -139,8 +140,9 @@ class StaleConnectionTest {
     @Test
     @Tag("server")
     void pausesAroundTheServersTimeout() throws Exception {
-        int threads = 500;
-        int appends = 100;
+        int threads = THOROUGH ? 1000 : 500;
+        int appends = THOROUGH ? 1000 : 100;
+        int appendsPerPause = THOROUGH ? 4 : 2;
         AtomicInteger done = new AtomicInteger();
         List<Throwable> failures = new CopyOnWriteArrayList<>();
         try (RealServer server = new RealServer("-idle-timeout", "1", "-buckets", "1");
@@ -154,7 +156,7 @@ class StaleConnectionTest {
                             client.append("id", VALUE);
                             done.incrementAndGet();
                             long around = random.nextBoolean() ? 500 : 1000;
-                            if (random.nextBoolean()) {
+                            if (random.nextInt(appendsPerPause) == 0) {
                                 TimeUnit.MILLISECONDS.sleep(around - 50 + random.nextInt(100));
                             }
                         }
