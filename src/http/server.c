@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <event2/http.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,22 +10,15 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/service_manager.h"
-#include "http/access.h"
 #include "http/access_log.h"
-#include "http/body_limits.h"
-#include "http/endpoints.h"
 #include "http/event_loop.h"
-#include "http/forwarded.h"
+#include "http/frontend.h"
 #include "http/listening.h"
-#include "http/refusal.h"
-#include "http/response.h"
 #include "http/service.h"
 #include "http/shutdown.h"
 #include "http/token_file.h"
 #include "http/upkeep.h"
 #include "net/connections.h"
-#include "net/framing.h"
-#include "net/head.h"
 #include "net/listener.h"
 #include "store/root.h"
 #include "work/router.h"
@@ -35,80 +27,14 @@ struct server {
     struct server_options options;
     struct service service;
     struct event_base *base;
-    struct evhttp *http, *admin_http; /* the second: of -admin-bind, NULL without it */
-    struct connections *connections;
+    struct frontend frontend;
     struct listener *listener;
     struct pool *pool;
     struct event *woken, *hangup;
     struct upkeep upkeep;
     struct shutdown shutdown;
-    struct framing_rules rules;
-    struct body_limits limits;
-    const char *forwarded[FORWARDED_MAX];
     char *root_json;
 };
-
-static void serve(struct server *server, struct evhttp_request *request, bool admin)
-{
-    struct connection *connection = connections_serve(server->connections);
-    struct exchange *exchange =
-        connection != NULL ? exchange_new(&server->service.free_exchanges) : NULL;
-    if (exchange == NULL) {
-        refusal_out_of_memory(&server->service, request, connection);
-        return;
-    }
-    exchange->service = &server->service;
-    exchange->request = request;
-    exchange->connection = connection;
-    exchange->origin = NULL;
-    exchange->admin = admin;
-    exchange->begun_ns = service_now_ns(&server->service);
-    exchange->sent_bytes = 0;
-    exchange->endpoint = METRICS_OTHER;
-    endpoints_dispatch(exchange);
-}
-
-/* evhttp has a whole request. */
-static void on_request(struct evhttp_request *request, void *argument)
-{
-    serve(argument, request, false);
-}
-
-static void on_admin_request(struct evhttp_request *request, void *argument)
-{
-    serve(argument, request, true);
-}
-
-static void on_count_changed(void *argument, unsigned count)
-{
-    struct server *server = argument;
-    metrics_count_connections(&server->service.metrics, count);
-    if (count == server->options.max_connections)
-        event_log_note(&server->service.limits,
-                       "-max-connections is reached: more clients are accepted when others leave");
-    if (server->listener != NULL)
-        listener_allow(server->listener, count < server->options.max_connections);
-}
-
-static void on_memory_awaited(void *argument)
-{
-    struct server *server = argument;
-    event_log_note(&server->service.limits, "-max-buffered is reached: requests wait for memory");
-}
-
-static void on_refused(void *argument, struct connection *connection,
-                       const struct connections_refusal *refusal)
-{
-    struct server *server = argument;
-    refusal_send(&server->service, connection, refusal);
-}
-
-static void on_lost(void *argument, const struct connection *connection, uint64_t elapsed_ms)
-{
-    struct server *server = argument;
-    access_log_unserved(server->service.access_log, connection, ACCESS_LOG_CLIENT_LEFT, 0,
-                        elapsed_ms * CLOCK_NS_PER_MS);
-}
 
 /* Nothing to do: the loop iteration that this brings about collects the jobs that are done. */
 static void on_woken(evutil_socket_t fd, short what, void *argument)
@@ -151,63 +77,6 @@ static void on_hangup(evutil_socket_t signal_number, short what, void *argument)
     }
 }
 
-static struct evhttp *new_http(struct server *server,
-                               void (*handle)(struct evhttp_request *, void *))
-{
-    struct evhttp *http = evhttp_new(server->base);
-    if (http == NULL)
-        return NULL;
-    /* framing.c keeps the limits; this is the last line, and never reached */
-    evhttp_set_max_headers_size(http, 2 * HEAD_BYTES_MAX);
-    evhttp_set_max_body_size(http, (ev_ssize_t)body_limits_most(&server->limits));
-    evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
-                                         EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
-                                         EVHTTP_REQ_PATCH);
-    evhttp_set_bevcb(http, connections_accept, server->connections);
-    evhttp_set_gencb(http, handle, server);
-    return http;
-}
-
-static int make_http(struct server *server)
-{
-    body_limits_set(&server->limits, server->options.max_value_bytes,
-                    server->options.max_batch_bytes);
-    forwarded_set(server->forwarded, server->options.access_log != NULL,
-                  trusted_proxies_any(&server->options.trusted_proxies));
-    server->rules = (struct framing_rules){
-        .limits = server->limits.limits,
-        .forwarded = server->forwarded,
-        .judge = server->service.tokens != NULL ? access_judge : NULL,
-        .context = &server->service,
-    };
-    struct connections_options options = {
-        .base = server->base,
-        .rules = &server->rules,
-        .timeouts = server->options.timeouts,
-        .buffered_bytes_max = server->options.max_buffered_bytes,
-        .reply_bytes_max = JOB_PIECE_BYTES_MAX,
-        .count_changed = on_count_changed,
-        .memory_awaited = on_memory_awaited,
-        .refused = on_refused,
-        .lost = on_lost,
-        .peers_wanted = server->options.access_log != NULL,
-        .piece_overdue = response_overdue,
-        .context = server,
-    };
-    server->connections = connections_new(&options);
-    server->service.connections = server->connections;
-    if (server->connections == NULL)
-        return -ENOMEM;
-    server->http = new_http(server, on_request);
-    if (server->http == NULL)
-        return -ENOMEM;
-    if (server->options.admin_bind.count == 0)
-        return 0;
-    server->service.admin_apart = true;
-    server->admin_http = new_http(server, on_admin_request);
-    return server->admin_http != NULL ? 0 : -ENOMEM;
-}
-
 static void log_notice(const char *line)
 {
     log_line("%s", line);
@@ -248,7 +117,7 @@ static int make_events(struct server *server)
         event_add(server->woken, NULL) != 0)
         return -ENOMEM;
     server->shutdown = (struct shutdown){.service = &server->service,
-                                         .connections = server->connections,
+                                         .connections = server->frontend.connections,
                                          .listener = &server->listener,
                                          .root = server->options.root};
     return shutdown_start(&server->shutdown, server->base);
@@ -272,7 +141,9 @@ static int make_all(struct server *server, const char **step)
     server->base = event_loop_new();
     if (server->base == NULL)
         return -ENOMEM;
-    int error = make_http(server);
+    server->frontend = (struct frontend){
+        .service = &server->service, .options = &server->options, .listener = &server->listener};
+    int error = frontend_start(&server->frontend, server->base);
     if (error == 0)
         error = make_root_json(server);
     *step = "cannot start the workers";
@@ -317,8 +188,8 @@ int server_start(const struct server_options *options, struct server **out)
     if (error != 0)
         log_line("%s: %s", step, strerror(-error));
     else
-        error = listening_start(server->base, options, server->http, server->admin_http,
-                                &server->listener);
+        error = listening_start(server->base, options, server->frontend.http,
+                                server->frontend.admin_http, &server->listener);
     if (error != 0) {
         (void)server_stop(server);
         return error;
@@ -331,7 +202,7 @@ int server_start(const struct server_options *options, struct server **out)
 
 void server_iterate(struct server *server, bool may_sleep)
 {
-    may_sleep = connections_may_sleep(server->connections) && may_sleep &&
+    may_sleep = connections_may_sleep(server->frontend.connections) && may_sleep &&
                 router_may_sleep(server->service.router) && pool_may_sleep(server->pool);
     server->service.now_ns = 0;
     int result = event_base_loop(server->base, EVLOOP_ONCE | (may_sleep ? 0 : EVLOOP_NONBLOCK));
@@ -340,7 +211,7 @@ void server_iterate(struct server *server, bool may_sleep)
         log_line("event loop: %s", strerror(errno));
         shutdown_exit(&server->service, EXIT_FAILURE);
     }
-    connections_run(server->connections);
+    connections_run(server->frontend.connections);
     upkeep_run(&server->upkeep);
     server->service.now_ns = 0;
     pool_collect(server->pool);
@@ -377,11 +248,7 @@ int server_stop(struct server *server)
 {
     listener_close(server->listener);
     server->listener = NULL;
-    if (server->http != NULL)
-        evhttp_free(server->http);
-    if (server->admin_http != NULL)
-        evhttp_free(server->admin_http);
-    connections_free(server->connections);
+    frontend_free(&server->frontend);
     free_event(server->woken); /* before its descriptor is closed */
     shutdown_leave_signals(&server->shutdown);
     free_event(server->hangup); /* from now on it is ignored again */
