@@ -6,6 +6,7 @@
 
 #include "store/error.h"
 #include "store/manifest.h"
+#include "store/name_syncs.h"
 #include "store/names.h"
 
 /* Takes the descriptor over. */
@@ -41,7 +42,7 @@ int prefix_sync_directory(const struct root *root, const char *name, bool *faile
     int fd = root_open_directory(root, name, 0);
     if (fd < 0)
         return fd;
-    error = root_sync_directory(fd);
+    error = name_syncs_directory(fd);
     *failed = error != 0;
     (void)close(fd);
     return error;

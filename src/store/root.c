@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,18 +15,9 @@
 #include "store/listing.h"
 #include "store/lock.h"
 #include "store/name_status.h"
+#include "store/name_syncs.h"
 #include "store/owner.h"
 #include "store/prefix_limit.h"
-
-/* The state of the names on the disk. Two threads must not sync a directory at a time: the kernel
- * would report an error to one of them, and the other would take the names for synced. */
-struct names {
-    pthread_mutex_t lock;
-    unsigned parents;   /* of the root's directory, upwards: not synced yet */
-    atomic_bool failed; /* an fsync of the root or one of its parents */
-    bool reported;      /* and a call of root_sync_names has returned it */
-    int error;          /* if it is not reported yet */
-};
 
 struct root {
     int directory_fd;
@@ -37,7 +26,7 @@ struct root {
     struct lock *lock; /* NULL: for reading only */
     struct claims *claims;
     struct prefix_limit *prefix_limit;
-    struct names *names;
+    struct name_syncs *name_syncs;
     char path[PATH_MAX];
 };
 
@@ -87,40 +76,6 @@ static int make_directories(const char *path, mode_t mode, unsigned *made)
     return 0;
 }
 
-static struct names *make_names(int *error)
-{
-    struct names *names = calloc(1, sizeof(*names));
-    *error = names != NULL ? -pthread_mutex_init(&names->lock, NULL) : -ENOMEM;
-    if (*error == 0)
-        return names;
-    free(names);
-    return NULL;
-}
-
-static void free_names(struct names *names)
-{
-    if (names != NULL)
-        (void)pthread_mutex_destroy(&names->lock);
-    free(names);
-}
-
-static int sync_parents(const struct root *root, bool *failed);
-
-int root_sync_directory(int fd)
-{
-    return fsync(fd) == 0 || errno == EINVAL ? 0 : -errno;
-}
-
-/* At once, since after a restart it would not be known that they are new. An error matters to the
- * first root_sync_names. */
-static void sync_new_parents(const struct root *root)
-{
-    bool failed = false;
-    int error = sync_parents(root, &failed);
-    root->names->failed = failed;
-    root->names->error = error;
-}
-
 int root_open(const char *dir, struct root **out)
 {
     const struct root_options options = {.file_mode = ROOT_FILE_MODE};
@@ -143,9 +98,9 @@ int root_open_with(const char *dir, const struct root_options *options, struct r
         return -ENOMEM;
     root->directory_fd = -1;
     root->file_mode = file_mode;
-    int error;
-    root->names = make_names(&error);
-    if (root->names == NULL)
+    unsigned made = 0;
+    int error = name_syncs_new(&root->name_syncs);
+    if (error != 0)
         goto fail;
     error = claims_new(&root->claims);
     if (error != 0)
@@ -157,8 +112,7 @@ int root_open_with(const char *dir, const struct root_options *options, struct r
     struct stat status;
     if (stat(path, &status) != 0) {
         error = errno == ENOENT && !options->read_only
-                    ? make_directories(root->path, root_directory_mode(file_mode),
-                                       &root->names->parents)
+                    ? make_directories(root->path, root_directory_mode(file_mode), &made)
                     : -errno;
         if (error != 0)
             goto fail;
@@ -180,7 +134,7 @@ int root_open_with(const char *dir, const struct root_options *options, struct r
     if (error != 0)
         goto fail;
     if (!options->read_only)
-        sync_new_parents(root);
+        name_syncs_begin(root->name_syncs, root->directory_fd, made);
     *out = root;
     return 0;
 fail:
@@ -195,7 +149,7 @@ void root_close(struct root *root)
     lock_release(root->lock);
     if (root->directory_fd >= 0)
         (void)close(root->directory_fd);
-    free_names(root->names);
+    name_syncs_free(root->name_syncs);
     claims_free(root->claims);
     prefix_limit_free(root->prefix_limit);
     free(root);
@@ -369,52 +323,14 @@ bool root_stamps_equal(const struct root_stamp *a, const struct root_stamp *b)
            a->changed_ns == b->changed_ns;
 }
 
-/* The directories that root_open has made are each a name in the one above. */
-static int sync_parents(const struct root *root, bool *failed)
-{
-    struct names *names = root->names;
-    int fd = root->directory_fd, error = 0;
-    for (unsigned level = 0; error == 0 && level < names->parents; level++) {
-        int parent = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        error = parent < 0 ? -errno : 0;
-        if (fd != root->directory_fd)
-            (void)close(fd);
-        fd = parent;
-        if (error == 0)
-            error = root_sync_directory(fd);
-        *failed = error != 0 && fd >= 0;
-    }
-    if (fd >= 0 && fd != root->directory_fd)
-        (void)close(fd);
-    if (error == 0)
-        names->parents = 0;
-    return error;
-}
-
 int root_sync_names(const struct root *root, bool *failed)
 {
-    struct names *names = root->names;
-    *failed = false;
-    int error = pthread_mutex_lock(&names->lock);
-    if (error != 0)
-        return -error;
-    if (names->failed) {
-        error = names->reported ? STORE_SYNC_REFUSED : names->error;
-        *failed = names->reported = true;
-    } else {
-        error = root_sync_directory(root->directory_fd);
-        *failed = error != 0;
-        if (error == 0)
-            error = sync_parents(root, failed);
-        names->failed = names->reported = *failed;
-    }
-    (void)pthread_mutex_unlock(&names->lock);
-    return error;
+    return name_syncs_run(root->name_syncs, root->directory_fd, failed);
 }
 
 bool root_sync_failed(const struct root *root)
 {
-    return root->names->failed;
+    return name_syncs_failed(root->name_syncs);
 }
 
 int root_check_room(const struct root *root, struct root_room *room)

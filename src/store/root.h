@@ -128,10 +128,6 @@ struct root_stamp {
 int root_stamp_file(const struct root *root, const char *path, struct root_stamp *out);
 bool root_stamps_equal(const struct root_stamp *a, const struct root_stamp *b);
 
-/* Syncs the names in a directory. A file system that cannot do so (EINVAL) has nothing to sync
- * there. 0 or -errno. */
-int root_sync_directory(int directory_fd);
-
 /*
  * Syncs the names of the prefixes in the root, and those of the directories that root_open has
  * made.

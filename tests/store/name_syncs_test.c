@@ -1,5 +1,5 @@
 /*
- * Tests of store/prefix_sync and of root_sync_names: which files and directories are synced, and
+ * Tests of store/prefix_sync and store/name_syncs: which files and directories are synced, and
  * that a sync of the root that has failed is never tried again. This program brings its own fsync,
  * and a lock and an openat that fail when they should.
  */
