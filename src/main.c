@@ -14,9 +14,9 @@
 #include "base/log.h"
 #include "base/service_manager.h"
 #include "base/standard_streams.h"
+#include "command_line.h"
 #include "http/server.h"
 #include "net/inherited_sockets.h"
-#include "options.h"
 #include "standby.h"
 #include "store/error.h"
 #include "store/prefix_limit.h"
@@ -83,7 +83,7 @@ static int serve(struct options *options, void (*hangup)(int))
         return EXIT_FAILURE;
     }
     if (inherited_count == 0)
-        options_listen_by_default(options);
+        command_line_listen_by_default(options);
     if (options->ignored_flag != NULL)
         log_line("-%s is ignored: it has no effect any more", options->ignored_flag);
     /* Nothing that is made from here on is open to more than the directories are; the rest is up to
@@ -162,12 +162,12 @@ int main(int argc, char *argv[])
     if (tools_command(argc, argv))
         return tools_run(argc, argv);
     struct options options;
-    switch (options_parse(argc, argv, &options)) {
-    case OPTIONS_WRONG:
+    switch (command_line_parse(argc, argv, &options)) {
+    case COMMAND_LINE_WRONG:
         return EXIT_USAGE;
-    case OPTIONS_DONE:
+    case COMMAND_LINE_DONE:
         return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-    case OPTIONS_SERVE:
+    case COMMAND_LINE_SERVE:
         break;
     }
     void (*hangup)(int) = signal(SIGHUP, SIG_IGN);

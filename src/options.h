@@ -1,9 +1,7 @@
 /*
- * options: the command line.
+ * options: what the command line says.
  *
- * One dash or two, "-flag value" or "-flag=value"; the last one counts, but those that
- * name addresses add up. One table in options.c has
- * each flag's name, form, default, limits and help. Main thread.
+ * Strings point into argv or are constants. Made by command_line.h, constant from then on.
  */
 #ifndef ROCHEFORT_OPTIONS_H
 #define ROCHEFORT_OPTIONS_H
@@ -35,17 +33,5 @@ struct options {
         rate_window_seconds;
     const char *ignored_flag; /* one that was given though it has no effect, or NULL */
 };
-
-enum options_result {
-    OPTIONS_SERVE,
-    OPTIONS_DONE, /* -help or -version was answered */
-    OPTIONS_WRONG /* one line on standard error said why */
-};
-
-/* The strings in `options` point into argv or are constants. */
-enum options_result options_parse(int argc, char *const argv[], struct options *options);
-
-/* Sets the default of -bind if there was none: an inherited socket takes its place. */
-void options_listen_by_default(struct options *options);
 
 #endif

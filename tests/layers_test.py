@@ -1,8 +1,7 @@
 """The include lines of src/: they go down the list of layers and never in a circle.
 
 A .c and a .h of one name are one module. LAYERS is the list (layers.cmake): of each layer which
-others it may use. src/main.c, src/options.c and src/standby.c put the layers together and may use all of
-them.
+others it may use. Those of TOP, in src/ itself, put the layers together and may use all of them.
 """
 import os
 import re
@@ -11,7 +10,7 @@ import unittest
 SOURCE = os.path.join(os.environ["SOURCE_DIR"], "src")
 LAYERS = {layer: set(filter(None, below.split(","))) for layer, below in
           (entry.split(":") for entry in os.environ["LAYERS"].split())}
-TOP = {"main", "options", "standby"}
+TOP = {"command_line", "flags", "main", "options", "standby"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
 
 
