@@ -47,6 +47,7 @@ if(NOT ROCHEFORT_SANITIZE STREQUAL "none")
   return()
 endif()
 
+java_test(appender_wait AppenderWaitTest)
 java_test(scan_reply ScanReplyTest)
 java_test(sync SyncTest)
 java_test(json JsonTest)

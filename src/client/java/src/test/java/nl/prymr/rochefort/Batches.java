@@ -2,6 +2,7 @@ package nl.prymr.rochefort;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -9,7 +10,10 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** A server that answers a request when the test lets it, in the way that the test says. */
@@ -30,6 +34,32 @@ final class Batches implements AutoCloseable {
                 answer(connection, request);
             }
         });
+    }
+
+    static byte[] bytes(String text) {
+        return text.getBytes(UTF_8);
+    }
+
+    static List<String> values(int from, int to) {
+        List<String> values = new ArrayList<>();
+        for (int i = from; i < to; i++) {
+            values.add("value " + i);
+        }
+        return values;
+    }
+
+    /** Appends {@link #values}. */
+    static List<CompletableFuture<Long>> append(Appender appender, int from, int to) {
+        List<CompletableFuture<Long>> futures = new ArrayList<>();
+        for (int i = from; i < to; i++) {
+            futures.add(appender.append("p", "id", bytes("value " + i)));
+        }
+        return futures;
+    }
+
+    static RochefortException failure(CompletableFuture<?> future) {
+        return (RochefortException) assertThrows(ExecutionException.class,
+                () -> future.get(30, TimeUnit.SECONDS)).getCause();
     }
 
     private void answer(RogueServer.Connection connection, RogueServer.Request request)
