@@ -16,7 +16,9 @@ import javax.net.ssl.SSLSocket;
  * {@link #expire}, which make the owner's call fail with a ClosedChannelException.
  *
  * <p>A SocketChannel in blocking mode rather than a Socket, because an interrupt of the thread then
- * closes it, and because a read needs one system call.
+ * closes it, and because a read needs one system call. Without blocking mode the look before an
+ * append would be one call and not five, but each reply would need a wait with a Selector besides
+ * its read: measured, an append takes 5 % less processor time so, and a get 9 % more.
  */
 final class Connection {
     /** The maximum length of the head of a reply. */
