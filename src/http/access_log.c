@@ -127,10 +127,10 @@ static struct peer client_of(const struct access_log *log, const struct connecti
         return client;
     const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
     const struct evkeyval *header;
-    TAILQ_FOREACH_REVERSE(header, headers, evkeyvalq, next)
-    if (strcasecmp(header->key, TRUSTED_PROXIES_HEADER) == 0 &&
-        !trusted_proxies_follow(log->proxies, header->value, &client))
-        break;
+    TAILQ_FOREACH_REVERSE (header, headers, evkeyvalq, next)
+        if (strcasecmp(header->key, TRUSTED_PROXIES_HEADER) == 0 &&
+            !trusted_proxies_follow(log->proxies, header->value, &client))
+            break;
     return client;
 }
 

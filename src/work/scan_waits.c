@@ -68,9 +68,9 @@ void scan_waits_synced(struct scan_waits *waits)
 {
     struct job_list found = {0}; /* one of each bucket whose bit was set */
     struct job *job;
-    LIST_FOREACH(job, &waits->synced, scan.waiting_synced)
-    if (atomic_exchange(&job->route.prefix->synced[job->bucket], false))
-        job_list_add(&found, job);
+    LIST_FOREACH (job, &waits->synced, scan.waiting_synced)
+        if (atomic_exchange(&job->route.prefix->synced[job->bucket], false))
+            job_list_add(&found, job);
     while (found.first != NULL) {
         job = job_list_pop(&found);
         wake_all(waits, list_of(job->route.prefix, job->bucket, true), false);
